@@ -1,0 +1,229 @@
+"""Write the reference pages that are made from the code, or check that they are current.
+
+python tools/docs.py           write docs/errors.md and docs/settings.md
+python tools/docs.py --check   write nothing; exit 1 naming every page that differs
+
+What a page says of a reason or a setting stands in the code: the comments of ``reason.proto``, the
+catalog of ``concordat.rpc.errors``, the descriptions of the settings' fields.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from concordat.rpc.errors import CATALOG, DOMAIN, name_of
+from concordat.settings import ServerSettings
+from concordat.v1 import Reason
+from exchange.settings import ExchangeSettings
+from provider.settings import ProviderSettings
+from registrar.settings import RegistrarSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+REASONS_PROTO = ROOT / "protos/concordat/v1/reason.proto"
+
+NOTE = "<!-- Made by tools/docs.py; do not edit, run `.venv/bin/python tools/docs.py`. -->\n"
+
+# Reasons are numbered by what they are about; each group starts at its number.
+GROUPS = {
+    1: "The call itself",
+    10: "The caller and its licence",
+    20: "Statements",
+    30: "Consents, bindings and purposes",
+    50: "Providers",
+    60: "The registrar",
+}
+
+ERRORS_HEAD = f"""# Reasons for refusals
+
+{NOTE}
+Every refusal has one reason of a closed list, the enum `Reason` of
+[`reason.proto`](../protos/concordat/v1/reason.proto).
+
+- **A failed call** carries a `google.rpc.Status` with the gRPC code and the public message below,
+  an `ErrorInfo` (`reason` is the name below, `domain` is `{DOMAIN}`, `metadata.request_id` is the id
+  under which the server's log has the details), and a `RetryInfo` where asking again later makes
+  sense.
+- **One item of a batched answer** that is refused carries an `ItemRefusal` with the same reason and
+  message; the call itself succeeds.
+- **A provider that is missing from a view** is named in `View.providers` with the reason.
+
+A public message is the same for everyone and tells no more about a person than the caller may know;
+what exactly was wrong stands in the log of the process that refused.
+"""
+
+SETTINGS_HEAD = f"""# Settings
+
+{NOTE}
+Each server reads one TOML file, named with `--config`. Paths, and those in `sqlite:///` URLs, are
+relative to that file. A setting that is not known is an error, not a typing mistake to be ignored.
+
+Every setting can be given in the environment, which wins over the file: `CONCORDAT_` and the name in
+capitals, with `__` before a setting of a table: `CONCORDAT_LOG_LEVEL=debug`,
+`CONCORDAT_SCORES__URL=postgresql+psycopg://...`. Keep a database password there rather than in the
+file.
+
+`database` is `sqlite:///exchange.db` and the like, or `postgresql+psycopg://user@host/name`. SQLite
+is for one process at a time.
+"""
+
+SHARED_HEAD = """
+## Every server
+
+| setting | type | default | what |
+|---|---|---|---|
+"""
+
+EXAMPLES: dict[str, tuple[type[ServerSettings], str, str]] = {
+    "Exchange": (ExchangeSettings, "concordat-exchange", ""),
+    "Provider's node": (ProviderSettings, "concordat-provider", '\n[scores]\nsource = "store"\n'),
+    "Registrar": (
+        RegistrarSettings,
+        "concordat-registrar",
+        '\n[identity]\nderivation_key = "derivation.key"\n',
+    ),
+}
+
+EXAMPLE = """\
+member_id = "{member_id}"
+trust_bundle = "trust-bundle.json"
+signing_key = "signing.key"
+tls_certificate = "tls.crt"
+tls_key = "tls.key"
+member_listen = "0.0.0.0:7443"
+public_listen = "0.0.0.0:7444"
+database = "sqlite:///{member_id}.db"
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Return every page made from the code, by its path in the repository."""
+    return {Path("docs/errors.md"): errors_page(), Path("docs/settings.md"): settings_page()}
+
+
+def errors_page() -> str:
+    """Return the page of all reasons: when each is given, its gRPC code, its public message."""
+    when = reasons_explained(REASONS_PROTO.read_text("utf-8"))
+    text = ERRORS_HEAD
+    for reason in sorted(value for value in Reason.values() if value):
+        if reason in GROUPS:
+            text += f"\n## {GROUPS[reason]}\n\n| reason | gRPC code | when | public message |\n"
+            text += "|---|---|---|---|\n"
+        spec = CATALOG[reason]
+        text += row(
+            f"`{name_of(reason)}`", f"`{spec.code.name}`", when[Reason.Name(reason)], spec.message
+        )
+    return text
+
+
+def reasons_explained(proto: str) -> dict[str, str]:
+    """Return the comment above each value of the enum `Reason`, on one line."""
+    found = re.findall(r"((?:^ *//.*\n)+) *(REASON_\w+) = \d+;", proto, re.MULTILINE)
+    return {
+        name: " ".join(line.strip().removeprefix("//").strip() for line in comment.splitlines())
+        for comment, name in found
+    }
+
+
+def settings_page() -> str:
+    """Return the page of all settings: those that every server has, then each server's own."""
+    text = SETTINGS_HEAD + SHARED_HEAD
+    shared = ServerSettings.model_json_schema()
+    text += "".join(setting_rows(shared))
+    for title, (kind, command, more) in EXAMPLES.items():
+        text += f"\n## {title}\n\n`{command} serve --config FILE`, with a file such as\n\n"
+        member_id = command.removeprefix("concordat-")
+        text += f"```toml\n{EXAMPLE.format(member_id=member_id)}{more}```\n\n"
+        text += "| setting | type | default | what |\n|---|---|---|---|\n"
+        text += "".join(setting_rows(kind.model_json_schema(), leave_out=shared["properties"]))
+    return text
+
+
+def setting_rows(
+    schema: Mapping[str, Any], *, leave_out: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Yield a table row for each setting; a nested table's settings are named `table.setting`."""
+    required = schema.get("required", [])
+    for name, field in schema["properties"].items():
+        if name in (leave_out or {}):
+            continue
+        if "$ref" in field:
+            table = schema["$defs"][field["$ref"].rpartition("/")[2]]
+            for nested, inner in table["properties"].items():
+                needed = nested in table.get("required", [])
+                yield setting_row(f"{name}.{nested}", inner, needed=needed)
+        else:
+            yield setting_row(name, field, needed=name in required)
+
+
+def setting_row(name: str, field: Mapping[str, Any], *, needed: bool) -> str:
+    """Return one setting's row."""
+    default = field.get("default")
+    shown = "**required**" if needed else "unset" if default in {None, ""} else f"`{toml(default)}`"
+    return row(f"`{name}`", type_of(field), shown, field["description"])
+
+
+def type_of(field: Mapping[str, Any]) -> str:
+    """Return a setting's type and bounds in words."""
+    if "anyOf" in field:
+        return type_of(next(kind for kind in field["anyOf"] if kind["type"] != "null"))
+    if "enum" in field:
+        return "one of " + ", ".join(f"`{value}`" for value in field["enum"])
+    pattern = field.get("pattern", "")
+    if re.fullmatch(r"\^\([a-z|]+\)\$", pattern):
+        return "one of " + ", ".join(f"`{value}`" for value in pattern[2:-2].split("|"))
+    kind = {"path": "path", "regex": "regular expression"}.get(
+        field.get("format", ""), str(field["type"])
+    )
+    bounds = [
+        f"{words} {field[key]:g}"
+        for key, words in (
+            ("exclusiveMinimum", "above"),
+            ("minimum", "from"),
+            ("maximum", "to"),
+        )
+        if key in field
+    ]
+    return f"{kind}, {' '.join(bounds)}" if bounds else kind
+
+
+def toml(value: object) -> str:
+    """Return a value as TOML writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def row(*cells: str) -> str:
+    """Return one row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def stale(root: Path) -> list[Path]:
+    """Return the pages under `root` that differ from what the code says."""
+    return [
+        path
+        for path, text in pages().items()
+        if not (root / path).is_file() or (root / path).read_text("utf-8") != text
+    ]
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(description="Write the reference pages made from the code.")
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a page differs")
+    if parser.parse_args().check:
+        for path in (differing := stale(ROOT)):
+            print(f"{path} is not current; run: .venv/bin/python tools/docs.py", file=sys.stderr)
+        return 1 if differing else 0
+    for path, text in pages().items():
+        (ROOT / path).write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
