@@ -1,0 +1,1 @@
+"""Concordat: what every party of the federation shares."""

@@ -1,0 +1,66 @@
+"""The closed list of purposes and what each demands (rights.md: purposes; rules R01, R02, R04)."""
+
+from dataclasses import dataclass
+
+from concordat import v1
+from concordat.refusal import Refusal
+from concordat.v1 import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeRule:
+    """What a consent for one purpose must look like."""
+
+    releases_score: bool = True
+    disclosures: frozenset[int] = frozenset(
+        {
+            v1.DisclosureKind.DISCLOSURE_KIND_FULL,
+            v1.DisclosureKind.DISCLOSURE_KIND_BAND,
+            v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD,
+        }
+    )
+    at_most_quarterly: bool = False
+
+
+PURPOSES: dict[int, PurposeRule] = {
+    v1.Purpose.PURPOSE_CREDIT_APPLICATION: PurposeRule(),
+    v1.Purpose.PURPOSE_GUARANTOR_CHECK: PurposeRule(),
+    v1.Purpose.PURPOSE_ACCOUNT_REVIEW: PurposeRule(at_most_quarterly=True),
+    v1.Purpose.PURPOSE_DEPOSIT_WAIVER: PurposeRule(
+        disclosures=frozenset({v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD})
+    ),
+    v1.Purpose.PURPOSE_FRAUD_FLAGS: PurposeRule(releases_score=False),
+}
+
+_AT_LEAST_A_QUARTER = {v1.Period.PERIOD_QUARTER, v1.Period.PERIOD_YEAR}
+
+
+def require_purpose_allows(consent: v1.Consent) -> None:
+    """Raise ``Refusal`` (REASON_PURPOSE_NOT_ALLOWED) unless a score may be released on ``consent``'s terms."""
+    rule = PURPOSES[consent.purpose]
+    if (
+        not rule.releases_score
+        or v1.DataCategory.DATA_CATEGORY_SCORE not in consent.data_categories
+    ):
+        raise Refusal(Reason.REASON_PURPOSE_NOT_ALLOWED, "the consent covers no score")
+    if consent.disclosure.kind not in rule.disclosures:
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED, "the purpose allows a threshold disclosure only"
+        )
+    if rule.at_most_quarterly and not (
+        consent.mode == v1.ConsentMode.CONSENT_MODE_PERIODIC
+        and consent.frequency.uses == 1
+        and consent.frequency.period in _AT_LEAST_A_QUARTER
+    ):
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED, "an account review is periodic, at most quarterly"
+        )
+
+
+def require_licensed_purpose(lender: v1.Licence, purpose: v1.Purpose.ValueType) -> None:
+    """Raise ``Refusal`` unless the lender's licence names ``purpose``; no consent can widen it (R01)."""
+    if purpose not in lender.purposes:
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED,
+            f"{lender.member_id} is not licensed for {v1.Purpose.Name(purpose)}",
+        )

@@ -1,0 +1,1 @@
+"""gRPC as the federation uses it: TLS, admission, deadlines, errors, logs."""

@@ -1,0 +1,54 @@
+"""Who may call what: one row for each RPC. A method with no row is refused."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from concordat.v1 import Role
+
+
+class Port(Enum):
+    """Where a server listens."""
+
+    MEMBER = "member"  # mTLS: the caller is a member
+    PUBLIC = "public"  # server TLS: the caller is anyone; requests are signed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The rule of one method."""
+
+    ports: frozenset[Port]
+    roles: frozenset[Role.ValueType] = frozenset()  # of a caller on the member port; empty: any
+    licensed: bool = True  # whether a caller on the member port needs a licence in force
+    deadline: bool = True  # whether the call must carry a deadline
+
+
+def _members(*roles: Role.ValueType, deadline: bool = True) -> Row:
+    return Row(frozenset({Port.MEMBER}), frozenset(roles), deadline=deadline)
+
+
+_PUBLIC = Row(frozenset({Port.PUBLIC}))
+_ANYONE = Row(frozenset({Port.MEMBER, Port.PUBLIC}), licensed=False)
+_PROBE = Row(frozenset({Port.MEMBER, Port.PUBLIC}), licensed=False, deadline=False)
+
+POLICY: dict[str, Row] = {
+    "/concordat.v1.ProviderService/RequestScores": _members(Role.ROLE_EXCHANGE),
+    "/concordat.v1.ConsentNoticeService/NotifyConsentEvent": _PUBLIC,
+    "/concordat.v1.MemberService/ListMembers": _ANYONE,
+    "/concordat.v1.MemberService/WatchMembers": _members(deadline=False),
+    "/concordat.v1.MemberService/SubmitLicence": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.MemberService/SubmitLicenceStatus": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.ConsentService/GrantConsent": _PUBLIC,
+    "/concordat.v1.ConsentService/SubmitConsentEvent": _PUBLIC,
+    "/concordat.v1.ConsentService/ListConsents": _PUBLIC,
+    "/concordat.v1.ViewService/RequestView": _members(Role.ROLE_LENDER),
+    "/concordat.v1.ViewService/RequestViews": _members(Role.ROLE_LENDER),
+    "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
+        Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
+    ),
+    "/concordat.v1.RegistrarService/BindSubject": _PUBLIC,
+    "/grpc.health.v1.Health/Check": _PROBE,
+    "/grpc.health.v1.Health/List": _PROBE,
+    "/grpc.health.v1.Health/Watch": _PROBE,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _PROBE,
+}

@@ -1,0 +1,1 @@
+"""Databases: how each process opens its own, and writes to it in groups."""

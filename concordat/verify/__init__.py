@@ -1,0 +1,1 @@
+"""Checks of consents, requests, statements and views: offline, with the time passed in."""

@@ -1,0 +1,120 @@
+"""Rules that a view's fields obey, from plain values; each raises ``MismatchError``."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from concordat import v1
+from concordat.clock import MAX_SKEW, from_timestamp
+from concordat.federation.directory import Member
+from concordat.pooling import pool
+from concordat.refusal import refusing_untrusted
+from concordat.trust.envelope import Verified
+from concordat.v1 import DisclosureKind
+from concordat.verify.mismatch import MismatchError
+
+_SHAPES = {
+    DisclosureKind.DISCLOSURE_KIND_FULL: "full",
+    DisclosureKind.DISCLOSURE_KIND_BAND: "band",
+    DisclosureKind.DISCLOSURE_KIND_THRESHOLD: "threshold",
+}
+
+
+def require_recorded_first(view: v1.View) -> datetime:
+    """Return when the access was recorded; raise if that was after the view was made."""
+    with refusing_untrusted():
+        recorded, made = from_timestamp(view.receipt.recorded_at), from_timestamp(view.issued_at)
+    if recorded > made:
+        raise MismatchError(f"recorded at {recorded}, after the view was made at {made}")
+    return recorded
+
+
+def require_not_from_after(view: v1.View, at: datetime | None) -> None:
+    """Raise where the view was made after ``at``, give or take skew."""
+    if at is not None and from_timestamp(view.issued_at) > at + MAX_SKEW:
+        raise MismatchError(f"the view says it was made at {from_timestamp(view.issued_at)}")
+
+
+def require_digest(what: str, named: bytes, actual: bytes) -> None:
+    """Raise unless the view names the statement that is here."""
+    if named != actual:
+        raise MismatchError(f"the view was made from another {what}")
+
+
+def require_terms(view: v1.View, request: v1.ViewRequest, consent: v1.Consent) -> None:
+    """Raise unless the view says what the request asked and the consent gives."""
+    if view.lender != request.lender:
+        raise MismatchError(f"the view is for {view.lender}, the request of {request.lender}")
+    if view.subject_ref != consent.subject_ref:
+        raise MismatchError("the view is about another subject")
+    if view.purpose != consent.purpose or view.disclosure != consent.disclosure:
+        raise MismatchError("the view's purpose or disclosure is not the consent's")
+
+
+def require_status_of(
+    status: v1.ConsentStatus, consent: v1.Consent, binding: v1.SubjectBinding
+) -> None:
+    """Raise unless the status fits the consent and the binding that it was stapled to."""
+    if status.federation != consent.federation or status.consent_id != consent.consent_id:
+        raise MismatchError("the consent status is of another consent")
+    if status.binding_version != binding.version:
+        raise MismatchError("the exchange knew another binding of the subject as the latest")
+    if not 1 <= status.uses <= consent.max_uses:
+        raise MismatchError(f"{status.uses} uses of at most {consent.max_uses} were counted")
+
+
+def require_score(
+    view: v1.View,
+    exchange: Member,
+    providers: Mapping[str, Member],
+    statements: Mapping[str, Verified[v1.ScoreStatement]],
+) -> str:
+    """Check the view's score and return what was shown about it.
+
+    In full disclosure it is computed anew from the statements and must be the same, byte for
+    byte; else only the answer that the consent allows may be there.
+    """
+    policy = exchange.licence.score_policy
+    if view.policy_version != policy.version:
+        raise MismatchError(f"pooled by {view.policy_version!r}, licensed is {policy.version!r}")
+    outcome = view.WhichOneof("outcome")
+    if outcome == "no_score":
+        return "no provider stated a score, and none is claimed"
+    answer = view.complete if outcome == "complete" else view.partial
+    shape = _SHAPES[view.disclosure.kind]
+    if answer.WhichOneof("disclosed") != shape:
+        raise MismatchError(f"the consent allows {shape} disclosure only")
+    if shape == "threshold" and answer.threshold.threshold != view.disclosure.threshold:
+        raise MismatchError("the answer is to another threshold than the consent's")
+    if shape != "full":
+        return f"only the {shape} is told, as the consent allows; it cannot be computed anew"
+    _require_recomputed(answer.full, policy, providers, statements)
+    return "computed anew from the statements: the same, byte for byte"
+
+
+def _require_recomputed(
+    told: v1.UnifiedScore,
+    policy: v1.ScorePolicy,
+    providers: Mapping[str, Member],
+    statements: Mapping[str, Verified[v1.ScoreStatement]],
+) -> None:
+    scored = [
+        (name, statement.message.score, scale.log_odds_micro(statement.message.score))
+        for name, statement in statements.items()
+        if statement.message.WhichOneof("answer") == "score"
+        and (scale := providers[name].scale) is not None
+    ]
+    anew = pool(policy, scored)
+    if told.SerializeToString(deterministic=True) != anew.SerializeToString(deterministic=True):
+        raise MismatchError(
+            f"the view tells {told.points} points, the statements give {anew.points}"
+        )
+
+
+def require_delete_by(view: v1.View, consent: v1.Consent) -> None:
+    """Raise unless the view is to be deleted when the consent's data life is over."""
+    with refusing_untrusted():
+        told = from_timestamp(view.delete_by)
+    due = from_timestamp(view.issued_at) + timedelta(days=consent.data_life_days)
+    # Nanoseconds count too: two times that differ below a microsecond are not the same.
+    if told != due or view.delete_by.nanos != view.issued_at.nanos:
+        raise MismatchError(f"to be deleted by {told}; the consent says {due}")
