@@ -1,0 +1,1 @@
+"""The commands of ``concordat-provider``, one file each."""

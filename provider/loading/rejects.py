@@ -1,0 +1,29 @@
+"""The rejects file: a line number and a reason for each row that was not taken, and nothing else."""
+
+import csv
+from pathlib import Path
+from typing import TextIO
+
+from provider.loading.rows import Reject
+
+
+class RejectsFile:
+    """Written as rows are rejected; there is no file where none was."""
+
+    def __init__(self, path: Path) -> None:
+        """Write to ``path``; what an earlier run left there goes."""
+        self.path = path
+        self._file: TextIO | None = None
+        path.unlink(missing_ok=True)
+
+    def add(self, line: int, reject: Reject) -> None:
+        """Write one row."""
+        if self._file is None:
+            self._file = self.path.open("w", encoding="utf-8", newline="")
+            csv.writer(self._file).writerow(["line", "reason"])
+        self._file.write(f"{line},{reject.value}\r\n")
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
