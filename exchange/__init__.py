@@ -1,0 +1,1 @@
+"""The exchange: brokers signed, consented requests and answers with one view."""

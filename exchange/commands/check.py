@@ -1,0 +1,112 @@
+"""``concordat-exchange check``: look over an exchange's deployment before it serves."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+from cryptography import x509
+from rich.table import Table
+
+from concordat import v1
+from concordat.federation.anchors import Anchors, load_anchors
+from concordat.federation.directory import MemberDirectory
+from concordat.rpc.tls import TlsIdentity
+from concordat.store.engine import open_engine, require_current
+from concordat.trust.keys import key_id
+from exchange.commands.shared import OUT, ConfigOption, read_settings
+from exchange.members.keeper import load
+from exchange.migrations import SCRIPTS
+from exchange.settings import ExchangeSettings
+
+_SOON = timedelta(days=30)
+
+
+def check(
+    config: ConfigOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check trust bundle, keys, certificate, database and own licence, and say what to do about each.
+
+    Exit codes: 0 all well; 1 something is wrong; 2 the settings are wrong.
+    """
+    settings = read_settings(config)
+    checks: list[tuple[str, Callable[[ExchangeSettings], str]]] = [
+        ("trust bundle", _trust_bundle),
+        ("certificate", _certificate),
+        ("database", _database),
+        ("own licence", _licence),
+    ]
+    rows = [(name, *_outcome(run, settings)) for name, run in checks]
+    if as_json:
+        typer.echo(
+            json.dumps([dict(zip(("check", "ok", "detail"), row, strict=True)) for row in rows])
+        )
+    else:
+        table = Table("check", "", "detail")
+        for name, ok, detail in rows:
+            table.add_row(name, "[green]ok[/]" if ok else "[red]failed[/]", detail)
+        OUT.print(table)
+    if not all(ok for _, ok, _ in rows):
+        raise typer.Exit(1)
+
+
+def _outcome(
+    run: Callable[[ExchangeSettings], str], settings: ExchangeSettings
+) -> tuple[bool, str]:
+    try:
+        return True, run(settings)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is the finding
+        return False, str(error)
+
+
+def _trust_bundle(settings: ExchangeSettings) -> str:
+    anchors = load_anchors(settings.trust_bundle)
+    if settings.member_id != anchors.bundle.exchange_id:
+        raise ValueError(
+            f"the bundle's exchange is {anchors.bundle.exchange_id}; correct member_id"
+        )
+    return f"{anchors.federation}, {anchors.bundle.root_threshold} of {len(anchors.bundle.root_keys)} roots"
+
+
+def _certificate(settings: ExchangeSettings) -> str:
+    anchors = load_anchors(settings.trust_bundle)
+    pem = TlsIdentity.load(settings.tls_certificate, settings.tls_key).certificate
+    certificate = x509.load_pem_x509_certificate(pem)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    if uris != [anchors.tls_identity(settings.member_id)]:
+        raise ValueError(f"the certificate is for {uris}; issue one for {settings.member_id}")
+    left = certificate.not_valid_after_utc - datetime.now(UTC)
+    if left < timedelta(0):
+        raise ValueError("the certificate has expired; issue a new one")
+    return f"expires in {left.days} days" + ("; renew it soon" if left < _SOON else "")
+
+
+def _database(settings: ExchangeSettings) -> str:
+    engine = open_engine(settings.database)
+    require_current(engine, SCRIPTS)
+    engine.dispose()
+    return f"{engine.dialect.name}, at this version's schema"
+
+
+def _licence(settings: ExchangeSettings) -> str:
+    anchors = load_anchors(settings.trust_bundle)
+    directory = _stored_directory(settings, anchors)
+    member = directory.require(settings.member_id, datetime.now(UTC), v1.Role.ROLE_EXCHANGE)
+    own = key_id(settings.signer().public_key)
+    if own not in {key_id(key.public_key) for key in member.licence.keys}:
+        raise ValueError(
+            "the signing key is not in the licence; use the licensed key or renew the licence"
+        )
+    return f"in force until {member.not_after:%Y-%m-%d}; {len(directory.members())} members known"
+
+
+def _stored_directory(settings: ExchangeSettings, anchors: Anchors) -> MemberDirectory:
+    directory = MemberDirectory(anchors)
+    engine = open_engine(settings.database)
+    with engine.begin() as connection:
+        load(connection, directory, datetime.now(UTC))
+    engine.dispose()
+    return directory

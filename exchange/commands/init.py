@@ -1,0 +1,57 @@
+"""``concordat-exchange init``: create the database and take in the first licences."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.message import DecodeError
+
+from concordat import v1
+from concordat.federation.anchors import load_anchors
+from concordat.federation.directory import MemberDirectory
+from concordat.refusal import Refusal
+from concordat.store.engine import migrate, open_engine
+from concordat.store.exclusive import only_process
+from concordat.v1 import Reason
+from exchange.commands.shared import OUT, ConfigOption, advising, read_settings
+from exchange.members.keeper import keep_licence, load
+from exchange.migrations import SCRIPTS
+
+
+def init(
+    config: ConfigOption,
+    licences: Annotated[
+        list[Path] | None,
+        typer.Option("--licence", help="A signed licence file to take in; repeat for more."),
+    ] = None,
+) -> None:
+    """Create the database, or migrate it to this version, and take in licences; repeating changes nothing.
+
+    Exit codes: 0 done; 1 the database cannot be opened or a licence does not verify (then none is taken
+    in); 2 the settings are wrong.
+    """
+    settings = read_settings(config)
+    with advising(), only_process(settings.database):
+        anchors = load_anchors(settings.trust_bundle)
+        now = datetime.now(UTC)
+        engine = open_engine(settings.database)
+        migrate(engine, SCRIPTS)
+        directory = MemberDirectory(anchors)
+        with engine.begin() as connection:
+            load(connection, directory, now)
+            for path in licences or ():
+                envelope = _read(path)
+                directory.add_licence(envelope, now)
+                keep_licence(connection, v1.Licence.FromString(envelope.payload), envelope)
+        engine.dispose()
+    OUT.print(
+        f"{settings.member_id}: ready with {len(directory.members())} members", highlight=False
+    )
+
+
+def _read(path: Path) -> v1.Envelope:
+    try:
+        return v1.Envelope.FromString(path.read_bytes())
+    except DecodeError as error:
+        raise Refusal(Reason.REASON_STATEMENT_MALFORMED, f"{path} is no envelope") from error

@@ -1,0 +1,1 @@
+"""Consents: granted, paused, resumed, revoked by the subject alone, and counted."""

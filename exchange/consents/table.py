@@ -1,0 +1,227 @@
+"""Consents, their events, and the subjects' key bindings."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from concordat import v1
+from concordat.v1 import ConsentState
+from exchange.schema import metadata
+
+subject_binding = Table(
+    "subject_binding",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("version", Integer, nullable=False),  # of the latest binding seen
+    Column("envelope", LargeBinary, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("consent_id", LargeBinary(16), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("recipient", String(64), nullable=False),
+    Column("state", Integer, nullable=False),  # ConsentState
+    Column("uses", Integer, nullable=False),
+    Column("event_sequence", BigInteger, nullable=False),  # of the latest event; 0 for none
+    Column("valid_until", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+    Index("consent_by_expiry", "state", "valid_until"),
+)
+
+consent_event = Table(
+    "consent_event",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("consent_id", LargeBinary(16), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),
+)
+
+# Keys are sorted, so that two processes that lock the same rows lock them in the same order.
+_LOCK_CONSENTS = (
+    select(
+        consent.c.subject_ref,
+        consent.c.consent_id,
+        consent.c.digest,
+        consent.c.state,
+        consent.c.uses,
+        consent.c.event_sequence,
+        consent.c.valid_until,
+    )
+    .where(
+        tuple_(consent.c.subject_ref, consent.c.consent_id).in_(bindparam("keys", expanding=True))
+    )
+    .order_by(consent.c.subject_ref, consent.c.consent_id)
+    .with_for_update()
+)
+_BINDING_VERSIONS = select(subject_binding.c.subject_ref, subject_binding.c.version).where(
+    subject_binding.c.subject_ref.in_(bindparam("refs", expanding=True))
+)
+_SET_USES = (
+    update(consent)
+    .where(
+        consent.c.subject_ref == bindparam("key_ref"), consent.c.consent_id == bindparam("key_id")
+    )
+    .values(uses=bindparam("new_uses"), state=bindparam("new_state"))
+)
+
+Key = tuple[bytes, bytes]  # subject_ref, consent_id
+
+
+def lock(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[Any, ...]]]:
+    """Return the consents that exist, by key, locked until the transaction ends."""
+    rows = connection.execute(_LOCK_CONSENTS, {"keys": sorted(set(keys))})
+    return {(row.subject_ref, row.consent_id): row for row in rows}
+
+
+def binding_versions(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the latest binding version seen of each subject that has one."""
+    rows = connection.execute(_BINDING_VERSIONS, {"refs": list(set(refs))})
+    return {row.subject_ref: row.version for row in rows}
+
+
+def set_uses(
+    connection: Connection, counted: Sequence[tuple[Key, int, ConsentState.ValueType]]
+) -> None:
+    """Store the new use count and state of each consent."""
+    connection.execute(
+        _SET_USES,
+        [
+            {"key_ref": key[0], "key_id": key[1], "new_uses": uses, "new_state": state}
+            for key, uses, state in counted
+        ],
+    )
+
+
+def put_binding(
+    connection: Connection, binding: v1.SubjectBinding, envelope: v1.Envelope, known: int | None
+) -> None:
+    """Keep a binding that is newer than the one ``known`` (a version, or None)."""
+    values = {"version": binding.version, "envelope": envelope.SerializeToString()}
+    if known is None:
+        connection.execute(
+            insert(subject_binding).values(subject_ref=binding.subject_ref, **values)
+        )
+    elif known < binding.version:
+        connection.execute(
+            update(subject_binding)
+            .where(subject_binding.c.subject_ref == binding.subject_ref)
+            .values(**values)
+        )
+
+
+def add(
+    connection: Connection, terms: v1.Consent, digest: bytes, envelope: v1.Envelope, until: int
+) -> None:
+    """Put a consent on record, active and unused."""
+    connection.execute(
+        insert(consent).values(
+            subject_ref=terms.subject_ref,
+            consent_id=terms.consent_id,
+            digest=digest,
+            recipient=terms.recipient,
+            state=ConsentState.CONSENT_STATE_ACTIVE,
+            uses=0,
+            event_sequence=0,
+            valid_until=until,
+            envelope=envelope.SerializeToString(),
+        )
+    )
+
+
+def add_event(
+    connection: Connection,
+    event: v1.ConsentEvent,
+    envelope: v1.Envelope,
+    state: ConsentState.ValueType,
+    at: int,
+) -> None:
+    """Record an event and the state that it leads to."""
+    connection.execute(
+        insert(consent_event).values(
+            subject_ref=event.subject_ref,
+            consent_id=event.consent_id,
+            sequence=event.sequence,
+            received_at=at,
+            envelope=envelope.SerializeToString(),
+        )
+    )
+    connection.execute(
+        update(consent)
+        .where(consent.c.subject_ref == event.subject_ref, consent.c.consent_id == event.consent_id)
+        .values(state=state, event_sequence=event.sequence)
+    )
+
+
+def event_envelope(connection: Connection, event: v1.ConsentEvent) -> bytes | None:
+    """Return the recorded event of the same consent and sequence, serialised, if there is one."""
+    return connection.execute(
+        select(consent_event.c.envelope).where(
+            consent_event.c.subject_ref == event.subject_ref,
+            consent_event.c.consent_id == event.consent_id,
+            consent_event.c.sequence == event.sequence,
+        )
+    ).scalar_one_or_none()
+
+
+def page(
+    connection: Connection, subject_ref: bytes, after: bytes, limit: int
+) -> list[v1.ConsentRecord]:
+    """Return up to ``limit`` of a subject's consents with ids above ``after``, each with its events."""
+    rows = connection.execute(
+        select(consent)
+        .where(consent.c.subject_ref == subject_ref, consent.c.consent_id > after)
+        .order_by(consent.c.consent_id)
+        .limit(limit)
+    ).all()
+    events = connection.execute(
+        select(consent_event.c.consent_id, consent_event.c.envelope)
+        .where(
+            consent_event.c.subject_ref == subject_ref,
+            consent_event.c.consent_id.in_([row.consent_id for row in rows]),
+        )
+        .order_by(consent_event.c.consent_id, consent_event.c.sequence)
+    ).all()
+    return [
+        v1.ConsentRecord(
+            consent=v1.Envelope.FromString(row.envelope),
+            state=row.state,
+            uses=row.uses,
+            events=[
+                v1.Envelope.FromString(event.envelope)
+                for event in events
+                if event.consent_id == row.consent_id
+            ],
+        )
+        for row in rows
+    ]
+
+
+def expire(connection: Connection, at: int) -> int:
+    """Move every consent past its end to EXPIRED; return how many."""
+    live = (ConsentState.CONSENT_STATE_ACTIVE, ConsentState.CONSENT_STATE_PAUSED)
+    return connection.execute(
+        update(consent)
+        .where(consent.c.state.in_(live), consent.c.valid_until <= at)
+        .values(state=ConsentState.CONSENT_STATE_EXPIRED)
+    ).rowcount

@@ -1,0 +1,43 @@
+"""What the exchange does on a timer: expiry, and the mark below which its clock never falls."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+
+from concordat.clock import Clock, from_micros, to_micros
+from concordat.store.group_commit import GroupCommit
+from exchange.consents import table as consents
+from exchange.schema import clock_mark
+from exchange.views import table as views
+
+_log = structlog.get_logger("concordat.housekeeping")
+EVERY_SECONDS = 5.0
+
+
+def latest_time(connection: Connection) -> datetime:
+    """Return the latest time on record: what ``Clock`` starts from."""
+    marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none() or 0
+    return from_micros(max(marked, views.latest_time(connection)))
+
+
+def tidy(connection: Connection, now: datetime) -> None:
+    """Expire consents whose time is over, and mark the time."""
+    consents.expire(connection, to_micros(now))
+    at = to_micros(now)
+    marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none()
+    if marked is None:
+        connection.execute(insert(clock_mark).values(id=1, at=at))
+    elif marked < at:
+        connection.execute(update(clock_mark).values(at=at))
+
+
+async def keep_house(store: GroupCommit, clock: Clock) -> None:
+    """Tidy every few seconds until cancelled."""
+    while True:
+        try:
+            await store.arun(lambda connection: tidy(connection, clock.now()))
+        except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            _log.warning("housekeeping_failed", error=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)

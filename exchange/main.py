@@ -1,0 +1,20 @@
+"""``concordat-exchange``: the exchange of a federation."""
+
+import typer
+
+from exchange.commands.check import check
+from exchange.commands.init import init
+from exchange.commands.serve import serve
+
+app = typer.Typer(
+    help="Run the exchange of a Concordat federation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(init)
+app.command()(serve)
+app.command()(check)
+
+if __name__ == "__main__":
+    app(prog_name="concordat-exchange")

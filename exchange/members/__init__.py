@@ -1,0 +1,1 @@
+"""Licences in, everyone else out; and the stream by which the others follow."""

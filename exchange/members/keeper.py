@@ -1,0 +1,83 @@
+"""The directory and its table, held together: in one process and across several."""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from concordat import v1
+from concordat.clock import Clock
+from concordat.federation.directory import MemberDirectory, open_licence, open_status
+from concordat.store.group_commit import GroupCommit
+from concordat.store.members import LICENCE, STATUS, MemberStatements
+from exchange.schema import member_statement
+
+_log = structlog.get_logger("concordat.members")
+_statements = MemberStatements(member_statement)
+
+# How often another process's additions are looked for; a suspension must hold everywhere within 1 s.
+SYNC_SECONDS = 0.3
+
+
+def load(connection: Connection, directory: MemberDirectory, at: datetime) -> None:
+    """Take everything stored into ``directory``."""
+    _statements.load(connection, directory, at)
+
+
+def keep_licence(connection: Connection, licence: v1.Licence, envelope: v1.Envelope) -> None:
+    """Store a verified licence."""
+    _statements.put(connection, LICENCE, licence.member_id, licence.version, envelope)
+
+
+class MemberKeeper:
+    """Adds licences and statuses durably, and notices what other processes added.
+
+    A statement is in force here as soon as it verified, and durable when the caller hears of it; if
+    storing fails the caller is told, and submitting it again stores it.
+    """
+
+    def __init__(self, directory: MemberDirectory, store: GroupCommit, clock: Clock) -> None:
+        """Hold ``directory`` and ``store`` together."""
+        self.directory = directory
+        self._store = store
+        self._clock = clock
+        self._seen: set[bytes] = set()  # payloads taken from the table
+
+    async def add_licence(self, envelope: v1.Envelope, at: datetime) -> None:
+        """Use and store a licence; raise ``Refusal`` if it does not verify or is superseded."""
+        self.directory.add_licence(envelope, at)
+        licence = open_licence(envelope, self.directory.anchors, at).licence
+        await self._store.arun(lambda connection: keep_licence(connection, licence, envelope))
+
+    async def add_status(self, envelope: v1.Envelope, at: datetime) -> None:
+        """Use and store a status; raise ``Refusal`` if it does not verify or is superseded."""
+        self.directory.add_status(envelope, at)
+        status = open_status(envelope, self.directory.anchors, at).message
+        await self._store.arun(
+            lambda connection: _statements.put(
+                connection, STATUS, status.member_id, status.sequence, envelope
+            )
+        )
+
+    async def follow(self) -> None:
+        """Keep up with what other processes store, until cancelled."""
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            try:
+                licences, statuses = await self._store.arun(
+                    lambda connection: (
+                        _statements.all(connection, LICENCE),
+                        _statements.all(connection, STATUS),
+                    )
+                )
+                self.directory.take(
+                    self._unseen(licences), self._unseen(statuses), self._clock.now()
+                )
+            except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                _log.warning("member_sync_failed", error=type(error).__name__)
+
+    def _unseen(self, envelopes: list[v1.Envelope]) -> list[v1.Envelope]:
+        fresh = [envelope for envelope in envelopes if envelope.payload not in self._seen]
+        self._seen.update(envelope.payload for envelope in fresh)
+        return fresh

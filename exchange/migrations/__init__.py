@@ -1,0 +1,5 @@
+"""Alembic migrations of the exchange's database."""
+
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parent

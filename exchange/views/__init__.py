@@ -1,0 +1,1 @@
+"""Views: admit, record, gather, pool, sign, release."""

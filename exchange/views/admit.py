@@ -1,0 +1,215 @@
+"""Admitting requests in one transaction: replay, consent, frequency, use, access entry.
+
+Runs on the database thread over all requests that wait at once; see ``GroupCommit``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from concordat import v1
+from concordat.clock import from_micros, to_micros
+from concordat.ids import new_id
+from concordat.refusal import Refusal
+from concordat.trust.envelope import Verified
+from concordat.v1 import ConsentState, Reason
+from concordat.verify.consent import PERIODS, require_active
+from exchange.consents import table as consents
+from exchange.consents.ledger import Standing, require_latest_binding
+from exchange.consents.rules import state_at
+from exchange.views import table
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request whose envelopes all verified, and the envelopes as they came."""
+
+    ask: v1.RequestViewRequest
+    request: Verified[v1.ViewRequest]
+    consent: Verified[v1.Consent]
+    binding: Verified[v1.SubjectBinding]
+    lender_licence_digest: bytes
+    at: datetime
+
+    @property
+    def consent_key(self) -> consents.Key:
+        """The consent's key in the store."""
+        return self.consent.message.subject_ref, self.consent.message.consent_id
+
+    @property
+    def request_key(self) -> table.RequestKey:
+        """The request's key in the store."""
+        return self.request.message.lender, self.request.message.request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A lender's own request that fails before the store is asked; the subject sees the attempt."""
+
+    request: Verified[v1.ViewRequest]
+    consent_id: bytes  # empty where the consent itself did not verify
+    refusal: Refusal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that is on record and may be answered."""
+
+    checked: Checked
+    access_id: bytes
+    recorded_at: datetime
+    standing: Standing
+
+
+@dataclass(slots=True)
+class _Use:
+    """How a consent's uses stand while this group is decided."""
+
+    row: Row[*tuple[Any, ...]]
+    uses: int
+    state: ConsentState.ValueType
+    in_group: int = 0  # uses counted in this group
+
+
+def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitted | Refusal]:
+    """Decide each request and record it: an access entry for each attempt, refused ones too.
+
+    The same id with the same bytes comes back under its first entry and consumes nothing. Consents are
+    locked first, so that two processes never count the same use.
+    """
+    rows = consents.lock(connection, [item.consent_key for item in items])
+    versions = consents.binding_versions(connection, [item.consent_key[0] for item in items])
+    seen = table.seen(connection, [item.request_key for item in items])
+    uses = {key: _Use(row, row.uses, row.state) for key, row in rows.items()}
+    known: dict[table.RequestKey, tuple[bytes, bytes, int]] = {
+        key: (row.request_digest, row.access_id, row.recorded_at) for key, row in seen.items()
+    }
+    results: list[Admitted | Refusal] = []
+    entries: list[dict[str, object]] = []
+    requests: list[dict[str, object]] = []
+    for item in items:
+        use, version = uses.get(item.consent_key), versions.get(item.consent_key[0])
+        before, consent_id = known.get(item.request_key), item.consent.message.consent_id
+        access_id, recorded_at = new_id(), to_micros(item.at)
+        try:
+            if before is not None:
+                access_id, recorded_at = _again(item, before)
+            _require_usable(connection, item, use, version, counts=before is None)
+        except Refusal as refusal:
+            results.append(refusal)
+            entries.append(_entry(item.request, consent_id, new_id(), item.at, refusal.reason))
+            continue
+        assert use is not None  # noqa: S101 - _require_usable refuses otherwise
+        if before is None:
+            use.uses += 1
+            use.in_group += 1
+            known[item.request_key] = (item.request.digest, access_id, recorded_at)
+            entries.append(_entry(item.request, consent_id, access_id, item.at))
+            requests.append(_request(item, access_id, recorded_at))
+            if use.uses >= item.consent.message.max_uses:
+                use.state = ConsentState.CONSENT_STATE_EXHAUSTED
+        results.append(
+            Admitted(
+                item,
+                access_id,
+                from_micros(recorded_at),
+                # Stapled as active even when this was the last use: the use counted is the request's own.
+                Standing(
+                    ConsentState.CONSENT_STATE_ACTIVE,
+                    use.uses,
+                    use.row.event_sequence,
+                    max(version or 0, item.binding.message.version),
+                ),
+            )
+        )
+    table.add(connection, entries, requests)
+    counted = [(key, use.uses, use.state) for key, use in uses.items() if use.in_group]
+    if counted:
+        consents.set_uses(connection, counted)
+    return results
+
+
+def _again(item: Checked, before: tuple[bytes, bytes, int]) -> tuple[bytes, int]:
+    """Return the entry under which a repeated request is answered; raise if its bytes are others."""
+    digest, access_id, recorded_at = before
+    if digest != item.request.digest:
+        raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES)
+    return access_id, recorded_at
+
+
+def _require_usable(
+    connection: Connection, item: Checked, use: _Use | None, version: int | None, *, counts: bool
+) -> None:
+    """Raise ``Refusal`` unless the consent allows this use now (or, if it ``counts`` not, a re-reading)."""
+    if use is None or use.row.digest != item.consent.digest:
+        raise Refusal(Reason.REASON_CONSENT_UNKNOWN)
+    require_latest_binding(version, item.binding.message)
+    at = to_micros(item.at)
+    state = state_at(use.state, use.row.valid_until, at)
+    if counts or state != ConsentState.CONSENT_STATE_EXHAUSTED:
+        require_active(state)
+    if counts:
+        _require_seldom(connection, item, use, at)
+
+
+def _require_seldom(connection: Connection, item: Checked, use: _Use, at: int) -> None:
+    """Raise ``Refusal`` (REASON_CONSENT_TOO_FREQUENT) if the sliding period's uses are spent."""
+    terms = item.consent.message
+    allowed = terms.frequency.uses
+    if not terms.HasField("frequency") or use.uses < allowed:
+        return  # fewer uses in its whole life than one period allows
+    period = PERIODS[terms.frequency.period] // _MICROSECOND
+    times = table.counted_since(connection, *item.consent_key, at - period)
+    times += [at] * use.in_group
+    if len(times) >= allowed:
+        wait = timedelta(microseconds=times[-allowed] + period - at)
+        raise Refusal(Reason.REASON_CONSENT_TOO_FREQUENT, retry_after=wait)
+
+
+def reject_many(connection: Connection, items: Sequence[Rejected]) -> list[Refusal]:
+    """Record attempts that were refused on their face, and hand their refusals back."""
+    entries = [
+        _entry(item.request, item.consent_id, new_id(), item.at, item.refusal.reason)
+        for item in items
+    ]
+    table.add(connection, entries, [])
+    return [item.refusal for item in items]
+
+
+def _entry(
+    asked: Verified[v1.ViewRequest],
+    consent_id: bytes,
+    access_id: bytes,
+    at: datetime,
+    refusal: Reason.ValueType = Reason.REASON_UNSPECIFIED,
+) -> dict[str, object]:
+    request = asked.message
+    return {
+        "subject_ref": request.subject_ref,
+        "access_id": access_id,
+        "lender": request.lender,
+        "consent_id": consent_id,
+        "request_digest": asked.digest,
+        "purpose": request.purpose,
+        "disclosure": request.disclosure.kind,
+        "recorded_at": to_micros(at),
+        "refusal": refusal,
+        "counted": refusal == Reason.REASON_UNSPECIFIED,
+    }
+
+
+def _request(item: Checked, access_id: bytes, recorded_at: int) -> dict[str, object]:
+    lender, request_id = item.request_key
+    return {
+        "lender": lender,
+        "request_id": request_id,
+        "request_digest": item.request.digest,
+        "access_id": access_id,
+        "recorded_at": recorded_at,
+    }

@@ -1,0 +1,125 @@
+"""The access entries, and the request ids that were used."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from exchange.schema import metadata
+
+access_entry = Table(
+    "access_entry",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("access_id", LargeBinary(16), primary_key=True),
+    Column("lender", String(64), nullable=False),
+    Column("consent_id", LargeBinary(16), nullable=False),
+    Column("request_digest", LargeBinary(32), nullable=False),
+    Column("purpose", Integer, nullable=False),
+    Column("disclosure", Integer, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),  # the intent; before any provider is asked
+    Column("refusal", Integer, nullable=False),  # Reason; 0 where the request was let in
+    Column("counted", Boolean, nullable=False),  # whether it consumed a use of the consent
+    Column("released_at", BigInteger),  # the latest release under this entry; NULL for none yet
+    Column("result", String(16)),  # complete, partial or no_score, of that release
+    Column("view_digest", LargeBinary(32)),
+    Index("access_entry_by_consent", "subject_ref", "consent_id", "recorded_at"),
+)
+
+# Keyed by lender and id alone, so that the same id for another subject is caught too. On a distributed
+# database this table is distributed by lender.
+request_seen = Table(
+    "request_seen",
+    metadata,
+    Column("lender", String(64), primary_key=True),
+    Column("request_id", LargeBinary(16), primary_key=True),
+    Column("request_digest", LargeBinary(32), nullable=False),
+    Column("access_id", LargeBinary(16), nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+)
+
+RequestKey = tuple[str, bytes]  # lender, request_id
+
+_SEEN = select(request_seen).where(
+    tuple_(request_seen.c.lender, request_seen.c.request_id).in_(bindparam("keys", expanding=True))
+)
+_INSERT_SEEN = insert(request_seen)
+_INSERT_ENTRY = insert(access_entry)
+_RELEASE = (
+    update(access_entry)
+    .where(
+        access_entry.c.subject_ref == bindparam("key_ref"),
+        access_entry.c.access_id == bindparam("key_id"),
+    )
+    .values(
+        released_at=bindparam("at"), result=bindparam("outcome"), view_digest=bindparam("digest")
+    )
+)
+_COUNTED_SINCE = (
+    select(access_entry.c.recorded_at)
+    .where(
+        access_entry.c.subject_ref == bindparam("ref"),
+        access_entry.c.consent_id == bindparam("id"),
+        access_entry.c.recorded_at > bindparam("since"),
+        access_entry.c.counted,
+    )
+    .order_by(access_entry.c.recorded_at)
+)
+
+
+def seen(
+    connection: Connection, keys: Iterable[RequestKey]
+) -> dict[RequestKey, Row[*tuple[Any, ...]]]:
+    """Return what is known of the request ids that were used before."""
+    rows = connection.execute(_SEEN, {"keys": list(set(keys))})
+    return {(row.lender, row.request_id): row for row in rows}
+
+
+def counted_since(
+    connection: Connection, subject_ref: bytes, consent_id: bytes, since: int
+) -> list[int]:
+    """Return the times (microseconds) of a consent's counted uses after ``since``, oldest first."""
+    rows = connection.execute(
+        _COUNTED_SINCE, {"ref": subject_ref, "id": consent_id, "since": since}
+    )
+    return list(rows.scalars())
+
+
+def add(
+    connection: Connection,
+    entries: Sequence[dict[str, object]],
+    requests: Sequence[dict[str, object]],
+) -> None:
+    """Record access entries (refused attempts too) and the request ids of those let in."""
+    if entries:
+        connection.execute(_INSERT_ENTRY, entries)
+    if requests:
+        connection.execute(_INSERT_SEEN, requests)
+
+
+def release(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Record what was released under each entry."""
+    connection.execute(_RELEASE, rows)
+
+
+def latest_time(connection: Connection) -> int:
+    """Return the time of the latest entry, microseconds; 0 where there is none."""
+    newest = connection.execute(select(func.max(access_entry.c.recorded_at))).scalar_one()
+    return int(newest or 0)
