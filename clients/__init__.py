@@ -1,0 +1,1 @@
+"""Everyone else's side: client library, command line, federation set-up, sandbox."""

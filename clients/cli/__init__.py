@@ -1,0 +1,1 @@
+"""The `concordat` command: one file a group of commands."""

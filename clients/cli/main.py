@@ -1,0 +1,98 @@
+"""`concordat`: everyone's client but the exchange's and the providers' own. One file a group of commands.
+
+A group's module is imported when a command of it is run: `--help` and `--version` start at once.
+"""
+
+from importlib import import_module, metadata
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+GROUPS = {
+    "pki": ("clients.cli.pki", "app", "Set up a federation's trust, offline."),
+    "wallet": ("clients.cli.wallet", "app", "A subject's wallet: key, consents, revocation."),
+    "view": ("clients.cli.view", "app", "Request a view, show one, verify one offline."),
+    "member": ("clients.cli.member", "app", "List the members; submit licences and statuses."),
+    "sandbox": (
+        "clients.cli.sandbox",
+        "app",
+        "A whole federation on this machine, for trying out.",
+    ),
+    "demo": ("clients.cli.sandbox", "demo", "Show everything once, from licence to verified view."),
+}
+"""Name of each group: its module, the typer app in it, and what it is for."""
+
+EPILOG = (
+    "Exit codes: 0 ok; 1 refused or not verified; 2 wrong usage, or a local file that cannot be used; "
+    "3 a peer cannot be reached; 4 a partial view that was not accepted. "
+    "With --json every command prints one JSON object with the key 'ok'; a failure has 'error', 'reason' "
+    "and 'advice' too."
+)
+
+
+class LazyGroup(TyperGroup):
+    """Knows its groups by name, and imports one when it is called."""
+
+    _listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order that a newcomer needs them."""
+        del ctx
+        return list(GROUPS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a group: a stand-in with its summary where only help is printed."""
+        del ctx
+        if cmd_name not in GROUPS:
+            return None
+        module, name, summary = GROUPS[cmd_name]
+        if self._listing:
+            return TyperGroup(name=cmd_name, help=summary)
+        try:
+            found = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            return None
+        if not isinstance(found, typer.Typer):  # a single command, not a group
+            single = typer.Typer(add_completion=False)
+            single.command(epilog=EPILOG)(found)
+            found = single
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print help from the summaries, without importing the groups."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="Concordat: one verified credit view from independent providers.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"concordat {metadata.version('concordat')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Hold the options of every command."""
+    del version

@@ -1,0 +1,121 @@
+"""`concordat wallet grant`: the notice shown, the consent signed, put on record and handed over."""
+
+# ruff: noqa: PLR0913, PLR0917 - typer makes every argument of a command an option
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from clients.cli.console import (
+    Exit,
+    JsonOption,
+    console,
+    echo_json,
+    fail,
+    failing,
+    read_passphrase,
+)
+from clients.cli.pki_options import choice, profile_of, purpose_of
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.sdk.client import WalletClient
+from clients.sdk.consent_record import ConsentRecord
+from clients.sdk.notice import render_notice
+from clients.sdk.permission_file import dump_permission
+from clients.sdk.terms import ConsentTerms, make_consent
+from clients.sdk.views import Permission
+from clients.sdk.wallet_file import WalletFolder
+from concordat import v1
+from concordat.clock import Clock
+from concordat.statements import seal
+
+_disclosure = choice(v1.DisclosureKind.items(), "DISCLOSURE_KIND_")
+_period = choice(v1.Period.items(), "PERIOD_")
+
+
+def grant(
+    recipient: Annotated[str, typer.Option(help="member id of the one lender.")],
+    provider: Annotated[list[str], typer.Option(help="member id of a provider; repeat for more.")],
+    purpose: Annotated[
+        str,
+        typer.Option(help="credit-application, guarantor-check, account-review, deposit-waiver."),
+    ] = "credit-application",
+    disclosure: Annotated[str, typer.Option(help="full, band or threshold.")] = "full",
+    threshold: Annotated[int, typer.Option(help="Points, with --disclosure threshold.")] = 0,
+    uses: Annotated[int, typer.Option(min=0, help="Uses in any --per; 0: once, ever.")] = 0,
+    per: Annotated[str, typer.Option(help="day, week, month, quarter or year.")] = "month",
+    max_uses: Annotated[int, typer.Option(min=1, help="Uses in all, with --uses.")] = 1,
+    valid_days: Annotated[int, typer.Option(min=1, max=366, help="Days it can be used.")] = 7,
+    data_life_days: Annotated[
+        int, typer.Option(min=1, max=3650, help="Days the lender may keep a view.")
+    ] = 30,
+    profile: Annotated[str, typer.Option(help="Whose time limits: eu, us, cn, in, uk.")] = "eu",
+    language: Annotated[str, typer.Option(help="Of the notice: en or zh-Hans.")] = "en",
+    out: Annotated[Path | None, typer.Option(help="Write what to hand to the lender here.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wallet: Folder = DEFAULT_WALLET,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Consent to one disclosure: read the notice, sign it, put it on record at the exchange."""
+    terms = ConsentTerms(
+        recipient=recipient,
+        providers=provider,
+        purpose=cast("v1.Purpose.ValueType", purpose_of(purpose)),
+        disclosure=cast("v1.DisclosureKind.ValueType", _disclosure(disclosure)),
+        threshold=threshold,
+        frequency=_frequency(uses, per),
+        max_uses=max_uses,
+        valid_days=valid_days,
+        data_life_days=data_life_days,
+        profile=cast("v1.Profile.ValueType", profile_of(profile)),
+        language=language,
+    )
+    with failing("the consent was not granted", as_json=as_json):
+        held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
+        key = held.key()
+        consent = make_consent(terms, held.anchors.federation, key.subject_ref, Clock().now())
+        envelope = seal(consent, key.signer)
+    _agree(render_notice(consent), yes=yes, as_json=as_json)
+    with failing("the consent was not granted", as_json=as_json):
+        with held.locked(), WalletClient(held.anchors) as client:
+            record = ConsentRecord(envelope)
+            held.save_consent(record)
+            client.grant(key, envelope)
+            known = {name: client.book.find(name) for name in consent.providers}
+            licences = {name: m.licence_envelope for name, m in known.items() if m is not None}
+            held.save_consent(replace(record, granted=True, licences=licences))
+        if out is not None:
+            out.write_bytes(dump_permission(Permission(envelope, key.binding)))
+    _report(consent, out, as_json=as_json)
+
+
+def _frequency(uses: int, per: str) -> v1.Frequency | None:
+    period = cast("v1.Period.ValueType", _period(per))
+    return v1.Frequency(uses=uses, period=period) if uses else None
+
+
+def _agree(notice: str, *, yes: bool, as_json: bool) -> None:
+    """Show the notice and ask; exit unless the person agrees. The notice goes beside any JSON."""
+    typer.echo(notice, err=as_json)
+    if yes or typer.confirm("Do you agree?", err=as_json):
+        return
+    advice = "nothing was signed over; run the command again if you change your mind"
+    fail("you did not agree", Exit.REFUSED, "NOT_AGREED", advice, as_json=as_json)
+
+
+def _report(consent: v1.Consent, out: Path | None, *, as_json: bool) -> None:
+    consent_id = consent.consent_id.hex()
+    if as_json:
+        facts: dict[str, Any] = {
+            "consent_id": consent_id,
+            "notice_hash": consent.notice_hash,
+            "out": str(out) if out else None,
+        }
+        echo_json(ok=True, **facts)
+        return
+    console().print(f"Granted: {consent_id}", markup=False)
+    if out is not None:
+        console().print(f"Hand {out} to {consent.recipient}.", markup=False)
+    console().print(f"To take it back: concordat wallet revoke {consent_id}", markup=False)

@@ -1,0 +1,149 @@
+"""Who takes part in a sandbox: eight providers with real scores, and who asks them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.pki import LicenceSpec, Pki, scale_of
+from clients.sandbox.layout import Ports
+from concordat import v1
+from concordat.v1 import Purpose, Role
+
+SCORES = Path(__file__).parent / "scores"
+FEDERATION = "sandbox.concordat"
+EXCHANGE, REGISTRAR, REGULATOR = "concordat-exchange", "civil-registrar", "financial-regulator"
+LENDER, OTHER_LENDER = "harbour-credit", "northgate-lending"
+UNLICENSED = "unlisted-scores"
+
+OTHERS = {
+    EXCHANGE: "exchange",
+    REGISTRAR: "registrar",
+    REGULATOR: "regulator",
+    LENDER: "lender, all purposes",
+    OTHER_LENDER: "lender, credit applications",
+}
+"""Who is licensed beside the providers, and as what."""
+
+_LEGAL_NAMES = {
+    EXCHANGE: "Concordat Exchange",
+    REGISTRAR: "Civil Registrar",
+    REGULATOR: "Financial Regulator",
+    LENDER: "Harbour Credit",
+    OTHER_LENDER: "Northgate Lending",
+}
+_PURPOSES = (
+    Purpose.PURPOSE_CREDIT_APPLICATION,
+    Purpose.PURPOSE_GUARANTOR_CHECK,
+    Purpose.PURPOSE_ACCOUNT_REVIEW,
+    Purpose.PURPOSE_DEPOSIT_WAIVER,
+    Purpose.PURPOSE_FRAUD_FLAGS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider of ``scores/providers.json``."""
+
+    entry: Mapping[str, Any]
+
+    @property
+    def member_id(self) -> str:
+        """Its member id."""
+        return str(self.entry["member_id"])
+
+    @property
+    def kind(self) -> str:
+        """What it is, such as "bank"."""
+        return str(self.entry["kind"])
+
+    @property
+    def legal_name(self) -> str:
+        """Its name."""
+        return str(self.entry["legal_name"])
+
+    @property
+    def scale(self) -> str:
+        """Its scale, as a person reads it."""
+        low, high = self.entry["score_min"], self.entry["score_max"]
+        safer = self.entry["direction"] == "HIGHER_IS_SAFER"
+        return f"{low} to {high}, higher is {'safer' if safer else 'riskier'}"
+
+    @property
+    def scores(self) -> Path:
+        """Its real scores, by identity number (gzip CSV)."""
+        return SCORES / f"{self.member_id}.csv.gz"
+
+    def licence(self, ports: Ports) -> LicenceSpec:
+        """Return the terms of its licence, with its own scale and reasons."""
+        return LicenceSpec(
+            member_id=self.member_id,
+            roles=[Role.ROLE_PROVIDER],
+            legal_name=self.legal_name,
+            endpoint=ports.member_address,
+            public_endpoint=ports.public_address,
+            score_scale=scale_of(dict(self.entry)),
+        )
+
+
+def read_providers(
+    count: int, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Provider]:
+    """Return the first ``count`` providers, each entry with what ``overrides`` changes by member id."""
+    entries = _document()["providers"]
+    if not 1 <= count <= len(entries):
+        raise ValueError(f"there are 1 to {len(entries)} providers, not {count}")
+    changes = overrides or {}
+    return [Provider({**e, **changes.get(e["member_id"], {})}) for e in entries[:count]]
+
+
+def score_policy() -> v1.ScorePolicy:
+    """Return how the sandbox's exchange pools: fitted to the same loans, see ``scores/README.md``."""
+    return v1.ScorePolicy(
+        version="pool-1",
+        base_default_ppm=_document()["population"]["default_ppm"],
+        dependence_permille=370,
+        spread_milli=3900,
+        information_milli=420,
+    )
+
+
+def licence_everyone(pki: Pki, providers: Iterable[Provider], ports: Mapping[str, Ports]) -> None:
+    """Make every member's keys and licence; ``UNLICENSED`` gets keys and no licence."""
+    specs = [provider.licence(ports[provider.member_id]) for provider in providers]
+    specs += [
+        _plain(EXCHANGE, Role.ROLE_EXCHANGE, ports[EXCHANGE], score_policy=score_policy()),
+        _plain(REGISTRAR, Role.ROLE_REGISTRAR, ports[REGISTRAR]),
+        _plain(REGULATOR, Role.ROLE_REGULATOR),
+        _plain(LENDER, Role.ROLE_LENDER, purposes=_PURPOSES),
+        _plain(OTHER_LENDER, Role.ROLE_LENDER, purposes=_PURPOSES[:1]),
+    ]
+    for spec in specs:
+        if spec.member_id not in (EXCHANGE, REGISTRAR):  # their keys came with the trust bundle
+            pki.add_member(spec.member_id)
+        pki.issue_licence(spec)
+    pki.add_member(UNLICENSED)
+
+
+def _plain(
+    member_id: str,
+    role: Role.ValueType,
+    ports: Ports | None = None,
+    *,
+    purposes: Iterable[Purpose.ValueType] = (),
+    score_policy: v1.ScorePolicy | None = None,
+) -> LicenceSpec:
+    return LicenceSpec(
+        member_id=member_id,
+        roles=[role],
+        legal_name=_LEGAL_NAMES[member_id],
+        endpoint=ports.member_address if ports else "",
+        public_endpoint=ports.public_address if ports else "",
+        purposes=tuple(purposes),
+        score_policy=score_policy,
+    )
+
+
+def _document() -> Any:
+    return json.loads((SCORES / "providers.json").read_text("utf-8"))

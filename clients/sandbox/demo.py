@@ -1,0 +1,146 @@
+"""The demo: a federation from its first licence to a view that anyone can verify offline."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+
+from clients.cli import render
+from clients.sandbox import demo_offline, demo_tables
+from clients.sandbox.demo_refusals import four_refusals, unlicensed_outcome
+from clients.sandbox.federation import Sandbox
+from clients.sandbox.people import Person
+from clients.sandbox.processes import SandboxError
+from clients.sdk import LenderView, Permission, render_notice
+from concordat import v1
+from concordat.rpc.errors import name_of
+from concordat.v1 import DisclosureKind, ProviderOutcomeKind, Purpose
+
+# Real loans, and what became of them. The third had good scores and failed all the same.
+BORROWERS = {
+    "SBA-1011794009": "paid in full",
+    "SBA-1516785008": "charged off",
+    "SBA-1001534008": "charged off",
+}
+KILLED = "quillmere-bank-pool"
+THRESHOLD = 560
+DAILY = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
+
+
+class Demo:
+    """Walks through everything once, and says what it shows."""
+
+    def __init__(self, console: Console, out: Path, providers: int = 8) -> None:
+        """Print to ``console``; leave the verifiable files in ``out``."""
+        self._console = console
+        self._out = out
+        self._providers = providers
+        self._steps = 0
+        self._begun = time.monotonic()
+
+    def run(self) -> None:
+        """Run every step; raise ``SandboxError`` and others at the first that goes wrong."""
+        with self._console.status("") as status:
+            sandbox = Sandbox(providers=self._providers, scores=True, say=status.update)
+            try:
+                view = self._online(sandbox)
+                with self._step("Every process stops; what is left is a file and the trust bundle"):
+                    demo_offline.leave(self._out, view, sandbox.trust_bundle)
+                    sandbox.stop()
+                    self._require_stopped(sandbox)
+            except Exception as error:
+                error.add_note(sandbox.log_tails())
+                raise
+            finally:
+                sandbox.close()
+        with self._step("Anyone verifies the view offline, from the trust bundle alone"):
+            demo_offline.verify(self._console, self._out)
+        elapsed = time.monotonic() - self._begun
+        self._print(f"{self._steps} steps in {elapsed:.0f} s; see {self._out}/README.md")
+        self._print("demo: ok")
+
+    def _online(self, sandbox: Sandbox) -> LenderView:
+        with self._step("The regulator licenses the members"):
+            sandbox.prepare()
+            self._console.print(demo_tables.members(sandbox))
+        with self._step(
+            "Separate processes start, and providers load what they know of real borrowers"
+        ):
+            sandbox.start()
+            self._console.print(demo_tables.processes(sandbox))
+        with self._step("Borrowers enrol: the registrar binds a key that only they hold"):
+            people = sandbox.enrol(list(BORROWERS))
+            self._console.print(demo_tables.people(people, BORROWERS))
+        with self._step("They consent: one lender, one purpose, named providers"):
+            permissions = [self._consent(sandbox, person) for person in people]
+            notice = render_notice(v1.Consent.FromString(permissions[0].consent.payload))
+            self._console.print(Panel(notice.rstrip(), title="The notice that the first was shown"))
+        lender = sandbox.lender()
+        with self._step(
+            "The lender asks: one verified view of each, pooled from all who know them"
+        ):
+            views = [lender.request_view(permission) for permission in permissions]
+            self._console.print(demo_tables.views(views, list(BORROWERS.items())))
+            render.print_view(self._console, views[1].verified)
+        with self._step("A borrower may disclose less: a band, or a yes or no"):
+            self._less(sandbox, people[0])
+        with self._step("Refused, with a reason that can be acted on"):
+            four = four_refusals(sandbox, people[0], permissions[1], lender)
+            self._console.print(demo_tables.refusals(four))
+            name, outcome = unlicensed_outcome(sandbox, people[0], lender)
+            self._print(f"a consent that names {name}: it is not asked, and the view says so:")
+            self._print(f"  {ProviderOutcomeKind.Name(outcome.kind)}, {name_of(outcome.reason)}")
+        with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
+            self._kill_one(sandbox, people[1])
+        return views[1]
+
+    def _consent(self, sandbox: Sandbox, person: Person) -> Permission:
+        return person.consent(sandbox.provider_ids, frequency=DAILY, max_uses=20)
+
+    def _less(self, sandbox: Sandbox, person: Person) -> None:
+        lender, providers = sandbox.lender(), sandbox.provider_ids
+        band = person.consent(providers, disclosure=DisclosureKind.DISCLOSURE_KIND_BAND)
+        threshold = person.consent(
+            providers,
+            purpose=Purpose.PURPOSE_DEPOSIT_WAIVER,
+            disclosure=DisclosureKind.DISCLOSURE_KIND_THRESHOLD,
+            threshold=THRESHOLD,
+        )
+        for permission in (band, threshold):
+            view = lender.request_view(permission)
+            self._console.print(render.headline(view.verified))
+            self._print(f"provider statements in it: {len(view.verified.statements)}")
+
+    def _kill_one(self, sandbox: Sandbox, person: Person) -> None:
+        sandbox.process(KILLED).kill()
+        view = sandbox.lender().request_view(self._consent(sandbox, person))
+        gone = [outcome.provider for outcome in view.missing]
+        if gone != [KILLED] or view.missing[0].kind not in {
+            ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_UNREACHABLE,
+            ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_TIMED_OUT,
+        }:
+            raise SandboxError(f"expected {KILLED} to be missing; missing are {gone}")
+        warning = render.missing(view.verified)
+        self._console.print(render.headline(view.verified), warning or "")
+
+    def _require_stopped(self, sandbox: Sandbox) -> None:
+        left = [process.name for process in sandbox.processes.values() if process.running]
+        if left:
+            raise SandboxError(f"still running: {', '.join(left)}")
+        self._print(f"stopped: {len(sandbox.processes)} processes")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        self._steps += 1
+        self._console.rule(f"[bold]{self._steps}. {title}", align="left")
+        begun = time.monotonic()
+        yield
+        took = time.monotonic() - begun
+        self._console.print(Padding(f"[dim]{took:.1f} s[/]", (0, 0, 1, 0)), highlight=False)

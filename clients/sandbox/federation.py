@@ -1,0 +1,228 @@
+"""A federation in processes of its own, from nothing to answering in a few seconds."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from clients.pki import Endpoints, Pki
+from clients.pki.files import TRUST_BUNDLE
+from clients.sandbox import cast, people, scores
+from clients.sandbox.databases import SQLITE, Databases
+from clients.sandbox.layout import Layout, Settings, free_ports
+from clients.sandbox.processes import SandboxError, ServerProcess
+from clients.sandbox.set_up import ProcessPlan, initialise, write_all_settings
+from clients.sdk import LenderClient, MemberClient, MemberIdentity, WalletClient
+from concordat import v1
+from concordat.federation.anchors import Anchors
+
+Say = Callable[[str], None]
+
+
+def _say_nothing(_line: str) -> None:
+    return None
+
+
+class Sandbox:
+    """A federation on loopback: exchange, registrar and providers; on leaving, all are stopped.
+
+        with Sandbox(providers=3, scores=True) as sandbox:
+            person, = sandbox.enrol(["SBA-1000104006"])
+            view = sandbox.lender().request_view(person.consent(sandbox.provider_ids))
+
+    ``scores`` is True for the real ones, False for none, or a CSV file for each provider's id.
+    ``settings`` changes the settings files, by member id or by kind ("exchange", "registrar",
+    "provider"); ``provider_overrides`` changes entries of ``providers.json``, by member id.
+    ``database`` is "sqlite" or the URL of a PostgreSQL server that may make databases. ``say`` gets a
+    line as each stage begins. A ``folder`` that is given is kept; one that is not is removed.
+    """
+
+    def __init__(
+        self,
+        *,
+        providers: int = 8,
+        scores: bool | Mapping[str, Path] = False,
+        folder: Path | None = None,
+        database: str = SQLITE,
+        provider_overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Settings] | None = None,
+        environment: Mapping[str, str] | None = None,
+        say: Say = _say_nothing,
+    ) -> None:
+        """Plan it; entering starts it."""
+        self.providers = cast.read_providers(providers, provider_overrides)
+        self.layout = Layout((folder or Path(tempfile.mkdtemp(prefix="concordat-"))).resolve())
+        self._keep_folder = folder is not None
+        self._scores = scores
+        self._say = say
+        members = [cast.EXCHANGE, cast.REGISTRAR, *self.provider_ids]
+        self.ports = dict(zip(members, free_ports(len(members)), strict=True))
+        self.databases = Databases(database, self.layout, members)
+        self._plan = ProcessPlan(self.layout, self.ports, self.databases, settings or {})
+        self.processes: dict[str, ServerProcess] = {
+            member: self._plan.process(member, dict(environment or {})) for member in members
+        }
+        self._clients: list[LenderClient | MemberClient | WalletClient] = []
+        self._pki: Pki | None = None
+        self.rows_loaded: dict[str, int] = {}  # by provider
+
+    # Starting and stopping ---------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def prepare(self) -> None:
+        """Make keys, licences, settings files and databases."""
+        self._say("making keys and licences")
+        self._pki = Pki.create(
+            self.layout.pki,
+            federation=cast.FEDERATION,
+            exchange_id=cast.EXCHANGE,
+            registrar_id=cast.REGISTRAR,
+            endpoints=Endpoints(
+                exchange=self.ports[cast.EXCHANGE].member_address,
+                exchange_public=self.ports[cast.EXCHANGE].public_address,
+                registrar=self.ports[cast.REGISTRAR].member_address,
+                registrar_public=self.ports[cast.REGISTRAR].public_address,
+            ),
+        )
+        cast.licence_everyone(self._pki, self.providers, self.ports)
+        write_all_settings(self._plan, self._pki)
+        self._say("initialising databases")
+        self.databases.create()
+        initialise(self._plan, self._pki)
+
+    def start(self) -> None:
+        """Start every process, load the scores, and return when all of them answer."""
+        self._say("starting the exchange and the registrar")
+        self._start(cast.EXCHANGE, cast.REGISTRAR)
+        if self._scores:
+            self._say("loading scores")
+            self.rows_loaded = scores.load_all(self.layout, self._score_files())
+        self._say(f"starting {len(self.providers)} providers")
+        self._start(*self.provider_ids)
+
+    def stop(self) -> None:
+        """Stop every process gently, all at once."""
+        for process in self.processes.values():
+            process.ask_to_stop()
+        for process in self.processes.values():
+            process.stop()
+
+    def close(self) -> None:
+        """Stop everything; remove the folder unless it was given."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        self.stop()
+        if self._pki is not None:
+            self.databases.drop()
+        if not self._keep_folder:
+            shutil.rmtree(self.layout.folder, ignore_errors=True)
+
+    def process(self, member_id: str) -> ServerProcess:
+        """Return a member's process: to kill, pause, resume, restart."""
+        return self.processes[member_id]
+
+    def log_tails(self, lines: int = 5) -> str:
+        """Return the end of every process's log."""
+        return "\n".join(process.log_tail(lines) for process in self.processes.values())
+
+    # Who takes part ----------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """Where everything lies."""
+        return self.layout.folder
+
+    @property
+    def provider_ids(self) -> list[str]:
+        """The providers' member ids."""
+        return [provider.member_id for provider in self.providers]
+
+    @property
+    def pki(self) -> Pki:
+        """The federation's keys, all of them; raise ``SandboxError`` before ``prepare``."""
+        if self._pki is None:
+            raise SandboxError("the sandbox has not been prepared")
+        return self._pki
+
+    @property
+    def anchors(self) -> Anchors:
+        """The trust bundle."""
+        return self.pki.anchors
+
+    @property
+    def trust_bundle(self) -> Path:
+        """The trust bundle's file."""
+        return self.layout.pki / TRUST_BUNDLE
+
+    def config(self, member_id: str) -> Path:
+        """Return a process's settings file."""
+        return self.layout.config(member_id)
+
+    def identity(self, member_id: str) -> MemberIdentity:
+        """Return a member's keys, to call as it."""
+        return MemberIdentity(member_id, self.pki.signer(member_id), self.pki.identity(member_id))
+
+    def lender(self, member_id: str = cast.LENDER) -> LenderClient:
+        """Return a lender's client, closed with the sandbox."""
+        client = LenderClient(self.anchors, self.identity(member_id))
+        self._clients.append(client)
+        return client
+
+    def regulator(self) -> MemberClient:
+        """Return the regulator's client, closed with the sandbox."""
+        client = MemberClient(self.anchors, self.identity(cast.REGULATOR))
+        self._clients.append(client)
+        return client
+
+    def wallet(self) -> WalletClient:
+        """Return a client for subjects, closed with the sandbox."""
+        client = WalletClient(self.anchors)
+        self._clients.append(client)
+        return client
+
+    def enrol(self, identity_numbers: list[str]) -> list[people.Person]:
+        """Have people bind a fresh key each, with codes that the registrar issues."""
+        return people.enrol(self.layout, self.wallet(), identity_numbers)
+
+    def suspend(self, member_id: str) -> None:
+        """Suspend a member, as the regulator; in force everywhere within a second."""
+        self._set_standing(member_id, v1.Standing.STANDING_SUSPENDED)
+
+    def reinstate(self, member_id: str) -> None:
+        """Undo a suspension, as the regulator."""
+        self._set_standing(member_id, v1.Standing.STANDING_ACTIVE)
+
+    def _set_standing(self, member_id: str, standing: v1.Standing.ValueType) -> None:
+        status = self.pki.status(member_id, standing, "Sandbox order 1")
+        with MemberClient(self.anchors, self.identity(cast.REGULATOR)) as regulator:
+            regulator.submit_status(status)
+
+    def _start(self, *member_ids: str) -> None:
+        for member_id in member_ids:
+            self.processes[member_id].start()
+        for member_id in member_ids:
+            self.processes[member_id].wait_ready()
+
+    def _score_files(self) -> dict[str, Path]:
+        if isinstance(self._scores, Mapping):
+            return dict(self._scores)
+        return {provider.member_id: provider.scores for provider in self.providers}

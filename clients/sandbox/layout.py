@@ -1,0 +1,111 @@
+"""Where a sandbox's files lie, which ports its processes get, and the settings files they read."""
+
+import json
+import random
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+# Below the ports that Linux hands to outgoing connections, so that none of those takes a chosen one
+# before its process binds it, or while that process restarts.
+_FIRST_PORT, _LAST_PORT = 10_240, 32_000
+_ATTEMPTS = 1000
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where one process listens: for members (mTLS) and for subjects (server TLS)."""
+
+    member: int
+    public: int
+
+    @property
+    def member_address(self) -> str:
+        """As in a licence's ``endpoint``."""
+        return f"{HOST}:{self.member}"
+
+    @property
+    def public_address(self) -> str:
+        """As in a licence's ``public_endpoint``."""
+        return f"{HOST}:{self.public}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A sandbox's folder: ``pki/``, and a folder for each process with its settings, data and log."""
+
+    folder: Path
+
+    @property
+    def pki(self) -> Path:
+        """The throw-away trust of the federation, as ``concordat pki`` makes it."""
+        return self.folder / "pki"
+
+    def member(self, member_id: str) -> Path:
+        """The folder that a process has for itself."""
+        return self.folder / member_id
+
+    def config(self, member_id: str) -> Path:
+        """A process's settings file."""
+        return self.member(member_id) / "settings.toml"
+
+    def log(self, member_id: str) -> Path:
+        """All that a process prints."""
+        return self.member(member_id) / "log.jsonl"
+
+    def database(self, member_id: str) -> Path:
+        """A process's SQLite file."""
+        return self.member(member_id) / "data.sqlite"
+
+
+def free_ports(count: int) -> list[Ports]:
+    """Return ports that nobody listens on now, all different."""
+    found: list[int] = []
+    with ExitStack() as held:
+        for _ in range(_ATTEMPTS):
+            if len(found) == 2 * count:
+                break
+            port = random.randint(_FIRST_PORT, _LAST_PORT)  # noqa: S311 - a port is no secret
+            taken = held.enter_context(socket.socket())
+            try:
+                taken.bind((HOST, port))
+            except OSError:
+                continue
+            found.append(port)
+    if len(found) < 2 * count:
+        raise OSError(f"no {2 * count} free ports on {HOST}")
+    return [Ports(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
+
+
+def write_settings(path: Path, settings: Settings) -> None:
+    """Write a settings file; a value that is a mapping becomes a table."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tables = {name: value for name, value in settings.items() if isinstance(value, Mapping)}
+    lines = [_line(name, value) for name, value in settings.items() if name not in tables]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(_line(key, value) for key, value in table.items())]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def merged(base: Settings, *changes: Settings) -> dict[str, Any]:
+    """Return ``base`` with each of ``changes`` over it, tables key by key."""
+    result = dict(base)
+    for change in changes:
+        for name, value in change.items():
+            known = result.get(name)
+            both = isinstance(known, Mapping) and isinstance(value, Mapping)
+            result[name] = {**known, **value} if both and known else value
+    return result
+
+
+def _line(name: str, value: object) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    # What JSON and TOML write alike: strings, numbers, booleans, lists of them.
+    return f"{name} = {json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,69 @@
+"""Typed clients of a federation, synchronous and asyncio; every answer is verified before it is given.
+
+with LenderClient(load_anchors(path), load_identity(folder, anchors)) as lender:
+view = lender.request_view(Permission(consent, binding))
+print(view.score().full.points)  # raises PartialView where a provider is missing
+"""
+
+from clients.sdk.aio_client import (
+    AioLenderClient,
+    AioMemberClient,
+    AioOperatorClient,
+    AioWalletClient,
+)
+from clients.sdk.client import LenderClient, MemberClient, OperatorClient, WalletClient
+from clients.sdk.consent_record import ConsentRecord
+from clients.sdk.errors import (
+    AnswerNotVerified,
+    ClientError,
+    NoScoreStated,
+    PartialView,
+    WalletError,
+)
+from clients.sdk.events import EventReport, Told, sign_event
+from clients.sdk.identity import MemberIdentity, load_identity
+from clients.sdk.notice import NoticeLanguageError, notice_hash, render_notice
+from clients.sdk.permission_file import dump_permission, load_permission
+from clients.sdk.streaming import StreamedView, ViewRefused
+from clients.sdk.terms import ConsentTerms, make_consent
+from clients.sdk.views import LenderView, Permission
+from clients.sdk.wallet import HeldConsent, WalletKey
+from clients.sdk.wallet_file import WalletFolder
+from concordat.rpc.errors import RemoteError
+
+__all__ = [
+    "AioLenderClient",
+    "AioMemberClient",
+    "AioOperatorClient",
+    "AioWalletClient",
+    "AnswerNotVerified",
+    "ClientError",
+    "ConsentRecord",
+    "ConsentTerms",
+    "EventReport",
+    "HeldConsent",
+    "LenderClient",
+    "LenderView",
+    "MemberClient",
+    "MemberIdentity",
+    "NoScoreStated",
+    "NoticeLanguageError",
+    "OperatorClient",
+    "PartialView",
+    "Permission",
+    "RemoteError",
+    "StreamedView",
+    "Told",
+    "ViewRefused",
+    "WalletClient",
+    "WalletError",
+    "WalletFolder",
+    "WalletKey",
+    "dump_permission",
+    "load_identity",
+    "load_permission",
+    "make_consent",
+    "notice_hash",
+    "render_notice",
+    "sign_event",
+]
