@@ -13,7 +13,7 @@ MADE := $(VENV)/.made
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 REQUIREMENTS := pyproject.toml constraints.txt
-SOURCES = $(wildcard concordat provider exchange registrar clients tests tools benchmarks)
+SOURCES = $(wildcard concordat provider exchange registrar witness clients tests tools benchmarks)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
