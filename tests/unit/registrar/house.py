@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 
 from clients.pki import Endpoints, LicenceSpec, Pki
+from clients.sandbox.layout import free_ports
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.rpc.channels import open_channel
@@ -98,17 +99,16 @@ class House:
         self.exchange = ExchangeStandIn()  # type: ignore[abstract] # it stands in for a part
         self._server = grpc.server(ThreadPoolExecutor(4))
         add_MemberServiceServicer_to_server(self.exchange, self._server)
-        # The port must be known before there is a certificate: take one, then serve on it.
-        probe = grpc.server(ThreadPoolExecutor(1))
-        port = probe.add_insecure_port("127.0.0.1:0")
-        probe.stop(None).wait()
+        # The address must be known before there is a certificate. A gRPC server that probed for it would
+        # go on listening until it is collected, and would be handed some of the connections (SO_REUSEPORT).
+        address = free_ports(1)[0].member_address
         self.pki = Pki.create(
             folder / "pki",
             federation="test.concordat",
-            endpoints=Endpoints(exchange=f"127.0.0.1:{port}"),
+            endpoints=Endpoints(exchange=address),
         )
         credentials = member_port(self.pki.identity("exchange"), self.pki.anchors)
-        self._server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        self._server.add_secure_port(address, credentials)
         self._server.start()
         self.folder = folder
         self.config = folder / "registrar.toml"
