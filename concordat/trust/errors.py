@@ -15,3 +15,11 @@ class SignatureInvalidError(TrustError):
 
 class KeyFileError(TrustError):
     """A key file cannot be read: missing, not PKCS#8, not Ed25519, or the passphrase is wrong."""
+
+
+class MalformedNoteError(TrustError):
+    """A note, key, checkpoint, tile, proof or witness request is not, to the byte, what C2SP says."""
+
+
+class ProofInvalidError(TrustError):
+    """A Merkle proof does not lead to the root."""
