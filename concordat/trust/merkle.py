@@ -240,6 +240,9 @@ def _split(size: int) -> int:
 
 def _range_root(begin: int, end: int, read: ReadNode) -> bytes:
     """Return the tree hash of a range that begins where the recursion of RFC 6962 splits."""
+    level = (end - begin).bit_length() - 1
+    if end - begin == 1 << level:  # one full subtree, as most ranges of a proof are
+        return read(level, begin >> level)
     hashes = []
     while begin < end:
         level = (end - begin).bit_length() - 1
