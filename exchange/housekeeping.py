@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
 from exchange.consents import table as consents
+from exchange.log.erasure import erase_expired
 from exchange.schema import clock_mark
 from exchange.views import table as views
 
@@ -22,9 +23,10 @@ def latest_time(connection: Connection) -> datetime:
     return from_micros(max(marked, views.latest_time(connection)))
 
 
-def tidy(connection: Connection, now: datetime) -> None:
-    """Expire consents whose time is over, and mark the time."""
+def tidy(connection: Connection, now: datetime, keep_days: int) -> None:
+    """Expire consents whose time is over, erase what is older than ``keep_days``, and mark the time."""
     consents.expire(connection, to_micros(now))
+    erase_expired(connection, now, keep_days)
     at = to_micros(now)
     marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none()
     if marked is None:
@@ -33,11 +35,11 @@ def tidy(connection: Connection, now: datetime) -> None:
         connection.execute(update(clock_mark).values(at=at))
 
 
-async def keep_house(store: GroupCommit, clock: Clock) -> None:
+async def keep_house(store: GroupCommit, clock: Clock, keep_days: int) -> None:
     """Tidy every few seconds until cancelled."""
     while True:
         try:
-            await store.arun(lambda connection: tidy(connection, clock.now()))
+            await store.arun(lambda connection: tidy(connection, clock.now(), keep_days))
         except Exception as error:  # noqa: BLE001 - the database may be away; try again
             _log.warning("housekeeping_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

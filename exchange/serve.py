@@ -19,10 +19,14 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
 from concordat.store.group_commit import GroupCommit
 from concordat.v1.consent_service_pb2_grpc import add_ConsentServiceServicer_to_server
+from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from concordat.v1.member_service_pb2_grpc import add_MemberServiceServicer_to_server
 from concordat.v1.view_service_pb2_grpc import add_ViewServiceServicer_to_server
 from exchange.consents.servicer import ConsentServicer
 from exchange.housekeeping import keep_house, latest_time
+from exchange.log.opening import open_book, open_tiles
+from exchange.log.public import public_app, serving
+from exchange.log.servicer import LogServicer
 from exchange.members.keeper import MemberKeeper, load
 from exchange.members.servicer import MemberServicer
 from exchange.migrations import SCRIPTS
@@ -39,7 +43,11 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("concordat.exchange")
 
 MEMBER_SERVICES = ("concordat.v1.MemberService", "concordat.v1.ViewService")
-PUBLIC_SERVICES = ("concordat.v1.MemberService", "concordat.v1.ConsentService")
+PUBLIC_SERVICES = (
+    "concordat.v1.MemberService",
+    "concordat.v1.ConsentService",
+    "concordat.v1.LogService",
+)
 
 
 async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> None:
@@ -54,9 +62,13 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     directory = MemberDirectory(anchors)
     store.run(lambda connection: load(connection, directory, clock.now()))
     keeper = MemberKeeper(directory, store, clock)
+    tiles = open_tiles(settings.log, store)
+    book = open_book(settings.log, anchors, store, tiles, clock)
     links = ProviderLinks(identity, anchors)
     dispatcher = Dispatcher(directory, links, signer, clock.now, settings.coalesce_window_seconds)
-    desk = ViewDesk(directory, store, dispatcher, signer, clock, settings.provider_timeout_seconds)
+    desk = ViewDesk(
+        directory, store, book, dispatcher, signer, clock, settings.provider_timeout_seconds
+    )
 
     members = AioServer(
         settings.member_listen,
@@ -71,16 +83,21 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
         add_MemberServiceServicer_to_server(MemberServicer(keeper, stopping), server.server)
     add_ViewServiceServicer_to_server(ViewServicer(desk), members.server)
     add_ConsentServiceServicer_to_server(ConsentServicer(anchors, store, signer), public.server)
+    add_LogServiceServicer_to_server(LogServicer(anchors, store, tiles, signer), public.server)
+    book.start()
     await members.start(*MEMBER_SERVICES)
     await public.start(*PUBLIC_SERVICES)
-    timers = [asyncio.create_task(keep_house(store, clock)), asyncio.create_task(keeper.follow())]
-    ready(
-        f"{settings.member_id} ready: members {settings.member_listen}, "
-        f"subjects {settings.public_listen}"
-    )
-
-    await _stop_signal()
-    _log.info("stopping")
+    timers = [
+        asyncio.create_task(keep_house(store, clock, settings.log.keep_days)),
+        asyncio.create_task(keeper.follow()),
+    ]
+    async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
+        ready(
+            f"{settings.member_id} ready: members {settings.member_listen}, "
+            f"subjects {settings.public_listen}, log on port {port}"
+        )
+        await _stop_signal()
+        _log.info("stopping")
     stopping.set()
     for timer in timers:
         timer.cancel()
@@ -90,6 +107,7 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     await asyncio.gather(members.stop(grace), public.stop(grace))
     await dispatcher.close()
     await links.close()
+    await asyncio.to_thread(book.stop)
     await asyncio.to_thread(store.close)
     engine.dispose()
 

@@ -41,6 +41,7 @@ def access_of(
         reason=refusal.reason if refusal else 0,
         at=to_micros(at),
         statement_digest=digest,
+        receipt=item.receipt,
     )
 
 

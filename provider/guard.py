@@ -25,6 +25,7 @@ from concordat.verify.consent import (
     require_consent_covers,
     require_consent_in_force,
 )
+from concordat.verify.receipt import open_receipt, require_intent_of
 from concordat.verify.request import lender_named_in, open_view_request
 
 _PASSED = object()
@@ -37,6 +38,7 @@ class Checked:
     request: Verified[v1.ViewRequest]
     consent: v1.Consent
     binding_version: int
+    receipt: bytes  # the proof that the access is in the log, serialised
 
     @property
     def subject_ref(self) -> bytes:
@@ -111,7 +113,7 @@ def check(
     at: datetime,
     status_max_age: timedelta,
 ) -> Checked:
-    """Verify the subject's key, its consent, and the exchange's status of it, against ``request``.
+    """Verify the subject's key, its consent, the exchange's status of it, and that the access is logged.
 
     Raises ``Refusal``.
     """
@@ -125,7 +127,9 @@ def check(
     if status.message.consent_id != consent.message.consent_id:
         raise Refusal(Reason.REASON_CONSENT_STATUS_STALE, "the status is of another consent")
     require_newest_binding(binding.message, status.message.binding_version)
-    return Checked(request, consent.message, binding.message.version)
+    require_intent_of(open_receipt(ask.intent, anchors), request)
+    receipt = ask.intent.SerializeToString(deterministic=True)
+    return Checked(request, consent.message, binding.message.version, receipt)
 
 
 def require_newest_binding(binding: v1.SubjectBinding, newest: int) -> None:

@@ -45,6 +45,9 @@ ACCESS = Table(
     Column("reason", SmallInteger, nullable=False),  # of a refusal, else 0
     Column("at", BigInteger, nullable=False),  # first released, or else first refused
     Column("statement_digest", LargeBinary(32)),  # of the latest statement released
+    Column(
+        "receipt", LargeBinary
+    ),  # LogReceipt: that the exchange logged the access; kept as proof
     Index("access_by_consent", "subject_ref", "consent_id", "outcome", "at"),
     sqlite_with_rowid=False,
 )

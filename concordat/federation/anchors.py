@@ -9,8 +9,9 @@ from google.protobuf import json_format
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.trust.envelope import validate
-from concordat.trust.errors import StatementMalformedError
+from concordat.trust.errors import MalformedNoteError, StatementMalformedError
 from concordat.trust.keys import KeyRing
+from concordat.trust.note import COSIGNATURE_V1, ED25519, VerifierKey
 from concordat.v1 import Reason
 
 
@@ -25,15 +26,26 @@ class Anchors:
     bundle: v1.TrustBundle
     roots: KeyRing
     registrar: KeyRing
+    log: VerifierKey
+    witnesses: tuple[VerifierKey, ...]
 
     @classmethod
     def of(cls, bundle: v1.TrustBundle) -> "Anchors":
         """Wrap a bundle that was handed over out of band; raise ``TrustBundleError`` if it breaks its bounds."""
         try:
             validate(bundle)
-        except StatementMalformedError as error:
+            witnesses = tuple(VerifierKey.parse(text) for text in bundle.witnesses)
+        except (StatementMalformedError, MalformedNoteError) as error:
             raise TrustBundleError(str(error)) from error
-        return cls(bundle, KeyRing(*bundle.root_keys), KeyRing(bundle.registrar_key))
+        if any(key.algorithm != COSIGNATURE_V1 for key in witnesses):
+            raise TrustBundleError("a witness's key is of type 0x04, cosignature/v1")
+        return cls(
+            bundle,
+            KeyRing(*bundle.root_keys),
+            KeyRing(bundle.registrar_key),
+            VerifierKey(bundle.log_origin, ED25519, bundle.log_key),
+            witnesses,
+        )
 
     @property
     def federation(self) -> str:

@@ -126,6 +126,10 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         _PRECONDITION,
         "The consent's state does not allow this change; list the consent to see where it stands.",
     ),
+    Reason.REASON_ACCESS_NOT_LOGGED: Spec(
+        _PRECONDITION,
+        "No proof that verifies shows this access in the log; the exchange must log it first.",
+    ),
     Reason.REASON_SCORE_STORE_FAILED: Spec(
         _UNAVAILABLE, "The provider's own store failed; nothing was released."
     ),
@@ -150,6 +154,14 @@ CATALOG: dict[Reason.ValueType, Spec] = {
     ),
     Reason.REASON_QUOTA_EXCEEDED: Spec(
         _EXHAUSTED, "More was asked than the quota allows; the details say when to try again."
+    ),
+    Reason.REASON_LOG_UNAVAILABLE: Spec(
+        _UNAVAILABLE,
+        "The log cannot take entries now, so nothing is released; try again with the same request.",
+    ),
+    Reason.REASON_LOG_UNWITNESSED: Spec(
+        _UNAVAILABLE,
+        "Too few witnesses have seen the log, so nothing is released; try again later.",
     ),
 }
 

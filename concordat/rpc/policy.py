@@ -41,6 +41,7 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.ConsentService/GrantConsent": _PUBLIC,
     "/concordat.v1.ConsentService/SubmitConsentEvent": _PUBLIC,
     "/concordat.v1.ConsentService/ListConsents": _PUBLIC,
+    "/concordat.v1.LogService/ListAccesses": _PUBLIC,
     "/concordat.v1.ViewService/RequestView": _members(Role.ROLE_LENDER),
     "/concordat.v1.ViewService/RequestViews": _members(Role.ROLE_LENDER),
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(

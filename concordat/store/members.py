@@ -33,20 +33,21 @@ class MemberStatements:
 
     def put(
         self, connection: Connection, kind: str, member_id: str, rank: int, envelope: v1.Envelope
-    ) -> None:
-        """Keep a statement unless one of the same or a higher rank is there."""
+    ) -> bool:
+        """Keep a statement unless one of the same or a higher rank is there; tell whether it was kept."""
         table = self._table
         dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(table).values(
             member_id=member_id, kind=kind, rank=rank, envelope=envelope.SerializeToString()
         )
-        connection.execute(
+        kept = connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[table.c.member_id, table.c.kind],
                 set_={"rank": statement.excluded.rank, "envelope": statement.excluded.envelope},
                 where=table.c.rank < statement.excluded.rank,
             )
         )
+        return kept.rowcount > 0
 
     def all(self, connection: Connection, kind: str) -> list[v1.Envelope]:
         """Return every statement of a kind, by member id."""

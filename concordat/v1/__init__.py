@@ -22,6 +22,25 @@ from concordat.v1.consent_service_pb2 import SubmitConsentEventResponse as Submi
 from concordat.v1.envelope_pb2 import BatchPath as BatchPath
 from concordat.v1.envelope_pb2 import Envelope as Envelope
 from concordat.v1.envelope_pb2 import Signature as Signature
+from concordat.v1.log_pb2 import AccessHistory as AccessHistory
+from concordat.v1.log_pb2 import AccessIntent as AccessIntent
+from concordat.v1.log_pb2 import AccessRefusal as AccessRefusal
+from concordat.v1.log_pb2 import AccessRelease as AccessRelease
+from concordat.v1.log_pb2 import ConsentAct as ConsentAct
+from concordat.v1.log_pb2 import Erasure as Erasure
+from concordat.v1.log_pb2 import ErasureBasis as ErasureBasis
+from concordat.v1.log_pb2 import LogEntry as LogEntry
+from concordat.v1.log_pb2 import LogEntryKind as LogEntryKind
+from concordat.v1.log_pb2 import LogLink as LogLink
+from concordat.v1.log_pb2 import LogOpening as LogOpening
+from concordat.v1.log_pb2 import LogReceipt as LogReceipt
+from concordat.v1.log_pb2 import LogRecord as LogRecord
+from concordat.v1.log_pb2 import MemberAct as MemberAct
+from concordat.v1.log_pb2 import ReleaseResult as ReleaseResult
+from concordat.v1.log_pb2 import ReleasedPart as ReleasedPart
+from concordat.v1.log_service_pb2 import ListAccessesRequest as ListAccessesRequest
+from concordat.v1.log_service_pb2 import ListAccessesResponse as ListAccessesResponse
+from concordat.v1.log_service_pb2 import SubjectLogEntry as SubjectLogEntry
 from concordat.v1.member_pb2 import Licence as Licence
 from concordat.v1.member_pb2 import LicenceStatus as LicenceStatus
 from concordat.v1.member_pb2 import ScoreAnchor as ScoreAnchor
@@ -60,6 +79,7 @@ from concordat.v1.types_pb2 import DisclosureKind as DisclosureKind
 from concordat.v1.types_pb2 import Profile as Profile
 from concordat.v1.types_pb2 import Purpose as Purpose
 from concordat.v1.types_pb2 import Role as Role
+from concordat.v1.view_bundle_pb2 import ViewBundle as ViewBundle
 from concordat.v1.view_pb2 import Absence as Absence
 from concordat.v1.view_pb2 import Contribution as Contribution
 from concordat.v1.view_pb2 import NoScore as NoScore
@@ -71,7 +91,6 @@ from concordat.v1.view_pb2 import ScoreStatement as ScoreStatement
 from concordat.v1.view_pb2 import ThresholdAnswer as ThresholdAnswer
 from concordat.v1.view_pb2 import UnifiedScore as UnifiedScore
 from concordat.v1.view_pb2 import View as View
-from concordat.v1.view_pb2 import ViewBundle as ViewBundle
 from concordat.v1.view_pb2 import ViewRequest as ViewRequest
 from concordat.v1.view_service_pb2 import RequestViewRequest as RequestViewRequest
 from concordat.v1.view_service_pb2 import RequestViewResponse as RequestViewResponse
@@ -81,11 +100,16 @@ from concordat.v1.view_service_pb2 import ViewResult as ViewResult
 
 __all__ = [
     "Absence",
+    "AccessHistory",
+    "AccessIntent",
+    "AccessRefusal",
+    "AccessRelease",
     "Band",
     "BatchPath",
     "BindSubjectRequest",
     "BindSubjectResponse",
     "Consent",
+    "ConsentAct",
     "ConsentEvent",
     "ConsentEventKind",
     "ConsentMode",
@@ -97,6 +121,8 @@ __all__ = [
     "Disclosure",
     "DisclosureKind",
     "Envelope",
+    "Erasure",
+    "ErasureBasis",
     "EvaluateIdentitiesRequest",
     "EvaluateIdentitiesResponse",
     "Frequency",
@@ -106,10 +132,19 @@ __all__ = [
     "ItemRefusal",
     "Licence",
     "LicenceStatus",
+    "ListAccessesRequest",
+    "ListAccessesResponse",
     "ListConsentsRequest",
     "ListConsentsResponse",
     "ListMembersRequest",
     "ListMembersResponse",
+    "LogEntry",
+    "LogEntryKind",
+    "LogLink",
+    "LogOpening",
+    "LogReceipt",
+    "LogRecord",
+    "MemberAct",
     "NoScore",
     "NotifyConsentEventRequest",
     "NotifyConsentEventResponse",
@@ -120,6 +155,8 @@ __all__ = [
     "Purpose",
     "Reason",
     "Receipt",
+    "ReleaseResult",
+    "ReleasedPart",
     "RequestScoresRequest",
     "RequestScoresResponse",
     "RequestViewRequest",
@@ -140,6 +177,7 @@ __all__ = [
     "SigningKey",
     "Standing",
     "SubjectBinding",
+    "SubjectLogEntry",
     "SubjectQuery",
     "SubjectRequest",
     "SubmitConsentEventRequest",

@@ -152,6 +152,8 @@ class _SubjectQueryEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SubjectQu
     """Not set; refused."""
     SUBJECT_QUERY_CONSENTS: _SubjectQuery.ValueType  # 1
     """All of its consents with state, uses and events."""
+    SUBJECT_QUERY_ACCESSES: _SubjectQuery.ValueType  # 2
+    """All entries of the log about it: accesses, refused attempts, consents, with proofs."""
 
 class SubjectQuery(_SubjectQuery, metaclass=_SubjectQueryEnumTypeWrapper):
     """What a subject may ask for about itself."""
@@ -160,6 +162,8 @@ SUBJECT_QUERY_UNSPECIFIED: SubjectQuery.ValueType  # 0
 """Not set; refused."""
 SUBJECT_QUERY_CONSENTS: SubjectQuery.ValueType  # 1
 """All of its consents with state, uses and events."""
+SUBJECT_QUERY_ACCESSES: SubjectQuery.ValueType  # 2
+"""All entries of the log about it: accesses, refused attempts, consents, with proofs."""
 
 @typing.final
 class SubjectBinding(message.Message):

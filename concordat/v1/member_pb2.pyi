@@ -84,7 +84,6 @@ class TrustBundle(message.Message):
     ROOT_KEYS_FIELD_NUMBER: builtins.int
     ROOT_THRESHOLD_FIELD_NUMBER: builtins.int
     LOG_KEY_FIELD_NUMBER: builtins.int
-    WITNESS_KEYS_FIELD_NUMBER: builtins.int
     WITNESS_QUORUM_FIELD_NUMBER: builtins.int
     REGISTRAR_KEY_FIELD_NUMBER: builtins.int
     TLS_CA_PEM_FIELD_NUMBER: builtins.int
@@ -94,6 +93,9 @@ class TrustBundle(message.Message):
     REGISTRAR_ENDPOINT_FIELD_NUMBER: builtins.int
     REGISTRAR_PUBLIC_ENDPOINT_FIELD_NUMBER: builtins.int
     REGISTRAR_ID_FIELD_NUMBER: builtins.int
+    LOG_ORIGIN_FIELD_NUMBER: builtins.int
+    LOG_URL_FIELD_NUMBER: builtins.int
+    WITNESSES_FIELD_NUMBER: builtins.int
     federation: builtins.str
     """The federation's name: a DNS label path such as "demo.concordat"; the trust domain of every TLS
     identity.
@@ -120,13 +122,19 @@ class TrustBundle(message.Message):
     """Where subjects reach the registrar (server TLS), "host:port"."""
     registrar_id: builtins.str
     """member_id of the registrar."""
+    log_origin: builtins.str
+    """The log's name, the origin line of its checkpoints: a URL without a scheme, such as "demo.concordat/log"."""
+    log_url: builtins.str
+    """Where the log's checkpoint and tiles are read: an HTTP prefix; may be empty. Nothing read there is
+    believed without the log key's signature.
+    """
     @builtins.property
     def root_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.bytes]:
         """Raw Ed25519 public keys of the regulators that sign licences, 32 bytes each."""
 
     @builtins.property
-    def witness_keys(self) -> containers.RepeatedScalarFieldContainer[builtins.bytes]:
-        """Raw Ed25519 public keys of the witnesses; may be empty."""
+    def witnesses(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The witnesses' keys, as C2SP verifier keys of type 0x04 (cosignature/v1): "name+hash+base64"."""
 
     def __init__(
         self,
@@ -135,7 +143,6 @@ class TrustBundle(message.Message):
         root_keys: abc.Iterable[builtins.bytes] | None = ...,
         root_threshold: builtins.int = ...,
         log_key: builtins.bytes = ...,
-        witness_keys: abc.Iterable[builtins.bytes] | None = ...,
         witness_quorum: builtins.int = ...,
         registrar_key: builtins.bytes = ...,
         tls_ca_pem: builtins.str = ...,
@@ -145,10 +152,13 @@ class TrustBundle(message.Message):
         registrar_endpoint: builtins.str = ...,
         registrar_public_endpoint: builtins.str = ...,
         registrar_id: builtins.str = ...,
+        log_origin: builtins.str = ...,
+        log_url: builtins.str = ...,
+        witnesses: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["exchange_endpoint", b"exchange_endpoint", "exchange_id", b"exchange_id", "exchange_public_endpoint", b"exchange_public_endpoint", "federation", b"federation", "log_key", b"log_key", "registrar_endpoint", b"registrar_endpoint", "registrar_id", b"registrar_id", "registrar_key", b"registrar_key", "registrar_public_endpoint", b"registrar_public_endpoint", "root_keys", b"root_keys", "root_threshold", b"root_threshold", "tls_ca_pem", b"tls_ca_pem", "witness_keys", b"witness_keys", "witness_quorum", b"witness_quorum"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["exchange_endpoint", b"exchange_endpoint", "exchange_id", b"exchange_id", "exchange_public_endpoint", b"exchange_public_endpoint", "federation", b"federation", "log_key", b"log_key", "log_origin", b"log_origin", "log_url", b"log_url", "registrar_endpoint", b"registrar_endpoint", "registrar_id", b"registrar_id", "registrar_key", b"registrar_key", "registrar_public_endpoint", b"registrar_public_endpoint", "root_keys", b"root_keys", "root_threshold", b"root_threshold", "tls_ca_pem", b"tls_ca_pem", "witness_quorum", b"witness_quorum", "witnesses", b"witnesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
+from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 from concordat.v1 import reason_pb2 as concordat_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#concordat/v1/provider_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x19\x63oncordat/v1/reason.proto\"\xde\x01\n\x0cScoreRequest\x12\x34\n\x0cview_request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x04 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x14RequestScoresRequest\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.ScoreRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"y\n\x0bScoreResult\x12+\n\tstatement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"P\n\x15RequestScoresResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x19.concordat.v1.ScoreResultB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"\xac\x01\n\x19NotifyConsentEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"4\n\x1aNotifyConsentEventResponse\x12\x16\n\x0e\x65vent_sequence\x18\x01 \x01(\r2k\n\x0fProviderService\x12X\n\rRequestScores\x12\".concordat.v1.RequestScoresRequest\x1a#.concordat.v1.RequestScoresResponse2\x7f\n\x14\x43onsentNoticeService\x12g\n\x12NotifyConsentEvent\x12\'.concordat.v1.NotifyConsentEventRequest\x1a(.concordat.v1.NotifyConsentEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#concordat/v1/provider_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\"\x90\x02\n\x0cScoreRequest\x12\x34\n\x0cview_request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x04 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x05 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x14RequestScoresRequest\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.ScoreRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"y\n\x0bScoreResult\x12+\n\tstatement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"P\n\x15RequestScoresResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x19.concordat.v1.ScoreResultB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"\xac\x01\n\x19NotifyConsentEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"4\n\x1aNotifyConsentEventResponse\x12\x16\n\x0e\x65vent_sequence\x18\x01 \x01(\r2k\n\x0fProviderService\x12X\n\rRequestScores\x12\".concordat.v1.RequestScoresRequest\x1a#.concordat.v1.RequestScoresResponse2\x7f\n\x14\x43onsentNoticeService\x12g\n\x12NotifyConsentEvent\x12\'.concordat.v1.NotifyConsentEventRequest\x1a(.concordat.v1.NotifyConsentEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCOREREQUEST'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
   _globals['_SCOREREQUEST'].fields_by_name['consent_status']._loaded_options = None
   _globals['_SCOREREQUEST'].fields_by_name['consent_status']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SCOREREQUEST'].fields_by_name['intent']._loaded_options = None
+  _globals['_SCOREREQUEST'].fields_by_name['intent']._serialized_options = b'\272H\003\310\001\001'
   _globals['_REQUESTSCORESREQUEST'].fields_by_name['requests']._loaded_options = None
   _globals['_REQUESTSCORESREQUEST'].fields_by_name['requests']._serialized_options = b'\272H\010\222\001\005\010\001\020\200\002'
   _globals['_SCORERESULT'].oneofs_by_name['result']._loaded_options = None
@@ -55,20 +58,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['consent']._serialized_options = b'\272H\003\310\001\001'
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['binding']._loaded_options = None
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_SCOREREQUEST']._serialized_start=139
-  _globals['_SCOREREQUEST']._serialized_end=361
-  _globals['_REQUESTSCORESREQUEST']._serialized_start=363
-  _globals['_REQUESTSCORESREQUEST']._serialized_end=444
-  _globals['_SCORERESULT']._serialized_start=446
-  _globals['_SCORERESULT']._serialized_end=567
-  _globals['_REQUESTSCORESRESPONSE']._serialized_start=569
-  _globals['_REQUESTSCORESRESPONSE']._serialized_end=649
-  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_start=652
-  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_end=824
-  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_start=826
-  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_end=878
-  _globals['_PROVIDERSERVICE']._serialized_start=880
-  _globals['_PROVIDERSERVICE']._serialized_end=987
-  _globals['_CONSENTNOTICESERVICE']._serialized_start=989
-  _globals['_CONSENTNOTICESERVICE']._serialized_end=1116
+  _globals['_SCOREREQUEST']._serialized_start=163
+  _globals['_SCOREREQUEST']._serialized_end=435
+  _globals['_REQUESTSCORESREQUEST']._serialized_start=437
+  _globals['_REQUESTSCORESREQUEST']._serialized_end=518
+  _globals['_SCORERESULT']._serialized_start=520
+  _globals['_SCORERESULT']._serialized_end=641
+  _globals['_REQUESTSCORESRESPONSE']._serialized_start=643
+  _globals['_REQUESTSCORESRESPONSE']._serialized_end=723
+  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_start=726
+  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_end=898
+  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_start=900
+  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_end=952
+  _globals['_PROVIDERSERVICE']._serialized_start=954
+  _globals['_PROVIDERSERVICE']._serialized_end=1061
+  _globals['_CONSENTNOTICESERVICE']._serialized_start=1063
+  _globals['_CONSENTNOTICESERVICE']._serialized_end=1190
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ What a provider's node serves."""
 
 from collections import abc as abc
 from concordat.v1 import envelope_pb2 as envelope_pb2
+from concordat.v1 import log_pb2 as log_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
@@ -31,6 +32,7 @@ class ScoreRequest(message.Message):
     CONSENT_FIELD_NUMBER: builtins.int
     BINDING_FIELD_NUMBER: builtins.int
     CONSENT_STATUS_FIELD_NUMBER: builtins.int
+    INTENT_FIELD_NUMBER: builtins.int
     @builtins.property
     def view_request(self) -> envelope_pb2.Envelope:
         """The lender's ViewRequest."""
@@ -47,6 +49,12 @@ class ScoreRequest(message.Message):
     def consent_status(self) -> envelope_pb2.Envelope:
         """The exchange's ConsentStatus."""
 
+    @builtins.property
+    def intent(self) -> log_pb2.LogReceipt:
+        """Proof that this access is in the log. The provider checks it before it answers, and keeps it; without
+        one that verifies it refuses with REASON_ACCESS_NOT_LOGGED.
+        """
+
     def __init__(
         self,
         *,
@@ -54,10 +62,11 @@ class ScoreRequest(message.Message):
         consent: envelope_pb2.Envelope | None = ...,
         binding: envelope_pb2.Envelope | None = ...,
         consent_status: envelope_pb2.Envelope | None = ...,
+        intent: log_pb2.LogReceipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "view_request", b"view_request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "view_request", b"view_request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "view_request", b"view_request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "view_request", b"view_request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -90,6 +90,8 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The purpose is not open to the caller, or not in this form."""
     REASON_CONSENT_TRANSITION_REFUSED: _Reason.ValueType  # 42
     """The consent's state does not allow this change."""
+    REASON_ACCESS_NOT_LOGGED: _Reason.ValueType  # 43
+    """No proof that verifies shows this access in the log."""
     REASON_SCORE_STORE_FAILED: _Reason.ValueType  # 50
     """The provider's own store failed; nothing was released."""
     REASON_SCORE_OUT_OF_SCALE: _Reason.ValueType  # 51
@@ -106,6 +108,10 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The identity number is not in the registrar's form."""
     REASON_QUOTA_EXCEEDED: _Reason.ValueType  # 62
     """More was asked than the quota allows; the details say when to try again."""
+    REASON_LOG_UNAVAILABLE: _Reason.ValueType  # 70
+    """The log cannot take entries now, so nothing is released; what was recorded stays recorded."""
+    REASON_LOG_UNWITNESSED: _Reason.ValueType  # 71
+    """Too few witnesses have seen the log for too long, so nothing is released."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which a Concordat process refuses or fails. Carried as `google.rpc.ErrorInfo.reason`
@@ -179,6 +185,8 @@ REASON_PURPOSE_NOT_ALLOWED: Reason.ValueType  # 41
 """The purpose is not open to the caller, or not in this form."""
 REASON_CONSENT_TRANSITION_REFUSED: Reason.ValueType  # 42
 """The consent's state does not allow this change."""
+REASON_ACCESS_NOT_LOGGED: Reason.ValueType  # 43
+"""No proof that verifies shows this access in the log."""
 REASON_SCORE_STORE_FAILED: Reason.ValueType  # 50
 """The provider's own store failed; nothing was released."""
 REASON_SCORE_OUT_OF_SCALE: Reason.ValueType  # 51
@@ -195,6 +203,10 @@ REASON_IDENTITY_MALFORMED: Reason.ValueType  # 61
 """The identity number is not in the registrar's form."""
 REASON_QUOTA_EXCEEDED: Reason.ValueType  # 62
 """More was asked than the quota allows; the details say when to try again."""
+REASON_LOG_UNAVAILABLE: Reason.ValueType  # 70
+"""The log cannot take entries now, so nothing is released; what was recorded stays recorded."""
+REASON_LOG_UNWITNESSED: Reason.ValueType  # 71
+"""Too few witnesses have seen the log for too long, so nothing is released."""
 
 @typing.final
 class ItemRefusal(message.Message):

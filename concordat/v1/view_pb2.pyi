@@ -5,7 +5,6 @@ isort:skip_file
 The exchange's main product: request, providers' statements, and the view made of them."""
 
 from collections import abc as abc
-from concordat.v1 import envelope_pb2 as envelope_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from concordat.v1 import types_pb2 as types_pb2
 from google.protobuf import descriptor as descriptor
@@ -556,64 +555,3 @@ class View(message.Message):
     _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["complete", "partial", "no_score"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
-
-@typing.final
-class ViewBundle(message.Message):
-    """A view with everything needed to verify it offline from the trust bundle alone. The file form
-    (`.cbundle`) is the line "concordat-view-bundle-v1", a line with the SHA-256 of the rest in hex, and the
-    serialised message.
-    """
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    VIEW_FIELD_NUMBER: builtins.int
-    REQUEST_FIELD_NUMBER: builtins.int
-    CONSENT_FIELD_NUMBER: builtins.int
-    BINDING_FIELD_NUMBER: builtins.int
-    CONSENT_STATUS_FIELD_NUMBER: builtins.int
-    STATEMENTS_FIELD_NUMBER: builtins.int
-    LICENCES_FIELD_NUMBER: builtins.int
-    @builtins.property
-    def view(self) -> envelope_pb2.Envelope:
-        """The view."""
-
-    @builtins.property
-    def request(self) -> envelope_pb2.Envelope:
-        """The lender's request."""
-
-    @builtins.property
-    def consent(self) -> envelope_pb2.Envelope:
-        """The subject's consent."""
-
-    @builtins.property
-    def binding(self) -> envelope_pb2.Envelope:
-        """The subject's key binding."""
-
-    @builtins.property
-    def consent_status(self) -> envelope_pb2.Envelope:
-        """The consent status that the exchange stapled."""
-
-    @builtins.property
-    def statements(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
-        """The providers' statements; present only with DISCLOSURE_KIND_FULL."""
-
-    @builtins.property
-    def licences(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
-        """The licences that the view names, in its order."""
-
-    def __init__(
-        self,
-        *,
-        view: envelope_pb2.Envelope | None = ...,
-        request: envelope_pb2.Envelope | None = ...,
-        consent: envelope_pb2.Envelope | None = ...,
-        binding: envelope_pb2.Envelope | None = ...,
-        consent_status: envelope_pb2.Envelope | None = ...,
-        statements: abc.Iterable[envelope_pb2.Envelope] | None = ...,
-        licences: abc.Iterable[envelope_pb2.Envelope] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "request", b"request", "view", b"view"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "licences", b"licences", "request", b"request", "statements", b"statements", "view", b"view"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...

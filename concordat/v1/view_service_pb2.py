@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
+from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 from concordat.v1 import reason_pb2 as concordat_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63oncordat/v1/view_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x19\x63oncordat/v1/reason.proto\"\xa7\x01\n\x12RequestViewRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\xb1\x01\n\x13RequestViewResponse\x12,\n\x04view\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\nstatements\x18\x03 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10 \"R\n\x13RequestViewsRequest\x12;\n\x04\x61sks\x18\x01 \x03(\x0b\x32 .concordat.v1.RequestViewRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"~\n\nViewResult\x12\x31\n\x04view\x18\x01 \x01(\x0b\x32!.concordat.v1.RequestViewResponseH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"L\n\x14RequestViewsResponse\x12\x34\n\x07results\x18\x01 \x03(\x0b\x32\x18.concordat.v1.ViewResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\x32\xbc\x01\n\x0bViewService\x12R\n\x0bRequestView\x12 .concordat.v1.RequestViewRequest\x1a!.concordat.v1.RequestViewResponse\x12Y\n\x0cRequestViews\x12!.concordat.v1.RequestViewsRequest\x1a\".concordat.v1.RequestViewsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x63oncordat/v1/view_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\"\xa7\x01\n\x12RequestViewRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x96\x02\n\x13RequestViewResponse\x12,\n\x04view\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\nstatements\x18\x03 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x30\n\x06intent\x18\x04 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07release\x18\x05 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"R\n\x13RequestViewsRequest\x12;\n\x04\x61sks\x18\x01 \x03(\x0b\x32 .concordat.v1.RequestViewRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"~\n\nViewResult\x12\x31\n\x04view\x18\x01 \x01(\x0b\x32!.concordat.v1.RequestViewResponseH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"L\n\x14RequestViewsResponse\x12\x34\n\x07results\x18\x01 \x03(\x0b\x32\x18.concordat.v1.ViewResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\x32\xbc\x01\n\x0bViewService\x12R\n\x0bRequestView\x12 .concordat.v1.RequestViewRequest\x1a!.concordat.v1.RequestViewResponse\x12Y\n\x0cRequestViews\x12!.concordat.v1.RequestViewsRequest\x1a\".concordat.v1.RequestViewsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,22 +48,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REQUESTVIEWRESPONSE'].fields_by_name['consent_status']._serialized_options = b'\272H\003\310\001\001'
   _globals['_REQUESTVIEWRESPONSE'].fields_by_name['statements']._loaded_options = None
   _globals['_REQUESTVIEWRESPONSE'].fields_by_name['statements']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_REQUESTVIEWRESPONSE'].fields_by_name['intent']._loaded_options = None
+  _globals['_REQUESTVIEWRESPONSE'].fields_by_name['intent']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTVIEWRESPONSE'].fields_by_name['release']._loaded_options = None
+  _globals['_REQUESTVIEWRESPONSE'].fields_by_name['release']._serialized_options = b'\272H\003\310\001\001'
   _globals['_REQUESTVIEWSREQUEST'].fields_by_name['asks']._loaded_options = None
   _globals['_REQUESTVIEWSREQUEST'].fields_by_name['asks']._serialized_options = b'\272H\010\222\001\005\010\001\020\200\001'
   _globals['_VIEWRESULT'].oneofs_by_name['result']._loaded_options = None
   _globals['_VIEWRESULT'].oneofs_by_name['result']._serialized_options = b'\272H\002\010\001'
   _globals['_REQUESTVIEWSRESPONSE'].fields_by_name['results']._loaded_options = None
   _globals['_REQUESTVIEWSRESPONSE'].fields_by_name['results']._serialized_options = b'\272H\006\222\001\003\020\200\001'
-  _globals['_REQUESTVIEWREQUEST']._serialized_start=135
-  _globals['_REQUESTVIEWREQUEST']._serialized_end=302
-  _globals['_REQUESTVIEWRESPONSE']._serialized_start=305
-  _globals['_REQUESTVIEWRESPONSE']._serialized_end=482
-  _globals['_REQUESTVIEWSREQUEST']._serialized_start=484
-  _globals['_REQUESTVIEWSREQUEST']._serialized_end=566
-  _globals['_VIEWRESULT']._serialized_start=568
-  _globals['_VIEWRESULT']._serialized_end=694
-  _globals['_REQUESTVIEWSRESPONSE']._serialized_start=696
-  _globals['_REQUESTVIEWSRESPONSE']._serialized_end=772
-  _globals['_VIEWSERVICE']._serialized_start=775
-  _globals['_VIEWSERVICE']._serialized_end=963
+  _globals['_REQUESTVIEWREQUEST']._serialized_start=159
+  _globals['_REQUESTVIEWREQUEST']._serialized_end=326
+  _globals['_REQUESTVIEWRESPONSE']._serialized_start=329
+  _globals['_REQUESTVIEWRESPONSE']._serialized_end=607
+  _globals['_REQUESTVIEWSREQUEST']._serialized_start=609
+  _globals['_REQUESTVIEWSREQUEST']._serialized_end=691
+  _globals['_VIEWRESULT']._serialized_start=693
+  _globals['_VIEWRESULT']._serialized_end=819
+  _globals['_REQUESTVIEWSRESPONSE']._serialized_start=821
+  _globals['_REQUESTVIEWSRESPONSE']._serialized_end=897
+  _globals['_VIEWSERVICE']._serialized_start=900
+  _globals['_VIEWSERVICE']._serialized_end=1088
 # @@protoc_insertion_point(module_scope)

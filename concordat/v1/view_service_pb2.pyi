@@ -6,6 +6,7 @@ Views, as lenders ask for them."""
 
 from collections import abc as abc
 from concordat.v1 import envelope_pb2 as envelope_pb2
+from concordat.v1 import log_pb2 as log_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
@@ -64,6 +65,8 @@ class RequestViewResponse(message.Message):
     VIEW_FIELD_NUMBER: builtins.int
     CONSENT_STATUS_FIELD_NUMBER: builtins.int
     STATEMENTS_FIELD_NUMBER: builtins.int
+    INTENT_FIELD_NUMBER: builtins.int
+    RELEASE_FIELD_NUMBER: builtins.int
     @builtins.property
     def view(self) -> envelope_pb2.Envelope:
         """The signed View."""
@@ -76,16 +79,26 @@ class RequestViewResponse(message.Message):
     def statements(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
         """The providers' ScoreStatements; only with DISCLOSURE_KIND_FULL."""
 
+    @builtins.property
+    def intent(self) -> log_pb2.LogReceipt:
+        """Proof that the access was in the log before any provider was asked."""
+
+    @builtins.property
+    def release(self) -> log_pb2.LogReceipt:
+        """Proof that this release is in the log."""
+
     def __init__(
         self,
         *,
         view: envelope_pb2.Envelope | None = ...,
         consent_status: envelope_pb2.Envelope | None = ...,
         statements: abc.Iterable[envelope_pb2.Envelope] | None = ...,
+        intent: log_pb2.LogReceipt | None = ...,
+        release: log_pb2.LogReceipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["consent_status", b"consent_status", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["consent_status", b"consent_status", "intent", b"intent", "release", b"release", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_status", b"consent_status", "statements", b"statements", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_status", b"consent_status", "intent", b"intent", "release", b"release", "statements", b"statements", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

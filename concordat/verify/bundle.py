@@ -98,5 +98,7 @@ def assemble_bundle(
         binding=ask.binding,
         consent_status=answer.consent_status,
         statements=answer.statements,
+        intent=answer.intent,
+        release=answer.release,
         licences=[licences[digest] for digest in view.licence_digests],
     )

@@ -29,17 +29,25 @@ from concordat.verify.consent import (
     require_consent_in_force,
 )
 from concordat.verify.mismatch import MismatchError
+from concordat.verify.receipt import (
+    Logged,
+    open_receipt,
+    require_intent_of,
+    require_release_of,
+)
 from concordat.verify.request import open_view_request
 
 SHOWS = {
     "form": "within the bounds of the protos, and nothing in it is unknown to this version",
     "licences": "each signed by enough root keys, in its role, in force when the view was made",
     "view": "signed by the exchange of this federation, under these licences",
-    "receipt": "the access was on record before anything was released",
+    "receipt": "the access was on record before the view was made",
     "request": "signed by the lender, fresh when the access was recorded",
     "binding": "the subject's key, bound by the registrar",
     "consent": "signed by the subject's bound key, in force when the access was recorded",
     "consent status": "the exchange's own word that the consent was active",
+    "log: access": "the access is in the log, from before the view was made",
+    "log: release": "this very view is in the log as released",
     "terms": "recipient, purpose, disclosure and subject are the consent's own",
     "digests": "the view was made from these very statements",
     "outcomes": "one for each provider of the consent; complete or partial accordingly",
@@ -88,11 +96,20 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class Proofs:
+    """What the log holds of the access."""
+
+    intent: Logged
+    release: Logged
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedView:
     """A view and all it was built from, every part checked. Made by ``verify_view_bundle``."""
 
     signed: Verified[v1.View]
     sources: Sources
+    proofs: Proofs
     members: view_licences.Members
     statements: dict[str, Verified[v1.ScoreStatement]]  # by provider; empty unless fully disclosed
     checks: tuple[Check, ...]
@@ -136,8 +153,9 @@ def verify_view_bundle(
         recorded_at = view_rules.require_recorded_first(signed.message)
         view_rules.require_not_from_after(signed.message, at)
     sources = _open_sources(run, bundle, anchors, members, recorded_at)
+    proofs = _open_proofs(run, bundle, anchors, signed, sources)
     statements = _check_view(run, signed.message, sources, members, bundle, anchors)
-    return VerifiedView(signed, sources, members, statements, tuple(run.passed), bundle)
+    return VerifiedView(signed, sources, proofs, members, statements, tuple(run.passed), bundle)
 
 
 def _open_sources(
@@ -161,6 +179,32 @@ def _open_sources(
         )
         view_rules.require_status_of(status.message, consent.message, binding.message)
     return Sources(request, binding, consent, status)
+
+
+def _open_proofs(
+    run: "_Run",
+    bundle: v1.ViewBundle,
+    anchors: Anchors,
+    signed: Verified[v1.View],
+    sources: Sources,
+) -> Proofs:
+    """Verify that the log holds this access, with the same id, and this release of this view."""
+    with run.check("log: access") as shows:
+        intent = open_receipt(bundle.intent, anchors)
+        require_intent_of(intent, sources.request)
+        view_rules.require_logged_first(intent.entry, intent.record, signed.message)
+        shows.append(_in_log(intent, "the access is in the log"))
+    with run.check("log: release") as shows:
+        release = open_receipt(bundle.release, anchors)
+        require_release_of(release, signed)
+        shows.append(_in_log(release, "this very view is in the log as released"))
+    return Proofs(intent, release)
+
+
+def _in_log(logged: Logged, what: str) -> str:
+    seen = len(logged.checkpoint.cosignatures)
+    witnesses = f", cosigned by {seen} witness{'es' if seen != 1 else ''}" if seen else ""
+    return f"{what}: entry {logged.index} of {logged.checkpoint.size}{witnesses}"
 
 
 def _check_view(

@@ -28,6 +28,16 @@ def require_recorded_first(view: v1.View) -> datetime:
     return recorded
 
 
+def require_logged_first(entry: v1.LogEntry, record: v1.LogRecord, view: v1.View) -> None:
+    """Raise unless the entry is the receipt's, and was in the log before the view was made."""
+    if record.record_id != view.receipt.access_id:
+        raise MismatchError("the log's entry is not the one that the receipt names")
+    with refusing_untrusted():
+        logged, made = from_timestamp(entry.logged_at), from_timestamp(view.issued_at)
+    if logged > made:
+        raise MismatchError(f"logged at {logged}, after the view was made at {made}")
+
+
 def require_not_from_after(view: v1.View, at: datetime | None) -> None:
     """Raise where the view was made after ``at``, give or take skew."""
     if at is not None and from_timestamp(view.issued_at) > at + MAX_SKEW:

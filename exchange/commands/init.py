@@ -43,7 +43,8 @@ def init(
             for path in licences or ():
                 envelope = _read(path)
                 directory.add_licence(envelope, now)
-                keep_licence(connection, v1.Licence.FromString(envelope.payload), envelope)
+                licence = v1.Licence.FromString(envelope.payload)
+                keep_licence(connection, licence, envelope, now)
         engine.dispose()
     OUT.print(
         f"{settings.member_id}: ready with {len(directory.members())} members", highlight=False

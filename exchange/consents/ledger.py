@@ -12,6 +12,8 @@ from concordat.trust.envelope import Verified
 from concordat.v1 import ConsentState, Reason
 from exchange.consents import table
 from exchange.consents.rules import next_state, state_at
+from exchange.log import records
+from exchange.log import table as log
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def grant(
     until = to_micros(from_timestamp(terms.valid_until))
     if row is None:
         table.add(connection, terms, consent.digest, envelope, until)
+        log.enqueue(connection, [records.consent_act(terms, consent.digest, at)])
         return Standing(ConsentState.CONSENT_STATE_ACTIVE, 0, 0, binding.message.version)
     state = state_at(row.state, until, to_micros(at))
     return Standing(state, row.uses, row.event_sequence, binding.message.version)
@@ -86,4 +89,5 @@ def apply_event(
     after = next_state(state, change.kind)
     table.put_binding(connection, binding.message, binding_envelope, known)
     table.add_event(connection, change, envelope, after, to_micros(at))
+    log.enqueue(connection, [records.consent_act(change, event.digest, at)])
     return Standing(after, row.uses, change.sequence, version)

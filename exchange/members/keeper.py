@@ -9,8 +9,11 @@ from sqlalchemy import Connection
 from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.directory import MemberDirectory, open_licence, open_status
+from concordat.statements import digest_of
 from concordat.store.group_commit import GroupCommit
 from concordat.store.members import LICENCE, STATUS, MemberStatements
+from exchange.log import records
+from exchange.log import table as log
 from exchange.schema import member_statement
 
 _log = structlog.get_logger("concordat.members")
@@ -25,9 +28,20 @@ def load(connection: Connection, directory: MemberDirectory, at: datetime) -> No
     _statements.load(connection, directory, at)
 
 
-def keep_licence(connection: Connection, licence: v1.Licence, envelope: v1.Envelope) -> None:
-    """Store a verified licence."""
-    _statements.put(connection, LICENCE, licence.member_id, licence.version, envelope)
+def keep_licence(
+    connection: Connection, licence: v1.Licence, envelope: v1.Envelope, at: datetime
+) -> None:
+    """Store a verified licence and log it, unless it is there."""
+    if _statements.put(connection, LICENCE, licence.member_id, licence.version, envelope):
+        log.enqueue(connection, [records.member_act(licence, digest_of(envelope), at)])
+
+
+def keep_status(
+    connection: Connection, status: v1.LicenceStatus, envelope: v1.Envelope, at: datetime
+) -> None:
+    """Store a verified status and log it, unless it is there."""
+    if _statements.put(connection, STATUS, status.member_id, status.sequence, envelope):
+        log.enqueue(connection, [records.member_act(status, digest_of(envelope), at)])
 
 
 class MemberKeeper:
@@ -48,17 +62,13 @@ class MemberKeeper:
         """Use and store a licence; raise ``Refusal`` if it does not verify or is superseded."""
         self.directory.add_licence(envelope, at)
         licence = open_licence(envelope, self.directory.anchors, at).licence
-        await self._store.arun(lambda connection: keep_licence(connection, licence, envelope))
+        await self._store.arun(lambda connection: keep_licence(connection, licence, envelope, at))
 
     async def add_status(self, envelope: v1.Envelope, at: datetime) -> None:
         """Use and store a status; raise ``Refusal`` if it does not verify or is superseded."""
         self.directory.add_status(envelope, at)
         status = open_status(envelope, self.directory.anchors, at).message
-        await self._store.arun(
-            lambda connection: _statements.put(
-                connection, STATUS, status.member_id, status.sequence, envelope
-            )
-        )
+        await self._store.arun(lambda connection: keep_status(connection, status, envelope, at))
 
     async def follow(self) -> None:
         """Keep up with what other processes store, until cancelled."""

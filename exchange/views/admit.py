@@ -20,6 +20,9 @@ from concordat.verify.consent import PERIODS, require_active
 from exchange.consents import table as consents
 from exchange.consents.ledger import Standing, require_latest_binding
 from exchange.consents.rules import state_at
+from exchange.log import records
+from exchange.log import table as log
+from exchange.log.records import Draft
 from exchange.views import table
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,6 +38,11 @@ class Checked:
     binding: Verified[v1.SubjectBinding]
     lender_licence_digest: bytes
     at: datetime
+
+    @property
+    def subject_ref(self) -> bytes:
+        """The subject, 32 bytes."""
+        return self.request.message.subject_ref
 
     @property
     def consent_key(self) -> consents.Key:
@@ -93,6 +101,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
     results: list[Admitted | Refusal] = []
     entries: list[dict[str, object]] = []
     requests: list[dict[str, object]] = []
+    drafts: list[Draft] = []
     for item in items:
         use, version = uses.get(item.consent_key), versions.get(item.consent_key[0])
         before, consent_id = known.get(item.request_key), item.consent.message.consent_id
@@ -103,7 +112,9 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
             _require_usable(connection, item, use, version, counts=before is None)
         except Refusal as refusal:
             results.append(refusal)
-            entries.append(_entry(item.request, consent_id, new_id(), item.at, refusal.reason))
+            access_id = new_id()
+            entries.append(_entry(item.request, consent_id, access_id, item.at, refusal.reason))
+            drafts.append(_refused(item.request, consent_id, access_id, item.at, refusal))
             continue
         assert use is not None  # noqa: S101 - _require_usable refuses otherwise
         if before is None:
@@ -112,6 +123,15 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
             known[item.request_key] = (item.request.digest, access_id, recorded_at)
             entries.append(_entry(item.request, consent_id, access_id, item.at))
             requests.append(_request(item, access_id, recorded_at))
+            drafts.append(
+                records.intent(
+                    item.request.message,
+                    item.request.digest,
+                    item.consent.message,
+                    access_id,
+                    item.at,
+                )
+            )
             if use.uses >= item.consent.message.max_uses:
                 use.state = ConsentState.CONSENT_STATE_EXHAUSTED
         results.append(
@@ -129,6 +149,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
             )
         )
     table.add(connection, entries, requests)
+    log.enqueue(connection, drafts)
     counted = [(key, use.uses, use.state) for key, use in uses.items() if use.in_group]
     if counted:
         consents.set_uses(connection, counted)
@@ -174,11 +195,19 @@ def _require_seldom(connection: Connection, item: Checked, use: _Use, at: int) -
 
 def reject_many(connection: Connection, items: Sequence[Rejected]) -> list[Refusal]:
     """Record attempts that were refused on their face, and hand their refusals back."""
+    named = [(item, new_id()) for item in items]
     entries = [
-        _entry(item.request, item.consent_id, new_id(), item.at, item.refusal.reason)
-        for item in items
+        _entry(item.request, item.consent_id, access_id, item.at, item.refusal.reason)
+        for item, access_id in named
     ]
     table.add(connection, entries, [])
+    log.enqueue(
+        connection,
+        [
+            _refused(item.request, item.consent_id, access_id, item.at, item.refusal)
+            for item, access_id in named
+        ],
+    )
     return [item.refusal for item in items]
 
 
@@ -202,6 +231,18 @@ def _entry(
         "refusal": refusal,
         "counted": refusal == Reason.REASON_UNSPECIFIED,
     }
+
+
+def _refused(
+    asked: Verified[v1.ViewRequest],
+    consent_id: bytes,
+    access_id: bytes,
+    at: datetime,
+    refusal: Refusal,
+) -> Draft:
+    return records.refused_attempt(
+        asked.message, asked.digest, consent_id, access_id, refusal.reason, at
+    )
 
 
 def _request(item: Checked, access_id: bytes, recorded_at: int) -> dict[str, object]:

@@ -128,3 +128,18 @@ def statements_to_release(gathering: Gathering) -> list[v1.Envelope]:
     if disclosure.kind != DisclosureKind.DISCLOSURE_KIND_FULL:
         return []
     return [answer.envelope for answer in _answers(gathering)]
+
+
+def released_categories(gathering: Gathering) -> list[v1.DataCategory.ValueType]:
+    """Return the categories of data in the view: of those that the consent allows, the ones there are."""
+    allowed = gathering.admitted.checked.consent.message.data_categories
+    return [category for category in allowed if category == v1.DataCategory.DATA_CATEGORY_SCORE]
+
+
+def models(gathering: Gathering) -> dict[str, str]:
+    """Return the model version behind each provider's score, by provider."""
+    return {
+        answer.provider.member_id: answer.statement.message.model_version
+        for answer in _answers(gathering)
+        if answer.statement.message.model_version
+    }

@@ -59,6 +59,7 @@ class Gathering:
     """One view's answers as they come in."""
 
     admitted: Admitted
+    intent: v1.LogReceipt  # that the access is in the log
     seconds: float
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     status: v1.Envelope | None = None
@@ -101,9 +102,11 @@ class Dispatcher:
         self._calls: set[asyncio.Task[None]] = set()
         self.in_flight = 0  # views between arrival and release, kept by the desk
 
-    async def ask(self, views: Sequence[Admitted], seconds: float) -> list[Gathering]:
+    async def ask(
+        self, views: Sequence[tuple[Admitted, v1.LogReceipt]], seconds: float
+    ) -> list[Gathering]:
         """Ask every provider that each view's consent names; return when all have answered or time is up."""
-        gatherings = [Gathering(admitted, seconds) for admitted in views]
+        gatherings = [Gathering(admitted, intent, seconds) for admitted, intent in views]
         self._queue.extend(gatherings)
         self._schedule()
         deadline = asyncio.get_running_loop().time() + seconds
@@ -208,4 +211,5 @@ def _score_request(gathering: Gathering) -> v1.ScoreRequest:
         consent=ask.consent,
         binding=ask.binding,
         consent_status=gathering.status,
+        intent=gathering.intent,
     )

@@ -1,18 +1,18 @@
-"""The main flow: admit, record, gather, pool, sign, release (design.md section 5).
+"""The main flow: admit, record, log, gather, pool, sign, release (docs/ARCHITECTURE.md).
 
 Read this page first. Each step refuses by raising ``Refusal``; nothing is released before its access entry
-is durable, and nothing is stored about a score.
+is in a signed checkpoint of the log, and nothing is stored about a score.
 """
 
 from __future__ import annotations
 
 import asyncio
+from time import monotonic as _monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from concordat import v1
-from concordat.clock import to_micros
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import next_hop_seconds
 from concordat.statements import digest_of, seal_batch
@@ -24,20 +24,24 @@ from concordat.verify.consent import (
     require_consent_in_force,
 )
 from concordat.verify.request import open_view_request
-from exchange.views import table
 from exchange.views.admit import Admitted, Checked, Rejected, admit_many, reject_many
-from exchange.views.compose import compose_view, statements_to_release
+from exchange.views.compose import (
+    compose_view,
+    models,
+    released_categories,
+    statements_to_release,
+)
+from exchange.views.release import Release, release_many
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
     from datetime import datetime
-
-    from sqlalchemy import Connection
 
     from concordat.clock import Clock
     from concordat.federation.directory import Member, MemberDirectory
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
+    from exchange.log.book import LogBook
     from exchange.views.dispatch import Dispatcher, Gathering
 
 T = TypeVar("T")
@@ -55,14 +59,16 @@ class ViewDesk:
         self,
         directory: MemberDirectory,
         store: GroupCommit,
+        book: LogBook,
         dispatcher: Dispatcher,
         signer: Signer,
         clock: Clock,
         provider_seconds: float = PROVIDER_SECONDS,
     ) -> None:
-        """Check against ``directory``, record in ``store``, ask through ``dispatcher``, sign with ``signer``."""
+        """Check against ``directory``, record in ``store``, log in ``book``, ask through ``dispatcher``."""
         self._directory = directory
         self._store = store
+        self._book = book
         self._dispatcher = dispatcher
         self._signer = signer
         self._clock = clock
@@ -75,21 +81,21 @@ class ViewDesk:
         at: datetime,
         seconds_left: float,
     ) -> list[v1.RequestViewResponse | Refusal]:
-        """Answer each ask by itself, in order; one that is refused refuses no other."""
+        """Answer each ask by itself, in order; one that is refused refuses no other.
+
+        Raises ``Refusal`` where nothing may be released to anybody, because the log is not in order.
+        """
         self._dispatcher.in_flight += len(asks)
         try:
-            budget = next_hop_seconds(seconds_left, self._provider_seconds)
+            self._book.require_open(at)
+            budget = next_hop_seconds(seconds_left)
+            ends = _monotonic() + seconds_left
             checked = [self._check(ask, caller, at) for ask in asks]
-            admitted = await self._record(checked)
-            gathered = iter(
-                await self._dispatcher.ask(
-                    [result for result in admitted if isinstance(result, Admitted)], budget
-                )
-            )
-            released = iter(await self._release(list(gathered)))
-            return [
-                result if isinstance(result, Refusal) else next(released) for result in admitted
-            ]
+            recorded = await self._record(checked)
+            logged = await self._logged(recorded, budget)
+            gathered = await self._gather(logged, ends - _monotonic())
+            released = iter(await self._release(gathered, ends - _monotonic()))
+            return [result if isinstance(result, Refusal) else next(released) for result in logged]
         finally:
             self._dispatcher.in_flight -= len(asks)
 
@@ -128,32 +134,71 @@ class ViewDesk:
             case _:
                 return item
 
+    async def _logged(
+        self, recorded: Sequence[Admitted | Refusal], seconds: float
+    ) -> list[tuple[Admitted, v1.LogReceipt] | Refusal]:
+        """Log: each access is in a signed checkpoint before a provider hears of it, and proves it to them."""
+        admitted = [result for result in recorded if isinstance(result, Admitted)]
+        keys = [(each.checked.subject_ref, each.access_id) for each in admitted]
+        receipts = iter(await self._book.receipts(keys, seconds))
+        return [_with_receipt(result, receipts) for result in recorded]
+
+    async def _gather(
+        self, logged: Sequence[tuple[Admitted, v1.LogReceipt] | Refusal], seconds_left: float
+    ) -> list[Gathering]:
+        """Gather: every provider that a consent names, at once."""
+        asked = [result for result in logged if not isinstance(result, Refusal)]
+        budget = next_hop_seconds(seconds_left, self._provider_seconds)
+        return await self._dispatcher.ask(asked, budget) if asked else []
+
     async def _release(
-        self, gathered: Sequence[Gathering]
+        self, gathered: Sequence[Gathering], seconds_left: float
     ) -> list[v1.RequestViewResponse | Refusal]:
-        """Pool and sign, record what goes out, and only then let it go."""
+        """Pool and sign, record and log what goes out, and only then let it go."""
         if not gathered:
             return []
         at = self._clock.now()
         exchange = self._directory.require(self._directory.anchors.bundle.exchange_id, at)
         views = [compose_view(gathering, exchange, at) for gathering in gathered]
         envelopes = seal_batch(views, self._signer)
-        rows = [
-            _release_row(view, envelope, at)
-            for view, envelope in zip(views, envelopes, strict=True)
+        releases = [
+            Release(view, digest_of(envelope), released_categories(gathering), models(gathering))
+            for view, envelope, gathering in zip(views, envelopes, gathered, strict=True)
         ]
         recorded = await asyncio.gather(
-            *(_caught(self._store.arun_in(_record_releases, row)) for row in rows)
+            *(_caught(self._store.arun_in(release_many, each)) for each in releases)
         )
-        return [
-            failure
-            or v1.RequestViewResponse(
-                view=envelope,
-                consent_status=gathering.status,
-                statements=statements_to_release(gathering),
-            )
-            for gathering, envelope, failure in zip(gathered, envelopes, recorded, strict=True)
+        keys = [
+            (each.view.subject_ref, record_id)
+            for each, record_id in zip(releases, recorded, strict=True)
+            if not isinstance(record_id, Refusal)
         ]
+        receipts = iter(await self._book.receipts(keys, seconds_left))
+        answers: list[v1.RequestViewResponse | Refusal] = []
+        for gathering, envelope, record_id in zip(gathered, envelopes, recorded, strict=True):
+            receipt = record_id if isinstance(record_id, Refusal) else next(receipts)
+            if isinstance(receipt, Refusal):
+                answers.append(receipt)
+                continue
+            answers.append(
+                v1.RequestViewResponse(
+                    view=envelope,
+                    consent_status=gathering.status,
+                    statements=statements_to_release(gathering),
+                    intent=gathering.intent,
+                    release=receipt,
+                )
+            )
+        return answers
+
+
+def _with_receipt(
+    result: Admitted | Refusal, receipts: Iterator[v1.LogReceipt | Refusal]
+) -> tuple[Admitted, v1.LogReceipt] | Refusal:
+    if isinstance(result, Refusal):
+        return result
+    receipt = next(receipts)
+    return receipt if isinstance(receipt, Refusal) else (result, receipt)
 
 
 async def _caught(recording: Awaitable[T]) -> T | Refusal:
@@ -165,18 +210,3 @@ async def _caught(recording: Awaitable[T]) -> T | Refusal:
     except Exception as error:  # noqa: BLE001 - logged, and an answer like any other
         _log.error("recording_failed", exc_info=error)
         return Refusal(Reason.REASON_INTERNAL)
-
-
-def _release_row(view: v1.View, envelope: v1.Envelope, at: datetime) -> dict[str, object]:
-    return {
-        "key_ref": view.subject_ref,
-        "key_id": view.receipt.access_id,
-        "at": to_micros(at),
-        "outcome": view.WhichOneof("outcome"),
-        "digest": digest_of(envelope),
-    }
-
-
-def _record_releases(connection: Connection, rows: Sequence[dict[str, object]]) -> list[None]:
-    table.release(connection, rows)
-    return [None] * len(rows)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    delete,
     func,
     insert,
     select,
@@ -72,6 +73,10 @@ _RELEASE = (
         released_at=bindparam("at"), result=bindparam("outcome"), view_digest=bindparam("digest")
     )
 )
+_FORGET = delete(access_entry).where(
+    access_entry.c.subject_ref == bindparam("key_ref"),
+    access_entry.c.access_id == bindparam("key_id"),
+)
 _COUNTED_SINCE = (
     select(access_entry.c.recorded_at)
     .where(
@@ -117,6 +122,11 @@ def add(
 def release(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Record what was released under each entry."""
     connection.execute(_RELEASE, rows)
+
+
+def forget(connection: Connection, keys: Iterable[tuple[bytes, bytes]]) -> None:
+    """Delete the access entries at these (subject_ref, access_id), where there are any."""
+    connection.execute(_FORGET, [{"key_ref": ref, "key_id": access_id} for ref, access_id in keys])
 
 
 def latest_time(connection: Connection) -> int:

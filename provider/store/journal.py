@@ -39,6 +39,9 @@ class Access:
     reason: int
     at: int
     statement_digest: bytes | None = None
+    receipt: bytes | None = (
+        None  # the log's proof of the access; None where there was none that verifies
+    )
 
 
 def write(connection: Connection, accesses: Iterable[Access]) -> None:

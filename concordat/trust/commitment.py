@@ -1,0 +1,36 @@
+r"""What a log entry commits to: a record, and its link to the entry before, each under its own salt.
+
+commitment = SHA-256("concordat/log-commitment/v1\n" || record commitment || link commitment), so that a
+party who is shown the record learns nothing of the chain, and an auditor learns nothing at all.
+"""
+
+import hashlib
+import os
+
+SALT_BYTES = 32
+NO_ENTRY = bytes(32)
+"""What the first entry of a chain names as the one before."""
+
+_RECORD = b"concordat/log-record/v1\n"
+_LINK = b"concordat/log-link/v1\n"
+_BOTH = b"concordat/log-commitment/v1\n"
+
+
+def new_salt() -> bytes:
+    """Return 32 random bytes."""
+    return os.urandom(SALT_BYTES)
+
+
+def record_commitment(record: bytes, salt: bytes) -> bytes:
+    """Return the 32-byte commitment to a serialised record."""
+    return hashlib.sha256(_RECORD + salt + record).digest()
+
+
+def link_commitment(sequence: int, previous: bytes, salt: bytes) -> bytes:
+    """Return the 32-byte commitment to a place in a chain: from 1, after the entry ``previous`` commits to."""
+    return hashlib.sha256(_LINK + salt + sequence.to_bytes(8, "big") + previous).digest()
+
+
+def commitment_of(record: bytes, link: bytes) -> bytes:
+    """Return the 32-byte commitment of an entry, from those to its record and to its link."""
+    return hashlib.sha256(_BOTH + record + link).digest()

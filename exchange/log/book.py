@@ -1,0 +1,201 @@
+"""The log as the rest of the exchange uses it: enter, wait until it is in a checkpoint, keep the receipt.
+
+log.enqueue(connection, drafts)                 # table.py; in the transaction of the act itself
+receipts = await book.receipts(keys, seconds)   # once they are in a signed checkpoint
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from concordat import v1
+from concordat.refusal import Refusal
+from concordat.store.group_commit import GroupCommit
+from concordat.trust.tiles import TileReader
+from concordat.v1 import Reason
+from exchange.log import sequencing, table
+from exchange.log.growth import fetch_from
+from exchange.log.receipts import receipt_of
+from exchange.log.sequencer import Published, Sequencer
+from exchange.log.table import Key
+from exchange.log.tile_store import TileStore
+
+_log = structlog.get_logger("concordat.log")
+
+_LOOK_SECONDS = 0.05  # how often the queue is looked at while nobody waits for a receipt
+_AWAITED_SECONDS = 0.01  # and where somebody does, for an entry that another process sequences
+_FAILED_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessPolicy:
+    """What happens while too few witnesses cosign: after ``seconds`` nothing is released, or it goes on."""
+
+    refuse: bool = True
+    seconds: float = 30.0
+
+
+class LogBook:
+    """The front of the log in one process, with the thread that sequences or follows."""
+
+    def __init__(
+        self,
+        store: GroupCommit,
+        sequencer: Sequencer,
+        tiles: TileStore,
+        policy: WitnessPolicy,
+        *,
+        batch_seconds: float,
+    ) -> None:
+        """Sequence at most once in ``batch_seconds``."""
+        self._store = store
+        self._sequencer = sequencer
+        self._tiles = tiles
+        self._policy = policy
+        self._batch_seconds = batch_seconds
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._awaited: dict[Key, Future[v1.LogReceipt]] = {}
+        self._unwitnessed_since: datetime | None = None
+        self._failure: str | None = None
+        self.refused = 0  # because the log could not be written or was not witnessed
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to sequence, or to follow who does."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Sequence what waits, give the lease up and end the thread."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+
+    # What the services call -------------------------------------------------------------------
+
+    def require_open(self, at: datetime) -> None:
+        """Raise ``Refusal`` where nothing may be released now.
+
+        REASON_LOG_UNAVAILABLE while the log cannot be written; REASON_LOG_UNWITNESSED where too few
+        witnesses have seen it for longer than the policy allows.
+        """
+        if self._failure is not None:
+            self.refused += 1
+            raise Refusal(Reason.REASON_LOG_UNAVAILABLE, self._failure)
+        since = self._unwitnessed_since
+        if since is None or not self._policy.refuse:
+            return
+        if at - since > timedelta(seconds=self._policy.seconds):
+            self.refused += 1
+            raise Refusal(
+                Reason.REASON_LOG_UNWITNESSED,
+                f"no quorum of witnesses since {since:%H:%M:%S}",
+                retry_after=timedelta(seconds=1),
+            )
+
+    async def receipts(self, keys: Sequence[Key], seconds: float) -> list[v1.LogReceipt | Refusal]:
+        """Return the receipt of each entry once it is in a signed checkpoint, in order.
+
+        One that is not there in ``seconds`` becomes a ``Refusal`` (REASON_LOG_UNAVAILABLE); it stays
+        entered.
+        """
+        with self._lock:
+            awaited = [self._awaited.setdefault(key, Future()) for key in keys]
+        self._wake.set()
+        waits = [asyncio.wrap_future(each) for each in awaited]
+        if waits:
+            await asyncio.wait(waits, timeout=max(seconds, 0))
+        results: list[v1.LogReceipt | Refusal] = []
+        for key, wait in zip(keys, waits, strict=True):
+            if wait.done() and not wait.cancelled() and wait.exception() is None:
+                results.append(wait.result())
+            else:
+                with self._lock:
+                    self._awaited.pop(key, None)
+                self.refused += 1
+                detail = self._failure or "no checkpoint in time"
+                results.append(Refusal(Reason.REASON_LOG_UNAVAILABLE, detail))
+        return results
+
+    @property
+    def health(self) -> dict[str, object]:
+        """What an operator wants to know; no names."""
+        since = self._unwitnessed_since
+        return {
+            "sequencing": self._sequencer.leads,
+            "failure": self._failure,
+            "unwitnessed_since": since.isoformat() if since else None,
+            "checkpoints_witnessed": self._sequencer.witnesses.cosigned,
+            "checkpoints_unwitnessed": self._sequencer.witnesses.unwitnessed,
+            "refused": self.refused,
+        }
+
+    # The thread -------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            pause = self._batch_seconds
+            try:
+                published = self._sequencer.round()
+                self._hand_out(published)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed and it is said
+                self._fail(error)
+                pause = _FAILED_SECONDS
+            else:
+                self._recover()
+                if published is None:
+                    with self._lock:
+                        patience = _AWAITED_SECONDS if self._awaited else _LOOK_SECONDS
+                    self._wake.wait(patience)
+                    self._wake.clear()
+                    continue
+            self._stopping.wait(max(0.0, pause - (time.monotonic() - began)))
+        self._finish()
+
+    def _finish(self) -> None:
+        try:
+            while (published := self._sequencer.round()) is not None:
+                self._hand_out(published)
+            self._sequencer.step_down()
+        except Exception as error:  # noqa: BLE001 - what waits is on record, and sequenced at the next start
+            _log.warning("log_left_unfinished", error=type(error).__name__)
+
+    def _hand_out(self, published: Published | None) -> None:
+        """Make the receipts that are waited for and can be made now, whoever sequenced their entries."""
+        signed = self._sequencer.signed if self._sequencer.leads else None
+        signed = signed or self._store.run(sequencing.signed)
+        self._unwitnessed_since = signed.unwitnessed_since
+        with self._lock:
+            keys = list(self._awaited)
+        if not keys:
+            return
+        if published is None:
+            reader = TileReader(fetch_from(self._tiles.read), signed.size)
+            published = Published(signed.size, signed.note, reader)
+        rows = self._store.run(lambda connection: table.openings(connection, keys))
+        for key, row in rows.items():
+            if row.leaf_index < published.size:
+                receipt = receipt_of(row, published.size, published.note, published.reader)
+                with self._lock:
+                    each = self._awaited.pop(key, None)
+                if each is not None and each.set_running_or_notify_cancel():
+                    each.set_result(receipt)
+
+    def _fail(self, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"[:500]
+        if said != self._failure:
+            _log.error("log_stopped", detail=said)
+        self._failure = said
+
+    def _recover(self) -> None:
+        if self._failure is not None:
+            _log.info("log_goes_on")
+            self._failure = None

@@ -1,0 +1,188 @@
+"""The database's part in sequencing, a transaction each: lease, assignment, publication. See ``Sequencer``.
+
+An entry gets its index in the transaction that takes it from the queue, under the lock of the state. So
+whatever dies when, and even should two processes both believe that they sequence, no index is given twice
+and the tree that either signs is of the same entries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from concordat import v1
+from concordat.clock import from_micros, to_micros, to_timestamp
+from concordat.trust.commitment import (
+    NO_ENTRY,
+    commitment_of,
+    link_commitment,
+    new_salt,
+    record_commitment,
+)
+from concordat.trust.merkle import EMPTY_ROOT
+from exchange.log import table
+from exchange.log.table import Head
+from exchange.log.tile_store import TileStore
+
+MAX_BATCH = 1024
+
+
+class LeaseLostError(Exception):
+    """Another process sequences the log now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to sequence, until another process takes it."""
+
+    holder: str
+    epoch: int
+    seconds: float
+
+    def until(self, at: datetime) -> int:
+        """Return when it ends if renewed at ``at``, microseconds."""
+        return to_micros(at) + int(self.seconds * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """The latest signed checkpoint."""
+
+    size: int
+    root: bytes
+    note: bytes  # empty before the first
+    unwitnessed_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries that have their index and wait for a checkpoint."""
+
+    first_index: int
+    entries: list[bytes]
+
+
+def take_lease(connection: Connection, holder: str, seconds: float, at: datetime) -> Lease | None:
+    """Take the lease if it is free, run out, or the holder's own; None if another process has it."""
+    row = table.state(connection, lock=True)
+    if row is None:
+        table.begin(connection, EMPTY_ROOT)
+        row = table.state(connection, lock=True)
+    assert row is not None  # noqa: S101 - begun above
+    if row.lease_until > to_micros(at) and row.holder != holder:
+        return None
+    lease = Lease(holder, row.epoch + 1, seconds)
+    table.set_state(connection, holder=holder, epoch=lease.epoch, lease_until=lease.until(at))
+    return lease
+
+
+def renew_lease(connection: Connection, lease: Lease, at: datetime) -> Row[Any]:
+    """Renew the lease and return the state, locked; raise ``LeaseLostError`` if another process has it."""
+    row = table.state(connection, lock=True)
+    if row is None or row.epoch != lease.epoch:
+        raise LeaseLostError
+    table.set_state(connection, lease_until=lease.until(at))
+    return row
+
+
+def give_up_lease(connection: Connection, lease: Lease) -> None:
+    """Let another process have it at once."""
+    row = table.state(connection, lock=True)
+    if row is not None and row.epoch == lease.epoch:
+        table.set_state(connection, lease_until=0)
+
+
+def signed(connection: Connection) -> Signed:
+    """Return the latest signed checkpoint; that of an empty log before the first."""
+    row = table.state(connection)
+    if row is None:
+        return Signed(0, EMPTY_ROOT, b"", None)
+    since = None if row.unwitnessed_since is None else from_micros(row.unwitnessed_since)
+    return Signed(row.size, row.root, row.checkpoint, since)
+
+
+def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
+    """Take what waits from the queue and give it indexes; None where nothing waits.
+
+    Log time is ``at``, or that of the last entry where the clock has stepped back. Raises
+    ``LeaseLostError``.
+    """
+    if not table.anything_waits(connection):
+        return None
+    state = renew_lease(connection, lease, at)
+    rows = table.waiting(connection, MAX_BATCH)
+    if not rows:
+        return None
+    now = max(to_micros(at), state.latest_time)
+    openings = _open_all(rows, table.heads(connection, {row.subject_ref for row in rows}), now)
+    for index, opening in enumerate(openings, state.next_index):
+        opening["leaf_index"] = index
+    entries = [bytes(opening["entry"]) for opening in openings]
+    table.dequeue(connection, [row.queue_id for row in rows])
+    table.add_openings(connection, openings)
+    table.set_state(connection, next_index=state.next_index + len(entries), latest_time=now)
+    return Batch(state.next_index, entries)
+
+
+def _open_all(rows: Sequence[Row[Any]], heads: dict[bytes, Head], now: int) -> list[dict[str, Any]]:
+    """Make each draft an entry: salted, and linked to the subject's entry before."""
+    logged_at = to_timestamp(from_micros(now))
+    openings: list[dict[str, Any]] = []
+    for row in rows:
+        head = heads.get(row.subject_ref, Head(0, NO_ENTRY))
+        salt, link_salt, sequence = new_salt(), new_salt(), head.sequence + 1
+        of_record = record_commitment(row.record, salt)
+        commitment = commitment_of(of_record, link_commitment(sequence, head.commitment, link_salt))
+        entry = v1.LogEntry(
+            kind=row.kind, logged_at=logged_at, record_id=row.record_id, commitment=commitment
+        )
+        openings.append(
+            {
+                "subject_ref": row.subject_ref,
+                "sequence": sequence,
+                "record_id": row.record_id,
+                "entry": entry.SerializeToString(deterministic=True),
+                "logged_at": now,
+                "commitment": commitment,
+                "previous": head.commitment,
+                "link_salt": link_salt,
+                "record_commitment": of_record,
+                "record": row.record,
+                "salt": salt,
+            }
+        )
+        heads[row.subject_ref] = Head(sequence, commitment)
+    return openings
+
+
+def pending(connection: Connection, size: int) -> Batch | None:
+    """Return what has an index and is in no checkpoint, which is of ``size``: what a process left that died."""
+    entries = table.entries_from(connection, size)
+    return Batch(size, entries) if entries else None
+
+
+def publish(
+    connection: Connection,
+    lease: Lease,
+    tiles: TileStore,
+    *,
+    size: int,
+    root: bytes,
+    note: bytes,
+    witnessed: bool,
+    at: datetime,
+) -> Signed:
+    """Record a signed checkpoint and make it public; raise ``LeaseLostError``, ``TileStoreError``.
+
+    Public first and recorded after, under one lock: should this die between the two, the batch is still
+    on record and the next checkpoint is at least as large.
+    """
+    state = renew_lease(connection, lease, at)
+    since = None
+    if not witnessed:
+        since = to_micros(at) if state.unwitnessed_since is None else state.unwitnessed_since
+    tiles.publish(connection, note)
+    table.set_state(connection, size=size, root=root, checkpoint=note, unwitnessed_since=since)
+    return Signed(size, root, note, None if since is None else from_micros(since))

@@ -1,0 +1,271 @@
+"""The log's tables: the durable queue, the openings, the state, tiles.
+
+Openings are the subject's and are keyed by ``subject_ref``; the other tables stay on one node.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from exchange.log.records import Draft
+from exchange.schema import metadata
+
+# What waits to be sequenced, in order. Written in the transaction of the act that it stands for.
+log_queue = Table(
+    "log_queue",
+    metadata,
+    Column(
+        "queue_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    Column("record_id", LargeBinary(16), nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("subject_ref", LargeBinary(32), nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+# What opens an entry, in the order of the subject's chain. Erasing one clears record and salt. Entries
+# about no person stand under an empty subject_ref.
+log_opening = Table(
+    "log_opening",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("record_id", LargeBinary(16), nullable=False),
+    Column("leaf_index", BigInteger, nullable=False),
+    Column("entry", LargeBinary, nullable=False),
+    Column("logged_at", BigInteger, nullable=False),
+    Column("commitment", LargeBinary(32), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("link_salt", LargeBinary(32), nullable=False),
+    Column("record_commitment", LargeBinary(32), nullable=False),
+    Column("record", LargeBinary),
+    Column("salt", LargeBinary(32)),
+    Index("log_opening_by_record", "subject_ref", "record_id", unique=True),
+    Index("log_opening_by_index", "leaf_index"),
+)
+# For erasing what is old enough: those that still can be opened, by time.
+Index(
+    "log_opening_by_time",
+    log_opening.c.logged_at,
+    postgresql_where=log_opening.c.record.is_not(None),
+    sqlite_where=log_opening.c.record.is_not(None),
+)
+
+# One row: how far the log is, who sequences it, and when it was last seen by enough witnesses.
+log_state = Table(
+    "log_state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("holder", String(64), nullable=False),  # of the sequencer's lease
+    Column(
+        "epoch", BigInteger, nullable=False
+    ),  # grows with each new holder: fences the one before
+    Column("lease_until", BigInteger, nullable=False),
+    Column("next_index", BigInteger, nullable=False),  # entries that have an index
+    Column("size", BigInteger, nullable=False),  # entries in the latest signed checkpoint
+    Column("root", LargeBinary(32), nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False),  # the note; empty before the first
+    Column("latest_time", BigInteger, nullable=False),  # of the last entry
+    Column("unwitnessed_since", BigInteger),  # NULL while the witnesses' quorum is there
+)
+
+# Tiles and bundles by path, where they are kept in the database.
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("path", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+Key = tuple[bytes, bytes]  # subject_ref, record_id
+
+_ENQUEUE = insert(log_queue)
+_WAITING = select(log_queue).order_by(log_queue.c.queue_id).limit(bindparam("most"))
+_DEQUEUE = delete(log_queue).where(log_queue.c.queue_id == bindparam("id_"))
+_OPEN = insert(log_opening)
+_newest = (
+    select(log_opening.c.subject_ref, func.max(log_opening.c.sequence))
+    .where(log_opening.c.subject_ref.in_(bindparam("refs", expanding=True)))
+    .group_by(log_opening.c.subject_ref)
+)
+_HEADS = select(log_opening.c.subject_ref, log_opening.c.sequence, log_opening.c.commitment).where(
+    tuple_(log_opening.c.subject_ref, log_opening.c.sequence).in_(_newest)
+)
+_BY_RECORD = select(log_opening).where(
+    tuple_(log_opening.c.subject_ref, log_opening.c.record_id).in_(
+        bindparam("keys", expanding=True)
+    )
+)
+_STATE = select(log_state)
+_LOCK_STATE = select(log_state).with_for_update()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry of a subject's chain."""
+
+    sequence: int
+    commitment: bytes
+
+
+def enqueue(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Queue drafts; they are durable with the transaction, and sequenced in this order."""
+    if drafts:
+        connection.execute(
+            _ENQUEUE,
+            [
+                {
+                    "record_id": draft.record_id,
+                    "kind": draft.kind,
+                    "subject_ref": draft.subject_ref,
+                    "record": draft.record,
+                }
+                for draft in drafts
+            ],
+        )
+
+
+def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
+    """Return the oldest queued drafts, at most ``most``."""
+    return connection.execute(_WAITING, {"most": most}).all()
+
+
+def anything_waits(connection: Connection) -> bool:
+    """Tell whether the queue holds anything."""
+    return connection.execute(select(log_queue.c.queue_id).limit(1)).first() is not None
+
+
+def dequeue(connection: Connection, queue_ids: Iterable[int]) -> None:
+    """Take drafts from the queue."""
+    connection.execute(_DEQUEUE, [{"id_": queue_id} for queue_id in queue_ids])
+
+
+def heads(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, Head]:
+    """Return the last entry of each subject's chain that has one."""
+    rows = connection.execute(_HEADS, {"refs": list(set(refs))})
+    return {row.subject_ref: Head(row.sequence, row.commitment) for row in rows}
+
+
+def add_openings(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Keep the openings of entries that have just got their index."""
+    connection.execute(_OPEN, rows)
+
+
+def openings(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+    """Return the openings among ``keys`` that were sequenced."""
+    rows = connection.execute(_BY_RECORD, {"keys": list(set(keys))})
+    return {(row.subject_ref, row.record_id): row for row in rows}
+
+
+def chain(
+    connection: Connection, subject_ref: bytes, after: int, size: int, most: int
+) -> Sequence[Row[Any]]:
+    """Return a subject's entries in a log of ``size``, in the order of its chain, from after ``after``."""
+    query = (
+        select(log_opening)
+        .where(
+            log_opening.c.subject_ref == subject_ref,
+            log_opening.c.sequence > after,
+            log_opening.c.leaf_index < size,
+        )
+        .order_by(log_opening.c.sequence)
+        .limit(most)
+    )
+    return connection.execute(query).all()
+
+
+def chain_end(connection: Connection, subject_ref: bytes, size: int) -> Head | None:
+    """Return the last of a subject's entries in a log of ``size``; None where there is none."""
+    query = (
+        select(log_opening.c.sequence, log_opening.c.commitment)
+        .where(log_opening.c.subject_ref == subject_ref, log_opening.c.leaf_index < size)
+        .order_by(log_opening.c.sequence.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else Head(row.sequence, row.commitment)
+
+
+def older_openings(
+    connection: Connection, before: int, most: int
+) -> Sequence[Row[bytes, int, bytes]]:
+    """Return whose openings are from before a time (microseconds) and not erased yet."""
+    query = (
+        select(log_opening.c.subject_ref, log_opening.c.sequence, log_opening.c.record_id)
+        .where(log_opening.c.logged_at < before, log_opening.c.record.is_not(None))
+        .order_by(log_opening.c.logged_at)
+        .limit(most)
+    )
+    return connection.execute(query).all()
+
+
+def erase(connection: Connection, places: Iterable[tuple[bytes, int]]) -> None:
+    """Clear record and salt of the entries at these (subject_ref, sequence)."""
+    connection.execute(
+        update(log_opening)
+        .where(
+            log_opening.c.subject_ref == bindparam("key_ref"),
+            log_opening.c.sequence == bindparam("key_sequence"),
+        )
+        .values(record=None, salt=None),
+        [{"key_ref": ref, "key_sequence": sequence} for ref, sequence in places],
+    )
+
+
+def entries_from(connection: Connection, index: int) -> list[bytes]:
+    """Return the entries that have an index from ``index`` on, in order."""
+    query = (
+        select(log_opening.c.entry)
+        .where(log_opening.c.leaf_index >= index)
+        .order_by(log_opening.c.leaf_index)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def state(connection: Connection, *, lock: bool = False) -> Row[Any] | None:
+    """Return the log's state, locked until the transaction ends if asked; None before the first entry."""
+    return connection.execute(_LOCK_STATE if lock else _STATE).first()
+
+
+def begin(connection: Connection, root: bytes) -> None:
+    """Put the state of an empty log on record."""
+    connection.execute(
+        insert(log_state).values(
+            id=1,
+            holder="",
+            epoch=0,
+            lease_until=0,
+            next_index=0,
+            size=0,
+            root=root,
+            checkpoint=b"",
+            latest_time=0,
+        )
+    )
+
+
+def set_state(connection: Connection, **values: object) -> None:
+    """Change the state; the caller holds its lock."""
+    connection.execute(update(log_state).values(**values))
