@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?= -max_total_time=60
 BENCHMARKS ?= benchmarks/view.py
 
 VENV := .venv
@@ -33,6 +34,10 @@ test: $(DEV) ## Run the tests; PYTEST_ARGS="-n 2 -k consent" is handed on
 .PHONY: test-long
 test-long: $(DEV) ## Run the long tests: big files, faults, load
 	$(BIN)/pytest -v -m slow $(PYTEST_ARGS)
+
+.PHONY: fuzz
+fuzz: $(DEV) ## Fuzz the parsers of the log's formats; FUZZ_ARGS="-runs=..." is handed on
+	$(BIN)/python tests/fuzz/fuzz_notes.py $(FUZZ_ARGS)
 
 .PHONY: check
 check: $(DEV) ## Lint, types, the contract's rules, and whether generated code is current
