@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
 from exchange.consents import table as consents
-from exchange.log.erasure import erase_expired
+from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
 from exchange.views import table as views
 
@@ -23,7 +23,7 @@ def latest_time(connection: Connection) -> datetime:
     return from_micros(max(marked, views.latest_time(connection)))
 
 
-def tidy(connection: Connection, now: datetime, keep_days: int) -> None:
+def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> None:
     """Expire consents whose time is over, erase what is older than ``keep_days``, and mark the time."""
     consents.expire(connection, to_micros(now))
     erase_expired(connection, now, keep_days)

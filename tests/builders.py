@@ -31,6 +31,7 @@ from concordat.federation.directory import Member, MemberDirectory
 from concordat.ids import new_id
 from concordat.statements import cosign, digest_of, seal
 from concordat.trust.keys import Ed25519Signer
+from tests.receipt_builders import intent_record, receipt_of
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -89,6 +90,7 @@ class Federation:
             root_keys=[root.public_key for root in self.roots],
             root_threshold=2,
             log_key=signer("log").public_key,
+            log_origin=f"{self.name}/log",
             registrar_key=self.registrar_signer.public_key,
             tls_ca_pem=self.tls_ca_pem,
             exchange_id=EXCHANGE,
@@ -286,11 +288,44 @@ class Federation:
         status: v1.Envelope | None = None,
     ) -> v1.ScoreRequest:
         """Return what the exchange passes on to a provider."""
+        request = request or self.view_request(granted)
         return v1.ScoreRequest(
-            view_request=request or self.view_request(granted),
+            view_request=request,
             consent=granted.envelope,
             binding=granted.person.binding,
             consent_status=status or self.consent_status(granted),
+            intent=self.intent(granted, request),
+        )
+
+    def intent(
+        self,
+        granted: "Granted",
+        request: v1.Envelope,
+        *,
+        access_id: bytes | None = None,
+        log: Ed25519Signer | None = None,
+        at: datetime | None = None,
+    ) -> v1.LogReceipt:
+        """Return the log's receipt of letting ``request`` in."""
+        record = intent_record(request, granted.consent, access_id or new_id(), at or self.at)
+        kind = v1.LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT
+        return self.receipt(record, kind, log=log, at=at)
+
+    def receipt(
+        self,
+        record: v1.LogRecord,
+        kind: v1.LogEntryKind.ValueType,
+        *,
+        log: Ed25519Signer | None = None,
+        at: datetime | None = None,
+    ) -> v1.LogReceipt:
+        """Return the receipt of any record, signed by the log unless ``log`` says otherwise."""
+        return receipt_of(
+            record,
+            kind,
+            origin=self.anchors.log.name,
+            log=log or signer("log"),
+            at=at or self.at,
         )
 
     def ask(self, granted: "Granted", request: v1.Envelope | None = None) -> v1.RequestViewRequest:

@@ -32,6 +32,10 @@ from concordat.verify.consent import open_binding, open_consent
 from concordat.verify.request import open_view_request
 from concordat.verify.view import VerifiedView, verify_view_bundle
 from exchange.consents import ledger
+from exchange.log.book import LogBook, WitnessPolicy
+from exchange.log.sequencer import Sequencer
+from exchange.log.tile_store import DatabaseTiles
+from exchange.log.witnesses import Witnesses
 from exchange.tables import access_entry, consent, metadata
 from exchange.views.admit import Checked
 from exchange.views.dispatch import Dispatcher
@@ -175,10 +179,25 @@ class ExchangeDesk:
         self.links = FakeLinks(fed)
         self.store = GroupCommit(self.engine)
         self.clock = Clock(source=lambda: fed.at)
+        self.tiles = DatabaseTiles(self.store)
+        self.sequencer = Sequencer(
+            origin=fed.anchors.log.name,
+            signer=signer("log"),
+            store=self.store,
+            tiles=self.tiles,
+            witnesses=Witnesses([], 0, 1.0),
+            clock=self.clock,
+            holder="test",
+        )
+        self.book = LogBook(
+            self.store, self.sequencer, self.tiles, WitnessPolicy(), batch_seconds=0.001
+        )
+        self.book.start()
         self.dispatcher = Dispatcher(fed.directory, self.links, signer(EXCHANGE), self.clock.now)
         self.desk = ViewDesk(
             fed.directory,
             self.store,
+            self.book,
             self.dispatcher,
             signer(EXCHANGE),
             self.clock,
@@ -234,7 +253,8 @@ class ExchangeDesk:
         return int(self.store.run(lambda connection: connection.execute(query).scalar_one()))
 
     def close(self) -> None:
-        """Stop the database thread."""
+        """Stop the threads of the log and the database."""
+        self.book.stop()
         self.store.close()
         self.engine.dispose()
 

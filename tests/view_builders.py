@@ -24,6 +24,7 @@ from concordat.v1 import DisclosureKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.verify.view import ViewNotVerified, verify_view_bundle
 from tests.builders import EXCHANGE, Federation, Granted, signer
+from tests.receipt_builders import release_record
 
 SECOND = timedelta(seconds=1)
 _ABSENT = {
@@ -140,14 +141,24 @@ class ViewBuilder:
     ) -> v1.ViewBundle:
         """Return the bundle; ``parts`` replace whole fields of it."""
         full = self.granted.consent.disclosure.kind == DisclosureKind.DISCLOSURE_KIND_FULL
+        view = view or self.view()
+        envelope = seal(view, signer(signed_by))
         given: dict[str, Any] = {
-            "view": seal(view or self.view(), signer(signed_by)),
+            "view": envelope,
             "request": self.request,
             "consent": self.granted.envelope,
             "binding": self.person.binding,
             "consent_status": self.status,
             "statements": list(self.statements.values()) if full else [],
             "licences": self.licences,
+            "intent": self.federation.intent(
+                self.granted, self.request, access_id=view.receipt.access_id
+            ),
+            "release": self.federation.receipt(
+                release_record(view, digest_of(envelope), new_id()),
+                v1.LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE,
+                at=self.federation.at + SECOND,
+            ),
         }
         return v1.ViewBundle(**(given | parts))
 
@@ -155,7 +166,11 @@ class ViewBuilder:
         """Return what the exchange answers the lender's ask with."""
         made = self.bundle()
         return v1.RequestViewResponse(
-            view=made.view, consent_status=made.consent_status, statements=made.statements
+            view=made.view,
+            consent_status=made.consent_status,
+            statements=made.statements,
+            intent=made.intent,
+            release=made.release,
         )
 
     def _outcome(self, provider: str) -> v1.ProviderOutcome:

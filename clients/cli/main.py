@@ -14,6 +14,7 @@ GROUPS = {
     "wallet": ("clients.cli.wallet", "app", "A subject's wallet: key, consents, revocation."),
     "view": ("clients.cli.view", "app", "Request a view, show one, verify one offline."),
     "member": ("clients.cli.member", "app", "List the members; submit licences and statuses."),
+    "log": ("clients.cli.log", "app", "Audit the transparency log, watch it, prove entries."),
     "sandbox": (
         "clients.cli.sandbox",
         "app",

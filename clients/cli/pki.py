@@ -17,7 +17,7 @@ from clients.cli.pki_options import (
     told_plainly,
 )
 from clients.cli.pki_statements import show, sign
-from clients.pki import Endpoints, Pki
+from clients.pki import Endpoints, Pki, WitnessTerms
 from clients.pki.files import read_passphrase
 
 app = typer.Typer(
@@ -45,6 +45,14 @@ def init(
     exchange_public_endpoint: Annotated[str, typer.Option(help="host:port for subjects.")] = "",
     registrar_endpoint: Annotated[str, typer.Option(help="host:port for members.")] = "",
     registrar_public_endpoint: Annotated[str, typer.Option(help="host:port for subjects.")] = "",
+    log_url: Annotated[str, typer.Option(help="HTTP prefix at which the log is read.")] = "",
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="A witness's verifier key, as its init prints it; repeat for more."),
+    ] = None,
+    witness_quorum: Annotated[
+        int, typer.Option(min=0, max=32, help="Witnesses that must cosign a checkpoint.")
+    ] = 0,
     days: Annotated[int, typer.Option(min=1, max=7300, help="Days the CA is valid.")] = 3650,
     passphrase_file: PassphraseFile = None,
     as_json: Json = False,
@@ -63,7 +71,9 @@ def init(
                 exchange_public=exchange_public_endpoint,
                 registrar=registrar_endpoint,
                 registrar_public=registrar_public_endpoint,
+                log=log_url,
             ),
+            witnesses=WitnessTerms(witness or (), witness_quorum),
             passphrase=read_passphrase(passphrase_file),
             days=days,
         )

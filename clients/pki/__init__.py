@@ -6,7 +6,7 @@ keys that are kept apart from each other.
 
 from clients.pki.certificates import CertificateAuthority
 from clients.pki.errors import PkiError
-from clients.pki.federation import Endpoints, Pki
+from clients.pki.federation import Endpoints, Pki, WitnessTerms
 from clients.pki.files import MemberFiles, read_envelope
 from clients.pki.licences import LicenceSpec
 from clients.pki.scales import read_policy, read_scale, scale_of
@@ -20,6 +20,7 @@ __all__ = [
     "Pki",
     "PkiError",
     "SigningProgress",
+    "WitnessTerms",
     "add_signature",
     "read_envelope",
     "read_policy",

@@ -30,12 +30,24 @@ _MEMBER_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where the exchange and the registrar are reached, "host:port" each; may be empty at first."""
+    """Where the exchange and the registrar are reached, "host:port" each; may be empty at first.
+
+    ``log`` is the HTTP prefix at which anyone reads the log.
+    """
 
     exchange: str = ""
     exchange_public: str = ""
     registrar: str = ""
     registrar_public: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessTerms:
+    """The federation's witnesses, by verifier key ("name+hash+base64"), and how many must cosign."""
+
+    keys: Sequence[str] = ()
+    quorum: int = 0
 
 
 def utc_now() -> datetime:
@@ -75,6 +87,7 @@ class Pki:
         exchange_id: str = "exchange",
         registrar_id: str = "registrar",
         endpoints: Endpoints | None = None,
+        witnesses: WitnessTerms | None = None,
         passphrase: bytes | None = None,
         days: int = 3650,
         clock: Callable[[], datetime] = utc_now,
@@ -87,7 +100,7 @@ class Pki:
             raise PkiError(f"{folder} is not empty; name a new folder")
         if not 1 <= threshold <= roots:
             raise PkiError(f"a threshold of {threshold} does not fit {roots} roots")
-        endpoints = endpoints or Endpoints()
+        endpoints, witnesses = endpoints or Endpoints(), witnesses or WitnessTerms()
         signers = [Ed25519Signer.generate() for _ in range(roots)]
         log, exchange, registrar = (Ed25519Signer.generate() for _ in range(3))
         authority = CertificateAuthority.create(federation, clock(), days)
@@ -96,6 +109,10 @@ class Pki:
             root_keys=[signer.public_key for signer in signers],
             root_threshold=threshold,
             log_key=log.public_key,
+            log_origin=f"{federation}/log",
+            log_url=endpoints.log,
+            witnesses=witnesses.keys,
+            witness_quorum=witnesses.quorum,
             registrar_key=registrar.public_key,
             tls_ca_pem=authority.certificate_pem.decode(),
             exchange_id=exchange_id,

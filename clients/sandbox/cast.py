@@ -14,6 +14,10 @@ from concordat.v1 import Purpose, Role
 SCORES = Path(__file__).parent / "scores"
 FEDERATION = "sandbox.concordat"
 EXCHANGE, REGISTRAR, REGULATOR = "concordat-exchange", "civil-registrar", "financial-regulator"
+LOG, WITNESS = (
+    "log",
+    "witness",
+)  # no members: the log's HTTP port, and what witnesses' names begin with
 LENDER, OTHER_LENDER = "harbour-credit", "northgate-lending"
 UNLICENSED = "unlisted-scores"
 
@@ -40,6 +44,11 @@ _PURPOSES = (
     Purpose.PURPOSE_DEPOSIT_WAIVER,
     Purpose.PURPOSE_FRAUD_FLAGS,
 )
+
+
+def witness_key_name(name: str) -> str:
+    """Return the name in a witness's cosignatures: a URL without a scheme."""
+    return f"{name}.{FEDERATION}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from clients.pki import Endpoints, Pki
+from clients.pki import Endpoints, Pki, WitnessTerms
 from clients.pki.files import TRUST_BUNDLE
 from clients.sandbox import cast, people, scores
 from clients.sandbox.databases import SQLITE, Databases
@@ -17,6 +17,8 @@ from clients.sandbox.set_up import ProcessPlan, initialise, write_all_settings
 from clients.sdk import LenderClient, MemberClient, MemberIdentity, WalletClient
 from concordat import v1
 from concordat.federation.anchors import Anchors
+from concordat.trust.keys import Ed25519Signer
+from concordat.trust.note import COSIGNATURE_V1, VerifierKey
 
 Say = Callable[[str], None]
 
@@ -32,17 +34,19 @@ class Sandbox:
             person, = sandbox.enrol(["SBA-1000104006"])
             view = sandbox.lender().request_view(person.consent(sandbox.provider_ids))
 
-    ``scores`` is True for the real ones, False for none, or a CSV file for each provider's id.
+    ``witnesses`` is how many cosign the log; more than half of them must. ``scores`` is True for the
+    real ones, False for none, or a CSV file for each provider's id.
     ``settings`` changes the settings files, by member id or by kind ("exchange", "registrar",
     "provider"); ``provider_overrides`` changes entries of ``providers.json``, by member id.
     ``database`` is "sqlite" or the URL of a PostgreSQL server that may make databases. ``say`` gets a
     line as each stage begins. A ``folder`` that is given is kept; one that is not is removed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one call says all that a sandbox is
         self,
         *,
         providers: int = 8,
+        witnesses: int = 0,
         scores: bool | Mapping[str, Path] = False,
         folder: Path | None = None,
         database: str = SQLITE,
@@ -57,8 +61,10 @@ class Sandbox:
         self._keep_folder = folder is not None
         self._scores = scores
         self._say = say
-        members = [cast.EXCHANGE, cast.REGISTRAR, *self.provider_ids]
-        self.ports = dict(zip(members, free_ports(len(members)), strict=True))
+        self.witness_ids = [f"{cast.WITNESS}-{number}" for number in range(1, witnesses + 1)]
+        members = [*self.witness_ids, cast.EXCHANGE, cast.REGISTRAR, *self.provider_ids]
+        listening = [*members, cast.LOG]
+        self.ports = dict(zip(listening, free_ports(len(listening)), strict=True))
         self.databases = Databases(database, self.layout, members)
         self._plan = ProcessPlan(self.layout, self.ports, self.databases, settings or {})
         self.processes: dict[str, ServerProcess] = {
@@ -100,7 +106,9 @@ class Sandbox:
                 exchange_public=self.ports[cast.EXCHANGE].public_address,
                 registrar=self.ports[cast.REGISTRAR].member_address,
                 registrar_public=self.ports[cast.REGISTRAR].public_address,
+                log=f"http://{self.ports[cast.LOG].member_address}",
             ),
+            witnesses=self._witness_terms(),
         )
         cast.licence_everyone(self._pki, self.providers, self.ports)
         write_all_settings(self._plan, self._pki)
@@ -111,7 +119,7 @@ class Sandbox:
     def start(self) -> None:
         """Start every process, load the scores, and return when all of them answer."""
         self._say("starting the exchange and the registrar")
-        self._start(cast.EXCHANGE, cast.REGISTRAR)
+        self._start(*self.witness_ids, cast.EXCHANGE, cast.REGISTRAR)
         if self._scores:
             self._say("loading scores")
             self.rows_loaded = scores.load_all(self.layout, self._score_files())
@@ -215,6 +223,18 @@ class Sandbox:
         status = self.pki.status(member_id, standing, "Sandbox order 1")
         with MemberClient(self.anchors, self.identity(cast.REGULATOR)) as regulator:
             regulator.submit_status(status)
+
+    def _witness_terms(self) -> WitnessTerms:
+        """Make each witness's key, where its process will look for it."""
+        keys = []
+        for member_id in self.witness_ids:
+            folder = self.layout.member(member_id)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            signer = Ed25519Signer.generate()
+            signer.save(folder / "signing.key", None)
+            name = cast.witness_key_name(member_id)
+            keys.append(str(VerifierKey(name, COSIGNATURE_V1, signer.public_key)))
+        return WitnessTerms(keys, len(keys) // 2 + 1 if keys else 0)
 
     def _start(self, *member_ids: str) -> None:
         for member_id in member_ids:

@@ -105,7 +105,17 @@ def merged(base: Settings, *changes: Settings) -> dict[str, Any]:
 
 
 def _line(name: str, value: object) -> str:
-    if isinstance(value, Path):
-        value = str(value)
-    # What JSON and TOML write alike: strings, numbers, booleans, lists of them.
-    return f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return f"{name} = {_written(value)}"
+
+
+def _written(value: object) -> str:
+    """Return a value as TOML has it."""
+    match value:
+        case Mapping():
+            return "{" + ", ".join(_line(str(k), v) for k, v in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_written, value)) + "]"
+        case Path():
+            return json.dumps(str(value))
+        case _:  # strings, numbers and booleans are written as JSON writes them
+            return json.dumps(value, ensure_ascii=False)

@@ -17,6 +17,7 @@ from clients.sandbox.processes import ServerProcess, command, run_all
 _READY, _FOLLOWS = r" ready: ", r'"event": "member_stream_open"'
 _SIGNS = {
     "exchange": (_READY,),
+    "witness": (r'"event": "serving"',),
     "registrar": (r'"event": "serving"', _FOLLOWS),
     "provider": (_READY, _FOLLOWS),
 }
@@ -27,9 +28,14 @@ class ProcessPlan:
     """Everything needed to write a process's settings and to run it."""
 
     layout: Layout
-    ports: Mapping[str, Ports]
+    ports: Mapping[str, Ports]  # of a witness and of the log: the first of the two is HTTP
     databases: Databases
     changes: Mapping[str, Settings]
+
+    @property
+    def processes(self) -> list[str]:
+        """Who runs one, by member id."""
+        return [member_id for member_id in self.ports if member_id != cast.LOG]
 
     def process(self, member_id: str, environment: dict[str, str]) -> ServerProcess:
         """Return the member's process, not started."""
@@ -45,6 +51,8 @@ class ProcessPlan:
 
     def settings(self, member_id: str, pki: Pki) -> Settings:
         """Return what its settings file is to say."""
+        if kind_of(member_id) == "witness":
+            return merged(self._witness_settings(member_id, pki), *self._changes(member_id))
         kind, keys, ports = kind_of(member_id), pki.member(member_id), self.ports[member_id]
         base = {
             "member_id": member_id,
@@ -58,7 +66,26 @@ class ProcessPlan:
         }
         if kind == "registrar":
             base["identity"] = {"derivation_key": Path("derivation.key")}
+        if kind == "exchange":
+            base["log"] = {
+                "signing_key": pki.folder / "log.key",
+                "listen": self.ports[cast.LOG].member_address,
+                "witnesses": [
+                    {"name": cast.witness_key_name(member), "url": f"http://{ports.member_address}"}
+                    for member, ports in self.ports.items()
+                    if kind_of(member) == "witness"
+                ],
+            }
         return merged(base, *self._changes(member_id))
+
+    def _witness_settings(self, member_id: str, pki: Pki) -> Settings:
+        return {
+            "name": cast.witness_key_name(member_id),
+            "signing_key": Path("signing.key"),
+            "listen": self.ports[member_id].member_address,
+            "database": "sqlite:///witness.sqlite",
+            "logs": [{"vkey": str(pki.anchors.log)}],
+        }
 
     def _changes(self, member_id: str) -> tuple[Settings, Settings]:
         return self.changes.get(kind_of(member_id), {}), self.changes.get(member_id, {})
@@ -70,13 +97,15 @@ class ProcessPlan:
 
 
 def kind_of(member_id: str) -> str:
-    """Return which program a member runs: "exchange", "registrar" or "provider"."""
+    """Return which program a member runs: "exchange", "registrar", "witness" or "provider"."""
+    if member_id.startswith(cast.WITNESS):
+        return "witness"
     return {cast.EXCHANGE: "exchange", cast.REGISTRAR: "registrar"}.get(member_id, "provider")
 
 
 def write_all_settings(plan: ProcessPlan, pki: Pki) -> None:
     """Write the settings file of every process."""
-    for member_id in plan.ports:
+    for member_id in plan.processes:
         write_settings(plan.layout.config(member_id), plan.settings(member_id, pki))
 
 
@@ -85,9 +114,12 @@ def initialise(plan: ProcessPlan, pki: Pki) -> None:
 
     Providers' SQLite files are alike before the first start: one is made, the others are copied.
     """
-    providers = [member for member in plan.ports if kind_of(member) == "provider"]
+    providers = [member for member in plan.processes if kind_of(member) == "provider"]
+    witnesses = [member for member in plan.processes if kind_of(member) == "witness"]
     made = providers[:1] if plan.databases.files else providers
-    run_all([_init(plan, pki, member) for member in (cast.EXCHANGE, cast.REGISTRAR, *made)])
+    run_all(
+        [_init(plan, pki, member) for member in (cast.EXCHANGE, cast.REGISTRAR, *witnesses, *made)]
+    )
     for member in providers[len(made) :]:
         shutil.copyfile(plan.layout.database(made[0]), plan.layout.database(member))
 

@@ -276,29 +276,25 @@ class AccessIntent(message.Message):
 
 @typing.final
 class ReleasedPart(message.Message):
-    """What one provider's part in a release was."""
+    """What one provider's part in a release was: no more than any view tells, whatever its disclosure."""
 
     DESCRIPTOR: descriptor.Descriptor
 
     PROVIDER_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
-    MODEL_VERSION_FIELD_NUMBER: builtins.int
     provider: builtins.str
     """The provider."""
     kind: view_pb2.ProviderOutcomeKind.ValueType
     """What became of asking it."""
-    model_version: builtins.str
-    """Its name for the model that made its score; empty where it stated none."""
     def __init__(
         self,
         *,
         provider: builtins.str = ...,
         kind: view_pb2.ProviderOutcomeKind.ValueType = ...,
-        model_version: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "model_version", b"model_version", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

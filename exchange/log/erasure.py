@@ -10,6 +10,7 @@ from exchange.log import records, table
 from exchange.views import table as accesses
 
 AT_ONCE = 256
+KEEP_DAYS = 2190
 
 
 def erase_expired(connection: Connection, now: datetime, days: int) -> int:

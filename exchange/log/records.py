@@ -83,13 +83,8 @@ def refused_attempt(
     )
 
 
-def release(
-    view: v1.View,
-    digest: bytes,
-    categories: Sequence[DataCategory.ValueType],
-    models: dict[str, str],
-) -> Draft:
-    """A view that is about to go out; ``models`` are the providers' model versions, by provider."""
+def release(view: v1.View, digest: bytes, categories: Sequence[DataCategory.ValueType]) -> Draft:
+    """A view that is about to go out."""
     outcome = view.WhichOneof("outcome") or ""
     return _draft(
         LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE,
@@ -105,11 +100,7 @@ def release(
                 categories=categories,
                 policy_version=view.policy_version,
                 parts=[
-                    v1.ReleasedPart(
-                        provider=part.provider,
-                        kind=part.kind,
-                        model_version=models.get(part.provider, ""),
-                    )
+                    v1.ReleasedPart(provider=part.provider, kind=part.kind)
                     for part in view.providers
                 ],
             ),

@@ -134,12 +134,3 @@ def released_categories(gathering: Gathering) -> list[v1.DataCategory.ValueType]
     """Return the categories of data in the view: of those that the consent allows, the ones there are."""
     allowed = gathering.admitted.checked.consent.message.data_categories
     return [category for category in allowed if category == v1.DataCategory.DATA_CATEGORY_SCORE]
-
-
-def models(gathering: Gathering) -> dict[str, str]:
-    """Return the model version behind each provider's score, by provider."""
-    return {
-        answer.provider.member_id: answer.statement.message.model_version
-        for answer in _answers(gathering)
-        if answer.statement.message.model_version
-    }

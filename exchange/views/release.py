@@ -23,12 +23,11 @@ class Release:
     view: v1.View
     digest: bytes
     categories: Sequence[DataCategory.ValueType]
-    models: dict[str, str]  # model versions, by provider
 
 
 def release_many(connection: Connection, releases: Sequence[Release]) -> list[bytes]:
     """Record each release; return the record ids of their entries in the log."""
-    drafts = [records.release(r.view, r.digest, r.categories, r.models) for r in releases]
+    drafts = [records.release(r.view, r.digest, r.categories) for r in releases]
     table.release(connection, [_row(release) for release in releases])
     log.enqueue(connection, drafts)
     return [draft.record_id for draft in drafts]

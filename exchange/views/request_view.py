@@ -27,7 +27,6 @@ from concordat.verify.request import open_view_request
 from exchange.views.admit import Admitted, Checked, Rejected, admit_many, reject_many
 from exchange.views.compose import (
     compose_view,
-    models,
     released_categories,
     statements_to_release,
 )
@@ -162,7 +161,7 @@ class ViewDesk:
         views = [compose_view(gathering, exchange, at) for gathering in gathered]
         envelopes = seal_batch(views, self._signer)
         releases = [
-            Release(view, digest_of(envelope), released_categories(gathering), models(gathering))
+            Release(view, digest_of(envelope), released_categories(gathering))
             for view, envelope, gathering in zip(views, envelopes, gathered, strict=True)
         ]
         recorded = await asyncio.gather(

@@ -1,0 +1,84 @@
+"""Receipts of a log that holds one entry that counts, for tests that need no exchange."""
+
+from datetime import datetime
+
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.statements import digest_of
+from concordat.trust import merkle
+from concordat.trust.checkpoint import Checkpoint, sign_checkpoint
+from concordat.trust.commitment import (
+    NO_ENTRY,
+    commitment_of,
+    link_commitment,
+    new_salt,
+    record_commitment,
+)
+from concordat.trust.keys import Signer
+from concordat.v1 import LogEntryKind, ReleaseResult
+
+FILLERS = [b"an entry before", b"another", b"an entry after"]
+
+
+def receipt_of(
+    record: v1.LogRecord,
+    kind: LogEntryKind.ValueType,
+    *,
+    origin: str,
+    log: Signer,
+    at: datetime,
+) -> v1.LogReceipt:
+    """Return the receipt of ``record`` as the third of four entries."""
+    serialised, salt = record.SerializeToString(deterministic=True), new_salt()
+    link = link_commitment(1, NO_ENTRY, new_salt())
+    entry = v1.LogEntry(
+        kind=kind,
+        logged_at=to_timestamp(at),
+        record_id=record.record_id,
+        commitment=commitment_of(record_commitment(serialised, salt), link),
+    ).SerializeToString(deterministic=True)
+    leaves = [*FILLERS[:2], entry, *FILLERS[2:]]
+    root, paths = merkle.tree([merkle.leaf_hash(leaf) for leaf in leaves])
+    return v1.LogReceipt(
+        entry=entry,
+        opening=v1.LogOpening(record=serialised, salt=salt, link_commitment=link),
+        index=2,
+        proof=paths[2],
+        checkpoint=sign_checkpoint(Checkpoint(origin, len(leaves), root), log),
+    )
+
+
+def intent_record(
+    request: v1.Envelope, consent: v1.Consent, access_id: bytes, at: datetime
+) -> v1.LogRecord:
+    """Return what an exchange logs when it lets a request in."""
+    asked = v1.ViewRequest.FromString(request.payload)
+    return v1.LogRecord(
+        record_id=access_id,
+        recorded_at=to_timestamp(at),
+        subject_ref=asked.subject_ref,
+        intent=v1.AccessIntent(
+            lender=asked.lender,
+            purpose=asked.purpose,
+            disclosure=asked.disclosure,
+            consent_id=consent.consent_id,
+            request_digest=digest_of(request),
+            providers=consent.providers,
+        ),
+    )
+
+
+def release_record(view: v1.View, digest: bytes, record_id: bytes) -> v1.LogRecord:
+    """Return what an exchange logs when it lets a view out."""
+    return v1.LogRecord(
+        record_id=record_id,
+        recorded_at=view.issued_at,
+        subject_ref=view.subject_ref,
+        release=v1.AccessRelease(
+            access_id=view.receipt.access_id,
+            lender=view.lender,
+            view_digest=digest,
+            result=ReleaseResult.RELEASE_RESULT_COMPLETE,
+            categories=[v1.DataCategory.DATA_CATEGORY_SCORE],
+        ),
+    )
