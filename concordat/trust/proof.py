@@ -59,9 +59,9 @@ class TlogProof:
         """Parse a proof and see that a checkpoint ends it; raise ``MalformedNoteError``."""
         if len(raw) > 2 * MAX_NOTE_BYTES:
             raise MalformedNoteError(f"a proof is no longer than {2 * MAX_NOTE_BYTES} bytes")
-        head, separator, checkpoint = raw.partition(b"\n\n")
+        head, _, checkpoint = raw.partition(b"\n\n")
         magic, *lines = lines_of(head + b"\n")
-        if not separator or magic != _MAGIC:
+        if magic != _MAGIC:
             raise MalformedNoteError("the text is no proof of c2sp.org/tlog-proof@v1")
         extra = None
         if lines and lines[0].startswith(_EXTRA):

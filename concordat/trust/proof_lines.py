@@ -23,6 +23,6 @@ def encode_proof(hashes: Sequence[bytes]) -> bytes:
 
 def parse_proof(lines: Sequence[bytes]) -> tuple[bytes, ...]:
     """Parse lines without their newlines; raise ``MalformedNoteError``."""
-    if len(lines) > MAX_PROOF:
-        raise MalformedNoteError(f"a proof has no more than {MAX_PROOF} lines")
-    return tuple(b64(line, HASH_BYTES) for line in lines)
+    hashes = tuple(b64(line, HASH_BYTES) for line in lines)
+    check_proof(hashes)
+    return hashes

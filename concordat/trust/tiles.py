@@ -133,8 +133,8 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
         if begin > len(data):
             raise MalformedNoteError("the bundle ends within a length")
         at = begin + _LENGTH.unpack_from(data, at)[0]
-        if at > len(data) or len(entries) == width:
-            raise MalformedNoteError("the bundle ends within an entry, or holds too many")
+        if at > len(data):
+            raise MalformedNoteError("the bundle ends within an entry")
         entries.append(data[begin:at])
     if len(entries) != width:
         raise MalformedNoteError(f"the bundle does not hold {width} entries")

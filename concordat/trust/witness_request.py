@@ -38,9 +38,9 @@ class AddCheckpoint:
         """Parse a body and see that a checkpoint ends it; raise ``MalformedNoteError``."""
         if len(raw) > MAX_BODY_BYTES:
             raise MalformedNoteError(f"a request is no longer than {MAX_BODY_BYTES} bytes")
-        head, separator, note = raw.partition(b"\n\n")
+        head, _, note = raw.partition(b"\n\n")
         old, *lines = lines_of(head + b"\n")
-        if not separator or not old.startswith(_OLD):
+        if not old.startswith(_OLD):
             raise MalformedNoteError(
                 "a request begins with the old size, and an empty line ends its proof"
             )

@@ -180,6 +180,11 @@ def test_the_longest_proof_is_read() -> None:
     assert TlogProof.parse(proof.encode()) == proof
 
 
+def test_a_far_longer_proof_is_refused_unread() -> None:
+    with pytest.raises(MalformedNoteError, match="no longer than 524288"):
+        TlogProof.parse(bytes(2**19 + 1))
+
+
 @given(
     st.integers(0, 2**63 - 1),
     st.lists(hashes, max_size=10),

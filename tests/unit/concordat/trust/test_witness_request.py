@@ -136,6 +136,8 @@ def test_the_largest_request_is_read() -> None:
     request = AddCheckpoint(2**63 - 1, (EMPTY_ROOT,) * 63, note)
     assert len(request.encode()) <= MAX_BODY_BYTES
     assert AddCheckpoint.parse(request.encode()) == request
+    with pytest.raises(MalformedNoteError, match="no longer than"):
+        AddCheckpoint.parse(bytes(MAX_BODY_BYTES + 1))
 
 
 @given(st.integers(0, 2**63 - 1), st.lists(hashes, max_size=10))
