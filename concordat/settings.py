@@ -1,4 +1,4 @@
-"""Settings that every server process has, read from its TOML file and the environment."""
+"""Settings that every process has, read from its TOML file and the environment."""
 
 from pathlib import Path
 from typing import Annotated, Self, TypeVar
@@ -14,7 +14,7 @@ from pydantic_settings import (
 from concordat.trust.errors import KeyFileError
 from concordat.trust.keys import Ed25519Signer
 
-T = TypeVar("T", bound="ServerSettings")
+T = TypeVar("T", bound="ProcessSettings")
 MemberId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
 
@@ -23,8 +23,8 @@ class SettingsError(Exception):
     """The settings cannot be used; the text names each setting and what is wrong with it."""
 
 
-class ServerSettings(BaseSettings):
-    """What the exchange, a provider's node and the registrar share.
+class ProcessSettings(BaseSettings):
+    """What every process that signs and stores needs, a member of the federation or not.
 
     Paths are relative to the settings file. Every setting can be given as ``CONCORDAT_<NAME>`` in the
     environment (``CONCORDAT_SCORES__URL`` for a nested one), which wins over the file.
@@ -34,19 +34,11 @@ class ServerSettings(BaseSettings):
         env_prefix="CONCORDAT_", env_nested_delimiter="__", extra="forbid"
     )
 
-    member_id: MemberId = Field(description="This process's member id, as in its licence.")
-    trust_bundle: Path = Field(description="The federation's trust bundle (JSON).")
-    signing_key: Path = Field(
-        description="Ed25519 key that signs this member's statements (PKCS#8 PEM)."
-    )
+    signing_key: Path = Field(description="Ed25519 key that this process signs with (PKCS#8 PEM).")
     signing_key_passphrase_file: Path | None = Field(
         default=None,
         description="File whose first line opens the signing key; unset for a plain key.",
     )
-    tls_certificate: Path = Field(description="TLS certificate chain (PEM, P-256).")
-    tls_key: Path = Field(description="TLS private key (PEM).")
-    member_listen: Address = Field(description="Where members connect (mTLS), host:port.")
-    public_listen: Address = Field(description="Where subjects connect (server TLS), host:port.")
     database: str = Field(
         description="SQLAlchemy URL; sqlite:/// paths are relative to the settings file."
     )
@@ -77,17 +69,29 @@ class ServerSettings(BaseSettings):
             moved["database"] = prefix + str(folder / self.database.removeprefix(prefix))
         return self.model_copy(update=moved)
 
+    def passphrase(self) -> bytes | None:
+        """Return what opens the signing key, None for a plain one; raise ``KeyFileError`` if it can't be read."""
+        if self.signing_key_passphrase_file is None:
+            return None
+        try:
+            return self.signing_key_passphrase_file.read_bytes().splitlines()[0]
+        except (OSError, IndexError) as error:
+            raise KeyFileError(f"no passphrase in {self.signing_key_passphrase_file}") from error
+
     def signer(self) -> Ed25519Signer:
         """Load the signing key; raise ``KeyFileError`` if it can't be."""
-        passphrase = None
-        if self.signing_key_passphrase_file is not None:
-            try:
-                passphrase = self.signing_key_passphrase_file.read_bytes().splitlines()[0]
-            except (OSError, IndexError) as error:
-                raise KeyFileError(
-                    f"no passphrase in {self.signing_key_passphrase_file}"
-                ) from error
-        return Ed25519Signer.load(self.signing_key, passphrase)
+        return Ed25519Signer.load(self.signing_key, self.passphrase())
+
+
+class ServerSettings(ProcessSettings):
+    """What the exchange, a provider's node and the registrar share: members that serve two ports."""
+
+    member_id: MemberId = Field(description="This process's member id, as in its licence.")
+    trust_bundle: Path = Field(description="The federation's trust bundle (JSON).")
+    tls_certificate: Path = Field(description="TLS certificate chain (PEM, P-256).")
+    tls_key: Path = Field(description="TLS private key (PEM).")
+    member_listen: Address = Field(description="Where members connect (mTLS), host:port.")
+    public_listen: Address = Field(description="Where subjects connect (server TLS), host:port.")
 
 
 def load_settings(kind: type[T], path: Path) -> T:

@@ -13,6 +13,7 @@ from clients.cli.console import (
     failing,
     read_passphrase,
 )
+from clients.cli.wallet_accesses import accesses
 from clients.cli.wallet_events import pause, resume, revoke
 from clients.cli.wallet_grant import grant
 from clients.cli.wallet_list import list_consents
@@ -21,7 +22,7 @@ from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder
 
 app = typer.Typer(
-    help="A subject's wallet: key, consents, revocation.",
+    help="A subject's wallet: key, consents, revocation, who looked.",
     epilog=CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -73,3 +74,4 @@ app.command(epilog=CODES)(pause)
 app.command(epilog=CODES)(resume)
 app.command(epilog=CODES)(revoke)
 app.command("list", epilog=CODES)(list_consents)
+app.command(epilog=CODES)(accesses)

@@ -5,6 +5,7 @@ view = lender.request_view(Permission(consent, binding))
 print(view.score().full.points)  # raises PartialView where a provider is missing
 """
 
+from clients.sdk.accesses import AccessList
 from clients.sdk.aio_client import (
     AioLenderClient,
     AioMemberClient,
@@ -32,6 +33,7 @@ from clients.sdk.wallet_file import WalletFolder
 from concordat.rpc.errors import RemoteError
 
 __all__ = [
+    "AccessList",
     "AioLenderClient",
     "AioMemberClient",
     "AioOperatorClient",

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from clients.sdk import events, members, streaming, views, wallet
+from clients.sdk import accesses, events, members, streaming, views, wallet
 from clients.sdk.aio_transport import AioTransport
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.identity import MemberIdentity
@@ -19,6 +19,7 @@ from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
 from concordat.rpc.errors import from_rpc_error
 from concordat.trust.keys import Signer
+from concordat.verify.history import Kept
 
 _Stream: TypeAlias = "grpc.aio.StreamStreamCall[Message, v1.RequestViewsResponse]"
 
@@ -173,6 +174,16 @@ class AioWalletClient(_AioClient):
     async def list_consents(self, key: wallet.WalletKey) -> list[wallet.HeldConsent]:
         """Return the subject's consents as the exchange holds them."""
         return await self._transport.run(wallet.list_consents(key, self.book, self._now))
+
+    async def list_accesses(
+        self,
+        key: wallet.WalletKey,
+        kept: Kept | None = None,
+        receipts: Iterable[v1.LogReceipt] = (),
+    ) -> accesses.AccessList:
+        """Return every entry of the log about the subject; raise ``HistoryBrokenError`` if one is missing."""
+        flow = accesses.list_accesses(key, self.book, kept or Kept(), receipts, self._now)
+        return await self._transport.run(flow)
 
 
 class AioMemberClient(_AioClient):

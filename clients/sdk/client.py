@@ -6,7 +6,7 @@ from typing import Self
 
 import grpc
 
-from clients.sdk import events, members, streaming, views, wallet
+from clients.sdk import accesses, events, members, streaming, views, wallet
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.identity import MemberIdentity
 from clients.sdk.outbox import Outbox
@@ -17,6 +17,7 @@ from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
 from concordat.rpc.errors import from_rpc_error
 from concordat.trust.keys import Signer
+from concordat.verify.history import Kept
 
 
 class _Client:
@@ -135,6 +136,16 @@ class WalletClient(_Client):
     def list_consents(self, key: wallet.WalletKey) -> list[wallet.HeldConsent]:
         """Return the subject's consents as the exchange holds them."""
         return self._transport.run(wallet.list_consents(key, self.book, self._now))
+
+    def list_accesses(
+        self,
+        key: wallet.WalletKey,
+        kept: Kept | None = None,
+        receipts: Iterable[v1.LogReceipt] = (),
+    ) -> accesses.AccessList:
+        """Return every entry of the log about the subject; raise ``HistoryBrokenError`` if one is missing."""
+        flow = accesses.list_accesses(key, self.book, kept or Kept(), receipts, self._now)
+        return self._transport.run(flow)
 
 
 class MemberClient(_Client):

@@ -119,7 +119,11 @@ def list_consents(
             exchange_peer(book.anchors, Port.PUBLIC),
             "/concordat.v1.ConsentService/ListConsents",
             v1.ListConsentsRequest(
-                request=_own_request(key, book.anchors, now()), binding=key.binding, after=after
+                request=own_request(
+                    key, book.anchors, now(), v1.SubjectQuery.SUBJECT_QUERY_CONSENTS
+                ),
+                binding=key.binding,
+                after=after,
             ),
             v1.ListConsentsResponse,
         )
@@ -133,12 +137,15 @@ def list_consents(
         after = page[-1].terms.consent_id
 
 
-def _own_request(key: WalletKey, anchors: Anchors, at: datetime) -> v1.Envelope:
+def own_request(
+    key: WalletKey, anchors: Anchors, at: datetime, query: v1.SubjectQuery.ValueType
+) -> v1.Envelope:
+    """Sign a request for the subject's own records."""
     request = v1.SubjectRequest(
         request_id=new_id(),
         federation=anchors.federation,
         subject_ref=key.subject_ref,
-        query=v1.SubjectQuery.SUBJECT_QUERY_CONSENTS,
+        query=query,
         issued_at=to_timestamp(at),
         expires_at=to_timestamp(at + REQUEST_LIFE),
     )

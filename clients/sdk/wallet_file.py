@@ -5,6 +5,8 @@
       key.pem             Ed25519, PKCS#8, encrypted if a passphrase was given
       binding.env         the registrar's binding of the key; absent until bound
       consents/<id>.json  one a consent: envelope, last event, its providers' licences
+  accesses.json       where the chain of entries about this subject ended, the last time it was verified
+  evidence/<n>/       what the exchange and the log signed that does not hold, if that ever happens
 
 Files are written beside, flushed to disk and renamed, so that a crash leaves the old content or
 the new and never a part; only the owner may read them. A process that changes the wallet holds its
@@ -12,6 +14,7 @@ lock.
 """
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +28,7 @@ from clients.sdk.wallet import WalletKey
 from concordat import v1
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.trust.keys import Ed25519Signer
+from concordat.verify.history import Kept
 
 TRUST_BUNDLE, KEY, BINDING, CONSENTS, LOCK = (
     "trust-bundle.json",
@@ -33,6 +37,7 @@ TRUST_BUNDLE, KEY, BINDING, CONSENTS, LOCK = (
     "consents",
     ".lock",
 )
+ACCESSES, EVIDENCE = "accesses.json", "evidence"
 
 
 class WalletFolder:
@@ -116,6 +121,32 @@ class WalletFolder:
         """Return all consents, oldest first; raise ``WalletError`` for a file that cannot be read."""
         paths = sorted((self.folder / CONSENTS).glob("*.json"))
         return [ConsentRecord.from_json(path.read_bytes(), path) for path in paths]
+
+    def kept_history(self) -> Kept:
+        """Return where the chain of entries ended the last time; raise ``WalletError`` if unreadable."""
+        path = self.folder / ACCESSES
+        try:
+            kept = json.loads(path.read_bytes())
+            return Kept(int(kept["length"]), bytes.fromhex(kept["head"]), int(kept["log_size"]))
+        except FileNotFoundError:
+            return Kept()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WalletError(f"cannot read {path}: {error}") from error
+
+    def keep_history(self, kept: Kept) -> None:
+        """Remember where the chain of entries ends."""
+        content = {"length": kept.length, "head": kept.head.hex(), "log_size": kept.log_size}
+        write_atomically(self.folder / ACCESSES, json.dumps(content).encode() + b"\n")
+
+    def keep_evidence(self, history: v1.Envelope, checkpoint: bytes) -> Path:
+        """Keep what was signed and does not hold; return the folder."""
+        number = 1
+        while (folder := self.folder / EVIDENCE / str(number)).exists():
+            number += 1
+        folder.mkdir(mode=0o700, parents=True)
+        write_atomically(folder / "access-history.env", history.SerializeToString())
+        write_atomically(folder / "checkpoint", checkpoint)
+        return folder
 
     def _consent_path(self, consent_id: bytes) -> Path:
         return self.folder / CONSENTS / f"{consent_id.hex()}.json"

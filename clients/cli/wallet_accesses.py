@@ -1,0 +1,162 @@
+"""`concordat wallet accesses`: who looked, when, for what, what went out; and that nothing is left out."""
+
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.table import Table
+
+from clients.cli.console import (
+    Exit,
+    JsonOption,
+    console,
+    echo_json,
+    fail,
+    failing,
+    read_passphrase,
+    words,
+)
+from clients.cli.render import moment
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.sdk.accesses import AccessList
+from clients.sdk.client import WalletClient
+from clients.sdk.wallet_file import WalletFolder
+from concordat import v1
+from concordat.verify.bundle import parse_bundle
+from concordat.verify.history import HistoryBrokenError, HistoryEntry
+from concordat.verify.receipt import open_receipt
+
+
+def accesses(
+    bundles: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--receipt",
+            help="A view file that a lender holds: its accesses must be among yours. Repeat for more.",
+        ),
+    ] = None,
+    wallet: Folder = DEFAULT_WALLET,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every access to your data, refused attempts too, each proved to be in the public log.
+
+    A missing entry is found out: the entries about you form a chain, and the wallet remembers its end. The
+    evidence is then kept in the wallet's folder.
+    """
+    with failing("the accesses were not listed", as_json=as_json):
+        held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
+        receipts = [r for path in bundles or () for r in _receipts(path, held)]
+        with held.locked(), WalletClient(held.anchors) as client:
+            try:
+                listed = client.list_accesses(held.key(), held.kept_history(), receipts)
+            except HistoryBrokenError as error:
+                _tell_broken(held, error, as_json=as_json)
+            held.keep_history(listed.kept)
+    if as_json:
+        echo_json(ok=True, **_facts(listed))
+    else:
+        _show(listed)
+
+
+def _receipts(path: Path, held: WalletFolder) -> list[v1.LogReceipt]:
+    """Return the receipts in a view file, verified."""
+    bundle = parse_bundle(path.read_bytes())
+    receipts = [bundle.intent, bundle.release]
+    for receipt in receipts:
+        open_receipt(receipt, held.anchors)
+    return receipts
+
+
+def _tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
+    folder = held.keep_evidence(error.history, error.checkpoint)
+    fail(
+        "the exchange's account of your accesses does not hold",
+        Exit.REFUSED,
+        "HISTORY_BROKEN",
+        f"{error}; the signed evidence is in {folder}: show it to the regulator",
+        as_json=as_json,
+        evidence=str(folder),
+    )
+
+
+def _show(listed: AccessList) -> None:
+    table = Table("when", "who", "what", "about", "log entry")
+    for entry in listed.entries:
+        who, what, about = told(entry)
+        table.add_row(moment(entry.entry.logged_at), who, what, about, str(entry.index))
+    console().print(table)
+    checkpoint = listed.checkpoint
+    seen = len(checkpoint.cosignatures)
+    console().print(
+        f"{len(listed.entries)} entries about you, none missing; each proved to be in a log of "
+        f"{checkpoint.size} entries{f', cosigned by {seen} witnesses' if seen else ''}."
+    )
+    if listed.receipts_found:
+        console().print(f"{listed.receipts_found} receipts that others hold are among them.")
+
+
+def told(entry: HistoryEntry) -> tuple[str, str, str]:
+    """Return who did what, about what, in plain words."""
+    record = entry.record
+    kind = words(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_")
+    if record is None:
+        return "?", f"{kind} (its record was erased)", ""
+    match record.WhichOneof("act"):
+        case "intent":
+            return record.intent.lender, "asked", _purpose(record.intent.purpose)
+        case "release":
+            result = words(v1.ReleaseResult.Name(record.release.result), "RELEASE_RESULT_")
+            parts = words_of_categories(record.release) or "nothing"
+            return (
+                record.release.lender,
+                f"received {parts}",
+                f"{result}, {_answered(record.release)}",
+            )
+        case "refusal":
+            reason = words(v1.Reason.Name(record.refusal.reason), "REASON_")
+            return record.refusal.lender, f"was refused: {reason}", _purpose(record.refusal.purpose)
+        case _:
+            return "you", kind, f"consent {record.consent.consent_id.hex()}"
+
+
+def words_of_categories(release: v1.AccessRelease) -> str:
+    """Return the categories of data that went out, in words."""
+    return ", ".join(words(v1.DataCategory.Name(c), "DATA_CATEGORY_") for c in release.categories)
+
+
+def _purpose(purpose: v1.Purpose.ValueType) -> str:
+    return words(v1.Purpose.Name(purpose), "PURPOSE_")
+
+
+def _answered(release: v1.AccessRelease) -> str:
+    scored = v1.ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_SCORED
+    names = [part.provider for part in release.parts if part.kind == scored]
+    return f"scores of {', '.join(names)}" if names else "no provider had a score"
+
+
+def _facts(listed: AccessList) -> dict[str, Any]:
+    """Return the JSON; its keys stay as they are."""
+    return {
+        "entries": [_entry_facts(entry) for entry in listed.entries],
+        "log_size": listed.checkpoint.size,
+        "log_root": listed.checkpoint.root,
+        "checkpoint": listed.checkpoint.note.decode(),
+        "witnesses": [cosignature.name for cosignature in listed.checkpoint.cosignatures],
+        "receipts_found": listed.receipts_found,
+    }
+
+
+def _entry_facts(entry: HistoryEntry) -> dict[str, Any]:
+    who, what, about = told(entry)
+    return {
+        "sequence": entry.sequence,
+        "log_index": entry.index,
+        "record_id": entry.entry.record_id,
+        "kind": words(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_"),
+        "logged_at": moment(entry.entry.logged_at),
+        "erased": entry.record is None,
+        "who": who,
+        "what": what,
+        "about": about,
+    }

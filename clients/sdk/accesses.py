@@ -1,0 +1,65 @@
+"""A subject's own entries in the log: fetched page by page, and every one of them proved."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from clients.sdk.flow import Call, Flow, Port, ask, exchange_peer
+from clients.sdk.members import MemberBook
+from clients.sdk.wallet import WalletKey, own_request
+from concordat import v1
+from concordat.trust.checkpoint import SignedCheckpoint
+from concordat.verify.consent import open_binding, open_subject_request
+from concordat.verify.history import Chain, HistoryEntry, Kept
+
+
+@dataclass(frozen=True, slots=True)
+class AccessList:
+    """Every entry about a subject, in order, and the checkpoint that they were proved against."""
+
+    entries: tuple[HistoryEntry, ...]
+    checkpoint: SignedCheckpoint
+    history: v1.Envelope  # the exchange's signed AccessHistory
+    kept: Kept  # what to hand in the next time
+    receipts_found: int
+
+
+def list_accesses(
+    key: WalletKey,
+    book: MemberBook,
+    kept: Kept,
+    receipts: Iterable[v1.LogReceipt],
+    now: Callable[[], datetime],
+) -> Flow[AccessList]:
+    """Return every entry about this subject, and show that none is missing.
+
+    ``kept`` is what the list before left; ``receipts`` are held by others who took part (verified by the
+    caller), and must be among the entries. Raises ``HistoryBrokenError`` with the evidence.
+    """
+    if not book.fetched:
+        yield from book.refresh(now)
+    anchors = book.anchors
+    chain = Chain(kept)
+    while True:
+        at = now()
+        request = own_request(key, anchors, at, v1.SubjectQuery.SUBJECT_QUERY_ACCESSES)
+        call = Call(
+            exchange_peer(anchors, Port.PUBLIC),
+            "/concordat.v1.LogService/ListAccesses",
+            v1.ListAccessesRequest(request=request, binding=key.binding, after=len(chain.entries)),
+            v1.ListAccessesResponse,
+        )
+        answer = yield from ask(call, v1.ListAccessesResponse)
+        binding = open_binding(key.binding, anchors, at)
+        chain.take(
+            answer,
+            exchange=book.directory.require(anchors.bundle.exchange_id, at),
+            anchors=anchors,
+            asked=open_subject_request(request, binding, anchors, at),
+            at=now(),
+        )
+        if not answer.more or not answer.entries:
+            break
+    page = chain.require_complete()
+    found = chain.require_includes(receipts)
+    return AccessList(tuple(chain.entries), page.checkpoint, page.envelope, page.kept, found)
