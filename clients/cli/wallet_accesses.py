@@ -1,5 +1,6 @@
 """`concordat wallet accesses`: who looked, when, for what, what went out; and that nothing is left out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -80,12 +81,18 @@ def _tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool
     )
 
 
-def _show(listed: AccessList) -> None:
+def accesses_table(entries: Iterable[HistoryEntry]) -> Table:
+    """Return a line an entry, for people to read."""
     table = Table("when", "who", "what", "about", "log entry")
-    for entry in listed.entries:
+    table.columns[4].justify = "right"
+    for entry in entries:
         who, what, about = told(entry)
         table.add_row(moment(entry.entry.logged_at), who, what, about, str(entry.index))
-    console().print(table)
+    return table
+
+
+def _show(listed: AccessList) -> None:
+    console().print(accesses_table(listed.entries))
     checkpoint = listed.checkpoint
     seen = len(checkpoint.cosignatures)
     console().print(
@@ -117,7 +124,9 @@ def told(entry: HistoryEntry) -> tuple[str, str, str]:
             reason = words(v1.Reason.Name(record.refusal.reason), "REASON_")
             return record.refusal.lender, f"was refused: {reason}", _purpose(record.refusal.purpose)
         case _:
-            return "you", kind, f"consent {record.consent.consent_id.hex()}"
+            changed = entry.entry.kind == v1.LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
+            what = "changed a consent" if changed else "gave a consent"
+            return "you", what, record.consent.consent_id.hex()
 
 
 def words_of_categories(release: v1.AccessRelease) -> str:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.panel import Panel
 
 from clients.cli import render
-from clients.sandbox import demo_offline, demo_tables
+from clients.sandbox import demo_log, demo_offline, demo_tables
 from clients.sandbox.demo_refusals import four_refusals, unlicensed_outcome
 from clients.sandbox.federation import Sandbox
 from clients.sandbox.people import Person
@@ -27,6 +27,7 @@ BORROWERS = {
     "SBA-1001534008": "charged off",
 }
 KILLED = "quillmere-bank-pool"
+WITNESSES = 3
 THRESHOLD = 560
 DAILY = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
 
@@ -45,13 +46,16 @@ class Demo:
     def run(self) -> None:
         """Run every step; raise ``SandboxError`` and others at the first that goes wrong."""
         with self._console.status("") as status:
-            sandbox = Sandbox(providers=self._providers, scores=True, say=status.update)
+            sandbox = Sandbox(
+                providers=self._providers, witnesses=WITNESSES, scores=True, say=status.update
+            )
             try:
                 view = self._online(sandbox)
                 with self._step("Every process stops; what is left is a file and the trust bundle"):
                     demo_offline.leave(self._out, view, sandbox.trust_bundle)
                     sandbox.stop()
                     self._require_stopped(sandbox)
+                    demo_log.leave_log(sandbox, self._out)
             except Exception as error:
                 error.add_note(sandbox.log_tails())
                 raise
@@ -59,6 +63,8 @@ class Demo:
                 sandbox.close()
         with self._step("Anyone verifies the view offline, from the trust bundle alone"):
             demo_offline.verify(self._console, self._out)
+        with self._step("An auditor reads the whole log, with no key but the log's"):
+            demo_log.audit_all(self._console, self._out)
         elapsed = time.monotonic() - self._begun
         self._print(f"{self._steps} steps in {elapsed:.0f} s; see {self._out}/README.md")
         self._print("demo: ok")
@@ -96,6 +102,10 @@ class Demo:
             self._print(f"  {ProviderOutcomeKind.Name(outcome.kind)}, {name_of(outcome.reason)}")
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
             self._kill_one(sandbox, people[1])
+        with self._step(
+            "The borrower sees who looked, refused attempts too, and that none is left out"
+        ):
+            demo_log.show_accesses(self._console, sandbox, people[1], views[1])
         return views[1]
 
     def _consent(self, sandbox: Sandbox, person: Person) -> Permission:

@@ -19,12 +19,14 @@ VIEW, TRUST_BUNDLE, README = "view.cbundle", "trust-bundle.json", "README.md"
 _README = f"""# What the demo left
 
 - `{VIEW}`: one view, with everything that it was made from
+- `log/`: the transparency log, as any web server could serve it
 - `{TRUST_BUNDLE}`: the federation's trust bundle; it comes from the regulator, never from the exchange
 
 No process needs to run to check it:
 
     concordat view verify {VIEW} --trust-bundle {TRUST_BUNDLE}
     concordat view show {VIEW} --trust-bundle {TRUST_BUNDLE}
+    concordat log audit log --trust-bundle {TRUST_BUNDLE}
 
 Change any byte of `{VIEW}` and it is refused, with the check that failed. The keys behind it were
 thrown away with the demo.

@@ -41,6 +41,9 @@ def processes(sandbox: Sandbox) -> Table:
     for member_id, process in sandbox.processes.items():
         ports, rows = sandbox.ports[member_id], sandbox.rows_loaded.get(member_id)
         loaded = f"{rows:,}" if rows is not None else ""
+        if member_id in sandbox.witness_ids:
+            table.add_row(member_id, str(process.pid), "", f"{ports.member_address} (HTTP)", "")
+            continue
         table.add_row(
             member_id, str(process.pid), ports.member_address, ports.public_address, loaded
         )

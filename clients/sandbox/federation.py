@@ -181,6 +181,11 @@ class Sandbox:
         """The trust bundle's file."""
         return self.layout.pki / TRUST_BUNDLE
 
+    @property
+    def log_folder(self) -> Path:
+        """The log's tiles and checkpoint, as files."""
+        return self.layout.member(cast.EXCHANGE) / "log"
+
     def config(self, member_id: str) -> Path:
         """Return a process's settings file."""
         return self.layout.config(member_id)
