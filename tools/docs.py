@@ -22,6 +22,7 @@ from concordat.v1 import Reason
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
+from witness.settings import WitnessSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 REASONS_PROTO = ROOT / "protos/concordat/v1/reason.proto"
@@ -74,12 +75,18 @@ is for one process at a time.
 SHARED_HEAD = """
 ## Every server
 
+The exchange, a provider's node and the registrar; a witness has its own table.
+
 | setting | type | default | what |
 |---|---|---|---|
 """
 
 EXAMPLES: dict[str, tuple[type[ServerSettings], str, str]] = {
-    "Exchange": (ExchangeSettings, "concordat-exchange", ""),
+    "Exchange": (
+        ExchangeSettings,
+        "concordat-exchange",
+        '\n[log]\nsigning_key = "log.key"\nlisten = "0.0.0.0:7446"\n',
+    ),
     "Provider's node": (ProviderSettings, "concordat-provider", '\n[scores]\nsource = "store"\n'),
     "Registrar": (
         RegistrarSettings,
@@ -97,6 +104,25 @@ tls_key = "tls.key"
 member_listen = "0.0.0.0:7443"
 public_listen = "0.0.0.0:7444"
 database = "sqlite:///{member_id}.db"
+"""
+
+WITNESS_HEAD = """
+## Witness
+
+`concordat-witness serve --config FILE`, with a file such as
+
+```toml
+name = "witness.example/w1"
+signing_key = "signing.key"
+listen = "127.0.0.1:7445"
+database = "sqlite:///witness.db"
+
+[[logs]]
+vkey = "log.example/concordat+e3a4762e+AXlVWoDeNl2Qn3S1dgr+JUiLvARLCBP/5GnnGfrfafbX"
+```
+
+| setting | type | default | what |
+|---|---|---|---|
 """
 
 
@@ -140,22 +166,27 @@ def settings_page() -> str:
         text += f"```toml\n{EXAMPLE.format(member_id=member_id)}{more}```\n\n"
         text += "| setting | type | default | what |\n|---|---|---|---|\n"
         text += "".join(setting_rows(kind.model_json_schema(), leave_out=shared["properties"]))
+    text += WITNESS_HEAD + "".join(setting_rows(WitnessSettings.model_json_schema()))
     return text
 
 
 def setting_rows(
     schema: Mapping[str, Any], *, leave_out: Mapping[str, Any] | None = None
 ) -> Iterator[str]:
-    """Yield a table row for each setting; a nested table's settings are named `table.setting`."""
+    """Yield a table row for each setting; a nested table's settings are named `table.setting`.
+
+    Those of a list of tables are named `list[].setting`.
+    """
     required = schema.get("required", [])
     for name, field in schema["properties"].items():
         if name in (leave_out or {}):
             continue
-        if "$ref" in field:
-            table = schema["$defs"][field["$ref"].rpartition("/")[2]]
+        many = "[]" if "$ref" in field.get("items", {}) else ""
+        if reference := (field["items"] if many else field).get("$ref"):
+            table = schema["$defs"][reference.rpartition("/")[2]]
             for nested, inner in table["properties"].items():
                 needed = nested in table.get("required", [])
-                yield setting_row(f"{name}.{nested}", inner, needed=needed)
+                yield setting_row(f"{name}{many}.{nested}", inner, needed=needed)
         else:
             yield setting_row(name, field, needed=name in required)
 
