@@ -22,6 +22,7 @@ from concordat.v1 import Reason
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
+from witness.settings import WitnessSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -40,6 +41,7 @@ COMMANDS = {
     "concordat-exchange": "exchange.main",
     "concordat-provider": "provider.main",
     "concordat-registrar": "registrar.main",
+    "concordat-witness": "witness.main",
 }
 # Public places that a document may point to. A registry, a mirror or a workshop's own host is none.
 HOSTS = frozenset(
@@ -226,9 +228,17 @@ def test_each_example_of_settings_loads(kind: type[ServerSettings], tmp_path: Pa
         if language == "toml"
     ]
     who = kind.__name__.removesuffix("Settings").lower()
-    (example,) = [block for block in blocks if tomllib.loads(block)["member_id"] == who]
+    (example,) = [block for block in blocks if tomllib.loads(block).get("member_id") == who]
     (tmp_path / "settings.toml").write_text(example, "utf-8")
     assert load_settings(kind, tmp_path / "settings.toml").member_id == who
+
+
+def test_the_example_of_a_witness_loads(tmp_path: Path) -> None:
+    text = (ROOT / "docs/settings.md").read_text("utf-8")
+    examples = [block for language, block in _FENCE.findall(text) if language == "toml"]
+    (example,) = [block for block in examples if "logs" in tomllib.loads(block)]
+    (tmp_path / "settings.toml").write_text(example, "utf-8")
+    assert len(load_settings(WitnessSettings, tmp_path / "settings.toml").logs) == 1
 
 
 def test_every_decision_is_listed_under_its_own_title() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PARTIES = frozenset({"provider", "exchange", "registrar", "clients"})
+PARTIES = frozenset({"provider", "exchange", "registrar", "witness", "clients"})
 OURS = PARTIES | {"concordat"}
 NO_INPUT_OUTPUT = frozenset({"grpc", "grpc_health", "grpc_reflection", "grpc_status", "sqlalchemy"})
 
@@ -103,6 +103,8 @@ def test_the_walk_sees_the_shared_library() -> None:
         pytest.param(
             "registrar.main", "importlib.import_module('clients')", id="by-qualified-name"
         ),
+        pytest.param("witness.serve", "from registrar.check import Finding", id="witness"),
+        pytest.param("exchange.log.publish", "from witness import rules", id="of-the-witness"),
         pytest.param("concordat.rpc.server", "import provider", id="shared-imports-party"),
         pytest.param("concordat.trust.keys", "from concordat import v1", id="trust-imports-ours"),
         pytest.param("concordat.trust.keys", "from ..v1 import Consent", id="trust-relative"),
