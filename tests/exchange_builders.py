@@ -173,11 +173,14 @@ class ExchangeDesk:
     federation: Federation = field(default_factory=Federation)
     engine: Engine = field(default_factory=memory_engine)
     provider_seconds: float = 1.0
+    shared: GroupCommit | None = (
+        None  # the database thread of another, to be used instead of an own
+    )
 
     def __post_init__(self) -> None:
         fed = self.federation
         self.links = FakeLinks(fed)
-        self.store = GroupCommit(self.engine)
+        self.store = self.shared or GroupCommit(self.engine)
         self.clock = Clock(source=lambda: fed.at)
         self.tiles = DatabaseTiles(self.store)
         self.sequencer = Sequencer(
@@ -255,8 +258,9 @@ class ExchangeDesk:
     def close(self) -> None:
         """Stop the threads of the log and the database."""
         self.book.stop()
-        self.store.close()
-        self.engine.dispose()
+        if self.shared is None:
+            self.store.close()
+            self.engine.dispose()
 
 
 def read_entries(connection: Any) -> list[Any]:

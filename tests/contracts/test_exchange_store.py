@@ -520,9 +520,7 @@ class ExchangeStoreContract:
 
     def test_the_entry_is_durable_before_any_provider_is_asked(self, store: Store) -> None:
         seen: list[list[Any]] = []
-        desk = ExchangeDesk(federation=store.federation, engine=store.engine)
-        desk.store.close()
-        desk.desk._store = desk.store = store.main
+        desk = ExchangeDesk(federation=store.federation, engine=store.engine, shared=store.main)
         honest = desk.links.honest("alder-bank")
 
         async def look(message: v1.RequestScoresRequest) -> Any:
@@ -534,6 +532,7 @@ class ExchangeStoreContract:
         (result,) = asyncio.run(desk.answer([store.federation.ask(granted)]))
         assert isinstance(result, v1.RequestViewResponse)
         view = v1.View.FromString(result.view.payload)
+        desk.close()
         assert seen == [[(view.receipt.access_id, None)]]
         ((access_id, released_at),) = _from_another_connection(store.url)
         assert access_id == view.receipt.access_id

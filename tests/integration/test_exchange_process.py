@@ -12,21 +12,25 @@ import pytest
 from sqlalchemy import Engine, create_engine, select
 
 from clients.sandbox import EXCHANGE, LENDER, REGULATOR, Person, Sandbox, ServerProcess
+from clients.sandbox.cast import LOG
 from clients.sandbox.layout import free_ports
 from clients.sdk.client import LenderClient, MemberClient, WalletClient
 from clients.sdk.views import Permission, prepare_asks
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.anchors import Anchors, load_anchors, save_bundle
+from concordat.ids import new_id
 from concordat.rpc.channels import open_channel
 from concordat.rpc.errors import RemoteError, from_rpc_error
 from concordat.rpc.tls import member_channel
 from concordat.statements import digest_of, seal
+from concordat.trust.keys import Ed25519Signer
 from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.v1 import Reason
 from concordat.v1.provider_service_pb2_grpc import ProviderServiceStub
 from concordat.v1.view_service_pb2_grpc import ViewServiceStub
 from exchange.tables import access_entry, consent
+from tests.receipt_builders import intent_record, receipt_of
 
 T = TypeVar("T")
 PROVIDER_SECONDS = 1.5
@@ -92,11 +96,19 @@ class World:
             binding_version=1,
             issued_at=to_timestamp(datetime.now(UTC)),
         )
+        now = datetime.now(UTC)
         request = v1.ScoreRequest(
             view_request=ask.request,
             consent=ask.consent,
             binding=ask.binding,
             consent_status=seal(status, self.sandbox.identity(EXCHANGE).signer),
+            intent=receipt_of(
+                intent_record(ask.request, terms, new_id(), now),
+                v1.LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
+                origin=self.sandbox.anchors.log.name,
+                log=Ed25519Signer.load(self.sandbox.pki.folder / "log.key", None),
+                at=now,
+            ),
         )
         return v1.RequestScoresRequest(requests=[request])
 
@@ -138,8 +150,9 @@ def world(running: World) -> Iterator[World]:
 def second(running: World) -> Iterator[Second]:
     """Start another exchange on the database of the first."""
     first = running.sandbox.process(EXCHANGE)
-    (old, new) = running.sandbox.ports[EXCHANGE], free_ports(1)[0]
+    old, (new, log) = running.sandbox.ports[EXCHANGE], free_ports(2)
     text = first.config.read_text("utf-8")
+    text = text.replace(running.sandbox.ports[LOG].member_address, log.member_address)
     text = text.replace(old.member_address, new.member_address)
     config = first.config.with_name("second.toml")
     config.write_text(text.replace(old.public_address, new.public_address), "utf-8")

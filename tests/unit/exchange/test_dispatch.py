@@ -27,14 +27,19 @@ def desk() -> Iterator[ExchangeDesk]:
     desk.close()
 
 
-def admitted(desk: ExchangeDesk, count: int, name: str = "person") -> list[Admitted]:
-    """Return requests of as many subjects, on record."""
-    items = [
-        checked(desk.federation, desk.grant(desk.federation.subject(f"{name}-{n}")))
-        for n in range(count)
-    ]
+def admitted(
+    desk: ExchangeDesk, count: int, name: str = "person"
+) -> list[tuple[Admitted, v1.LogReceipt]]:
+    """Return requests of as many subjects, on record, each with its receipt."""
+    fed = desk.federation
+    grants = [desk.grant(fed.subject(f"{name}-{n}")) for n in range(count)]
+    items = [checked(fed, granted) for granted in grants]
     results = desk.store.run(lambda connection: admit_many(connection, items))
-    return [result for result in results if isinstance(result, Admitted)]
+    return [
+        (result, fed.intent(granted, item.ask.request, access_id=result.access_id))
+        for result, item, granted in zip(results, items, grants, strict=True)
+        if isinstance(result, Admitted)
+    ]
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -179,7 +184,7 @@ def test_an_answer_after_the_deadline_is_dropped(desk: ExchangeDesk) -> None:
     (view,) = admitted(desk, 1)
 
     async def work() -> None:
-        gathering = Gathering(view, 1.0)
+        gathering = Gathering(*view, 1.0)
         gathering.waiting.update([ALDER])
         gathering.give_up()
         assert reason_of(gathering, ALDER) == Reason.REASON_PROVIDER_TIMED_OUT
@@ -193,7 +198,7 @@ def test_one_providers_answer_is_never_taken_for_one_that_was_not_asked(desk: Ex
     (view,) = admitted(desk, 1)
 
     async def work() -> None:
-        gathering = Gathering(view, 1.0)
+        gathering = Gathering(*view, 1.0)
         gathering.waiting.update([ALDER])
         gathering.put("dorian-unasked", Refusal(Reason.REASON_INTERNAL))
         assert gathering.outcomes == {}
