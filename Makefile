@@ -14,7 +14,8 @@ MADE := $(VENV)/.made
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 REQUIREMENTS := pyproject.toml constraints.txt
-SOURCES = $(wildcard concordat provider exchange registrar witness clients tests tools benchmarks)
+SOURCES = $(wildcard concordat provider exchange registrar witness clients tests tools benchmarks \
+    interop)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -48,6 +49,10 @@ check: $(DEV) ## Lint, types, the contract's rules, and whether generated code i
 	$(BIN)/python tools/protos.py --check
 	$(BIN)/python tools/docs.py --check
 
+.PHONY: interop
+interop: $(DEV) ## Have Go, from Debian's archive, verify a log of ours, and ours what Go signed
+	$(BIN)/python -m interop
+
 .PHONY: format
 format: $(DEV) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
@@ -65,7 +70,7 @@ bench: $(DEV) ## Run the benchmarks; BENCHMARKS=... picks, BENCH_ARGS=... is han
 
 .PHONY: clean
 clean: ## Remove everything that make made, the environment too
-	rm -rf $(VENV) build dist *.egg-info demo-out bench-out
+	rm -rf $(VENV) build dist *.egg-info demo-out bench-out .interop
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
