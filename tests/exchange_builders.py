@@ -34,7 +34,7 @@ from concordat.verify.view import VerifiedView, verify_view_bundle
 from exchange.consents import ledger
 from exchange.log.book import LogBook, WitnessPolicy
 from exchange.log.sequencer import Sequencer
-from exchange.log.tile_store import DatabaseTiles
+from exchange.log.tile_store import DatabaseTiles, TileStore
 from exchange.log.witnesses import Witnesses
 from exchange.tables import access_entry, consent, metadata
 from exchange.views.admit import Checked
@@ -176,24 +176,27 @@ class ExchangeDesk:
     shared: GroupCommit | None = (
         None  # the database thread of another, to be used instead of an own
     )
+    make_tiles: Callable[[GroupCommit], TileStore] = DatabaseTiles
+    witnesses: Witnesses = field(default_factory=lambda: Witnesses([], 0, 1.0))
+    policy: WitnessPolicy = field(default_factory=WitnessPolicy)
 
     def __post_init__(self) -> None:
         fed = self.federation
         self.links = FakeLinks(fed)
         self.store = self.shared or GroupCommit(self.engine)
         self.clock = Clock(source=lambda: fed.at)
-        self.tiles = DatabaseTiles(self.store)
+        self.tiles = self.make_tiles(self.store)
         self.sequencer = Sequencer(
             origin=fed.anchors.log.name,
             signer=signer("log"),
             store=self.store,
             tiles=self.tiles,
-            witnesses=Witnesses([], 0, 1.0),
+            witnesses=self.witnesses,
             clock=self.clock,
             holder="test",
         )
         self.book = LogBook(
-            self.store, self.sequencer, self.tiles, WitnessPolicy(), batch_seconds=0.001
+            self.store, self.sequencer, self.tiles, self.policy, batch_seconds=0.001
         )
         self.book.start()
         self.dispatcher = Dispatcher(fed.directory, self.links, signer(EXCHANGE), self.clock.now)

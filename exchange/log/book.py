@@ -17,11 +17,12 @@ import structlog
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
+from concordat.trust.errors import TrustError
 from concordat.trust.tiles import TileReader
 from concordat.v1 import Reason
 from exchange.log import sequencing, table
-from exchange.log.growth import fetch_from
-from exchange.log.receipts import receipt_of
+from exchange.log.growth import TileDamagedError, fetch_from
+from exchange.log.receipts import receipt_of, require_proved
 from exchange.log.sequencer import Published, Sequencer
 from exchange.log.table import Key
 from exchange.log.tile_store import TileStore
@@ -62,7 +63,7 @@ class LogBook:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._awaited: dict[Key, Future[v1.LogReceipt]] = {}
+        self._awaited: dict[Key, list[Future[v1.LogReceipt]]] = {}  # one for each who waits
         self._unwitnessed_since: datetime | None = None
         self._failure: str | None = None
         self.refused = 0  # because the log could not be written or was not witnessed
@@ -77,6 +78,7 @@ class LogBook:
         self._stopping.set()
         self._wake.set()
         self._thread.join()
+        self._sequencer.witnesses.close()
 
     # What the services call -------------------------------------------------------------------
 
@@ -106,23 +108,32 @@ class LogBook:
         One that is not there in ``seconds`` becomes a ``Refusal`` (REASON_LOG_UNAVAILABLE); it stays
         entered.
         """
+        awaited: list[Future[v1.LogReceipt]] = [Future() for _ in keys]
         with self._lock:
-            awaited = [self._awaited.setdefault(key, Future()) for key in keys]
+            for key, each in zip(keys, awaited, strict=True):
+                self._awaited.setdefault(key, []).append(each)
         self._wake.set()
         waits = [asyncio.wrap_future(each) for each in awaited]
-        if waits:
-            await asyncio.wait(waits, timeout=max(seconds, 0))
-        results: list[v1.LogReceipt | Refusal] = []
-        for key, wait in zip(keys, waits, strict=True):
-            if wait.done() and not wait.cancelled() and wait.exception() is None:
-                results.append(wait.result())
-            else:
-                with self._lock:
-                    self._awaited.pop(key, None)
-                self.refused += 1
-                detail = self._failure or "no checkpoint in time"
-                results.append(Refusal(Reason.REASON_LOG_UNAVAILABLE, detail))
-        return results
+        try:
+            if waits:
+                await asyncio.wait(waits, timeout=max(seconds, 0))
+        finally:
+            self._forget(keys, awaited)
+        return [wait.result() if wait.done() else self._not_in_time() for wait in waits]
+
+    def _forget(self, keys: Sequence[Key], awaited: Sequence[Future[v1.LogReceipt]]) -> None:
+        """Wait no more for what did not come; others may wait for the same entry."""
+        with self._lock:
+            for key, each in zip(keys, awaited, strict=True):
+                left = self._awaited.get(key)
+                if left is not None and each in left:
+                    left.remove(each)
+                    if not left:
+                        del self._awaited[key]
+
+    def _not_in_time(self) -> Refusal:
+        self.refused += 1
+        return Refusal(Reason.REASON_LOG_UNAVAILABLE, self._failure or "no checkpoint in time")
 
     @property
     def health(self) -> dict[str, object]:
@@ -179,15 +190,26 @@ class LogBook:
             return
         if published is None:
             reader = TileReader(fetch_from(self._tiles.read), signed.size)
-            published = Published(signed.size, signed.note, reader)
+            published = Published(signed.size, signed.root, signed.note, reader, first=signed.size)
         rows = self._store.run(lambda connection: table.openings(connection, keys))
+        damage: Exception | None = None
         for key, row in rows.items():
-            if row.leaf_index < published.size:
+            if row.leaf_index >= published.size:
+                continue
+            try:
                 receipt = receipt_of(row, published.size, published.note, published.reader)
-                with self._lock:
-                    each = self._awaited.pop(key, None)
-                if each is not None and each.set_running_or_notify_cancel():
+                if row.leaf_index < published.first:
+                    require_proved(receipt, published.size, published.root)
+            except (TileDamagedError, TrustError) as error:
+                damage = error  # keeps nobody else waiting
+                continue
+            with self._lock:
+                waiting = self._awaited.pop(key, [])
+            for each in waiting:
+                if each.set_running_or_notify_cancel():
                     each.set_result(receipt)
+        if damage is not None:
+            raise damage
 
     def _fail(self, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"[:500]

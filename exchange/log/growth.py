@@ -35,12 +35,16 @@ class TileDamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A tree that grew: its size and root, the tiles to write, and a reader of all its nodes."""
+    """A tree that grew: its size and root, the tiles to write, and a way to all its tiles."""
 
     size: int
     root: bytes
     tiles: dict[Tile, bytes]
-    reader: TileReader
+    fetch: Callable[[Tile], bytes]
+
+    def reader(self) -> TileReader:
+        """Return a reader of the tree's nodes, for one thread."""
+        return TileReader(self.fetch, self.size)
 
 
 def fetch_from(read: Read) -> Callable[[Tile], bytes]:
@@ -68,8 +72,8 @@ def grow(old_size: int, old_root: bytes, entries: Sequence[bytes], read: Read) -
     tiles = {**_bundles(old_size, entries, read), **_hashes(old_size, entries, read)}
     paths = {tile.path: data for tile, data in tiles.items()}
     size = old_size + len(entries)
-    reader = TileReader(fetch_from(lambda path: paths.get(path) or read(path)), size)
-    return Grown(size, merkle.root_at(size, reader.node), tiles, reader)
+    fetch = fetch_from(lambda path: paths.get(path) or read(path))
+    return Grown(size, merkle.root_at(size, TileReader(fetch, size).node), tiles, fetch)
 
 
 def _verify_edge(size: int, root: bytes, read: Read) -> None:
@@ -90,40 +94,52 @@ def _verify_edge(size: int, root: bytes, read: Read) -> None:
 
 
 def verify_full(index: int, size: int, read: Read) -> None:
-    """Hash one full level-0 tile and its bundle again; raise ``TileDamagedError`` where either is damaged."""
-    tile = Tile(0, index)
+    """Hash one full level-0 tile, its bundle and the full tiles above it again.
+
+    Raises ``TileDamagedError`` where one is damaged. The tiles that are not full are the edge's.
+    """
     fetch = fetch_from(read)
-    try:
-        hashes = split_tile(fetch(tile), WIDTH)
-        above = TileReader(fetch, size).node(8, index)
-    except MalformedNoteError as error:
-        raise TileDamagedError(tile, str(error)) from error
-    if merkle.root_of(hashes) != above:
-        raise TileDamagedError(tile, "it does not hash to the tile above it")
-    verify_bundle(Tile(ENTRIES, index), hashes, read)
+    reader = TileReader(fetch, size)
+    level, place = 0, index
+    while (place + 1) * WIDTH <= size >> (8 * level):
+        tile = Tile(level, place)
+        try:
+            hashes = split_tile(fetch(tile), WIDTH)
+            above = reader.node(8 * (level + 1), place)
+        except MalformedNoteError as error:
+            raise TileDamagedError(tile, str(error)) from error
+        if merkle.root_of(hashes) != above:
+            raise TileDamagedError(tile, "it does not hash to the tile above it")
+        if level == 0:
+            verify_bundle(Tile(ENTRIES, index), hashes, read)
+        level, place = level + 1, place // WIDTH
 
 
 def verify_bundle(bundle: Tile, hashes: Sequence[bytes], read: Read) -> list[bytes]:
     """Return a bundle's entries; raise ``TileDamagedError`` unless they hash to ``hashes``."""
-    data = read(bundle.path)
-    if data is None:
-        raise TileDamagedError(bundle, "it is missing")
-    try:
-        entries = decode_bundle(data, bundle.width)
-    except MalformedNoteError as error:
-        raise TileDamagedError(bundle, str(error)) from error
+    entries = _entries(bundle, read)
     if [merkle.leaf_hash(entry) for entry in entries] != list(hashes):
         raise TileDamagedError(bundle, "its entries do not hash to its tile")
     return entries
+
+
+def _entries(bundle: Tile, read: Read) -> list[bytes]:
+    """Return a bundle's entries; a partial bundle that is gone is cut from the full one."""
+    for each in (bundle, Tile(ENTRIES, bundle.index)):
+        data = read(each.path)
+        if data is not None:
+            try:
+                return decode_bundle(data, each.width)[: bundle.width]
+            except MalformedNoteError as error:
+                raise TileDamagedError(each, str(error)) from error
+    raise TileDamagedError(bundle, "it is missing")
 
 
 def _bundles(old_size: int, entries: Sequence[bytes], read: Read) -> dict[Tile, bytes]:
     first, have = divmod(old_size, WIDTH)
     before: list[bytes] = []
     if have:  # verified with the edge
-        last = tile_at(ENTRIES, first, old_size)
-        data = read(last.path)
-        before = decode_bundle(data or b"", last.width)
+        before = _entries(tile_at(ENTRIES, first, old_size), read)
     whole = [*before, *entries]
     return {
         Tile(ENTRIES, first + at // WIDTH, len(whole[at : at + WIDTH])): encode_bundle(

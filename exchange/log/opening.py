@@ -10,7 +10,7 @@ from concordat.store.group_commit import GroupCommit
 from concordat.trust.keys import Ed25519Signer
 from concordat.trust.note import VerifierKey
 from exchange.log.book import LogBook, WitnessPolicy
-from exchange.log.sequencer import Sequencer
+from exchange.log.sequencer import LEASE_SECONDS, Sequencer
 from exchange.log.tile_store import DatabaseTiles, FileTiles, TileStore
 from exchange.log.witnesses import Witnesses
 from exchange.settings import LogSettings
@@ -38,6 +38,8 @@ def open_book(
         witnesses=witnesses,
         clock=clock,
         holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+        # Longer than a round may take, else two processes would take it from each other for ever.
+        lease_seconds=LEASE_SECONDS + settings.witness_timeout_seconds,
     )
     policy = WitnessPolicy(settings.when_unwitnessed == "refuse", settings.unwitnessed_seconds)
     return LogBook(store, sequencer, tiles, policy, batch_seconds=settings.batch_seconds)
@@ -58,6 +60,9 @@ def _named_witnesses(settings: LogSettings, anchors: Anchors) -> list[tuple[Veri
     unknown = [witness.name for witness in settings.witnesses if witness.name not in keys]
     if unknown:
         raise SettingsError(f"log.witnesses: {unknown[0]} is not a witness of the trust bundle")
+    names = [witness.name for witness in settings.witnesses]
+    if len(set(names)) < len(names):
+        raise SettingsError("log.witnesses names a witness twice: it would be counted twice")
     if len(settings.witnesses) < anchors.bundle.witness_quorum:
         raise SettingsError(
             f"log.witnesses names {len(settings.witnesses)}, the trust bundle's quorum is "

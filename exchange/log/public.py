@@ -25,6 +25,7 @@ from exchange.log.tile_store import CHECKPOINT, TileStore, TileStoreError
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _A_MOMENT = "no-cache"
+_OPEN = {"Access-Control-Allow-Origin": "*"}  # a browser's page may audit the log too
 
 
 def public_app(tiles: TileStore, health: Callable[[], Mapping[str, object]]) -> Starlette:
@@ -33,24 +34,25 @@ def public_app(tiles: TileStore, health: Callable[[], Mapping[str, object]]) -> 
     async def checkpoint(_request: Request) -> Response:
         note = await _read(tiles, CHECKPOINT)
         if note is None:
-            return PlainTextResponse("the log is still empty\n", 404)
+            return _absent("the log is still empty")
         return Response(
-            note, media_type="text/plain; charset=utf-8", headers={"Cache-Control": _A_MOMENT}
+            note,
+            media_type="text/plain; charset=utf-8",
+            headers=_OPEN | {"Cache-Control": _A_MOMENT},
         )
 
     async def tile(request: Request) -> Response:
         try:
             wanted = Tile.parse(request.url.path.removeprefix("/"))
         except MalformedNoteError as error:
-            return PlainTextResponse(f"{error}\n", 404)
+            return _absent(str(error))
         data = await _read(tiles, wanted.path)
         if data is None:
-            hint = "take the full tile\n" if wanted.width < WIDTH else "no such tile\n"
-            return PlainTextResponse(hint, 404)
+            return _absent("take the full tile" if wanted.width < WIDTH else "no such tile")
         return Response(
             data,
             media_type="application/octet-stream",
-            headers={"Cache-Control": _FOR_EVER, "Access-Control-Allow-Origin": "*"},
+            headers=_OPEN | {"Cache-Control": _FOR_EVER},
         )
 
     async def told(_request: Request) -> Response:
@@ -69,6 +71,11 @@ def public_app(tiles: TileStore, health: Callable[[], Mapping[str, object]]) -> 
         middleware=[Middleware(GZipMiddleware, minimum_size=1024)],
         exception_handlers={TileStoreError: unavailable},
     )
+
+
+def _absent(why: str) -> Response:
+    """Say that there is nothing, for now: what is not there yet may be soon."""
+    return PlainTextResponse(f"{why}\n", 404, _OPEN | {"Cache-Control": _A_MOMENT})
 
 
 async def _read(tiles: TileStore, path: str) -> bytes | None:

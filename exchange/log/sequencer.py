@@ -5,6 +5,7 @@ the edge of the tree back and hash it again, write tiles and bundles, sign, ask 
 may die at any step; the next round, in whatever process, goes on from the entries that have an index.
 """
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from concordat.clock import Clock
+from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.checkpoint import (
     Checkpoint,
@@ -55,11 +57,16 @@ class LogRolledBackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A signed checkpoint, and a reader of the tree under it."""
+    """A signed checkpoint, and a reader of the tree under it.
+
+    What was read to add the entries from ``first`` on was hashed; what else is read was not.
+    """
 
     size: int
+    root: bytes
     note: bytes
     reader: TileReader
+    first: int
 
 
 class Sequencer:
@@ -133,7 +140,6 @@ class Sequencer:
         """Take the lease if it is free, and read what the one before left."""
         if time.monotonic() < self._renew_at:
             return False
-        self._renewed()  # look again no sooner than it would be renewed
         at = self._clock.now()
         lease = self._store.run(
             lambda connection: sequencing.take_lease(
@@ -141,11 +147,18 @@ class Sequencer:
             )
         )
         if lease is None:
+            self._renewed()  # look again no sooner than it would be renewed
             return False
-        self._signed = signed = self._store.run(sequencing.signed)
-        self._batch = self._store.run(lambda c: sequencing.pending(c, signed.size))
-        self._require_published_is_ours(signed)
+        try:
+            self._signed = signed = self._store.run(sequencing.signed)
+            self._batch = self._store.run(lambda c: sequencing.pending(c, signed.size))
+            self._require_published_is_ours(signed)
+        except Exception:
+            with contextlib.suppress(Refusal):  # another process may be able to
+                self._store.run(lambda connection: sequencing.give_up_lease(connection, lease))
+            raise
         self._lease = lease
+        self._renewed()
         _log.info("log_lease_taken", epoch=lease.epoch, size=signed.size)
         return True
 
@@ -181,6 +194,8 @@ class Sequencer:
         if self._batch is None:
             at = self._clock.now()
             self._batch = self._store.run(lambda c: sequencing.assign(c, lease, at))
+            if self._batch is not None:
+                self._renewed()
         if self._batch is not None:
             return self._integrate(lease, signed, self._batch)
         if signed.unwitnessed_since is not None and time.monotonic() >= self._ask_again_at:
@@ -194,32 +209,38 @@ class Sequencer:
 
     def _integrate(self, lease: Lease, signed: Signed, batch: Batch) -> Published:
         """Write a batch's tiles, sign the tree and publish it."""
+        if time.monotonic() >= self._renew_at:
+            # After a long pause or a failure: not renewed, so that a process that can may take over.
+            self._store.run(lambda connection: sequencing.require_lease(connection, lease))
         grown = grow(signed.size, signed.root, batch.entries, self._tiles.read)
         self._verify_another(signed.size)
         self._tiles.write(grown.tiles)
         checkpoint = Checkpoint(self._key.name, grown.size, grown.root)
         note = sign_checkpoint(checkpoint, self._signer)
-        cosigned = self._cosign(note, grown.size, grown.reader)
-        published = self._publish(lease, checkpoint, note, cosigned, grown.reader)
+        cosigned = self._cosign(note, grown.size, grown.reader())
+        published = self._publish(lease, signed, checkpoint, note, cosigned, grown.reader())
         self._batch = None
         return published
 
     def _witness_again(self, lease: Lease, signed: Signed) -> Published | None:
         """Ask again for what the latest checkpoint lacks."""
-        reader = TileReader(fetch_from(self._tiles.read), signed.size)
+        fetch = fetch_from(self._tiles.read)
         checkpoint = Checkpoint(self._key.name, signed.size, signed.root)
         note = sign_checkpoint(checkpoint, self._signer)
-        cosigned = self._cosign(note, signed.size, reader)
+        cosigned = self._cosign(note, signed.size, TileReader(fetch, signed.size))
         if len(cosigned) < self._witnesses.quorum:
             return None
-        return self._publish(lease, checkpoint, note, cosigned, reader)
+        reader = TileReader(fetch, signed.size)
+        return self._publish(lease, signed, checkpoint, note, cosigned, reader)
 
     def _cosign(self, note: bytes, size: int, reader: TileReader) -> list[NoteSignature]:
+        """Ask the witnesses; ``reader`` is theirs alone, for one may still be at it after its time."""
         return self._witnesses.cosign(note, size, _one_at_a_time(reader.node))
 
     def _publish(
         self,
         lease: Lease,
+        before: Signed,
         checkpoint: Checkpoint,
         note: bytes,
         cosigned: list[NoteSignature],
@@ -240,7 +261,7 @@ class Sequencer:
             )
         )
         self._renewed()
-        return Published(checkpoint.size, note, reader)
+        return Published(checkpoint.size, checkpoint.root, note, reader, first=before.size)
 
     def _verify_another(self, size: int) -> None:
         """Hash one of the older tiles and its bundle again, each in its turn, before signing over it."""

@@ -87,6 +87,13 @@ def renew_lease(connection: Connection, lease: Lease, at: datetime) -> Row[Any]:
     return row
 
 
+def require_lease(connection: Connection, lease: Lease) -> None:
+    """Raise ``LeaseLostError`` if another process has the lease; it is not renewed."""
+    row = table.state(connection)
+    if row is None or row.epoch != lease.epoch:
+        raise LeaseLostError
+
+
 def give_up_lease(connection: Connection, lease: Lease) -> None:
     """Let another process have it at once."""
     row = table.state(connection, lock=True)
@@ -106,12 +113,15 @@ def signed(connection: Connection) -> Signed:
 def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
     """Take what waits from the queue and give it indexes; None where nothing waits.
 
-    Log time is ``at``, or that of the last entry where the clock has stepped back. Raises
-    ``LeaseLostError``.
+    Log time is ``at``, or that of the last entry where the clock has stepped back. What has an index and
+    is in no checkpoint comes first: the answer to an earlier call may have been lost after it was
+    durable. Raises ``LeaseLostError``.
     """
     if not table.anything_waits(connection):
         return None
     state = renew_lease(connection, lease, at)
+    if state.next_index > state.size:
+        return pending(connection, state.size)
     rows = table.waiting(connection, MAX_BATCH)
     if not rows:
         return None

@@ -11,6 +11,7 @@ from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
 from concordat.statements import seal
 from concordat.trust.commitment import NO_ENTRY
+from concordat.trust.errors import MalformedNoteError
 from concordat.trust.tiles import TileReader
 from concordat.v1 import Reason
 from concordat.v1.log_service_pb2_grpc import LogServiceServicer
@@ -18,8 +19,9 @@ from concordat.verify.consent import open_binding, open_subject_request
 from exchange.consents import table as consents
 from exchange.consents.ledger import require_latest_binding
 from exchange.log import sequencing, table
-from exchange.log.growth import fetch_from
+from exchange.log.growth import TileDamagedError, fetch_from
 from exchange.log.receipts import subject_entry_of
+from exchange.log.tile_store import TileStoreError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,7 +69,10 @@ class LogServicer(LogServiceServicer):
         require_latest_binding(known, binding.message)
         if not signed.note:
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, "the log is still empty")
-        entries = await asyncio.to_thread(self._entries, rows[:PAGE], signed.size)
+        try:
+            entries = await asyncio.to_thread(self._entries, rows[:PAGE], signed.size)
+        except (TileDamagedError, TileStoreError, MalformedNoteError) as error:
+            raise Refusal(Reason.REASON_LOG_UNAVAILABLE, str(error)) from error
         return v1.ListAccessesResponse(
             history=seal(self._history(asked, signed, end, at), self._signer),
             checkpoint=signed.note,

@@ -23,6 +23,7 @@ from sqlalchemy import (
     insert,
     select,
     tuple_,
+    union_all,
     update,
 )
 
@@ -118,6 +119,10 @@ _BY_RECORD = select(log_opening).where(
         bindparam("keys", expanding=True)
     )
 )
+_ANYTHING_WAITS = union_all(
+    select(log_queue.c.queue_id).limit(1).subquery().select(),
+    select(log_state.c.id).where(log_state.c.next_index > log_state.c.size),
+)
 _STATE = select(log_state)
 _LOCK_STATE = select(log_state).with_for_update()
 
@@ -153,8 +158,8 @@ def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
 
 
 def anything_waits(connection: Connection) -> bool:
-    """Tell whether the queue holds anything."""
-    return connection.execute(select(log_queue.c.queue_id).limit(1)).first() is not None
+    """Tell whether the queue holds anything, or an entry has an index and is in no checkpoint."""
+    return connection.execute(_ANYTHING_WAITS).first() is not None
 
 
 def dequeue(connection: Connection, queue_ids: Iterable[int]) -> None:

@@ -3,18 +3,23 @@
 What is read back is trusted for nothing: the sequencer hashes it again before it signs.
 """
 
+import contextlib
 import os
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.tiles import WIDTH, Tile
 from exchange.log.table import log_tile, state
+
+T = TypeVar("T")
 
 CHECKPOINT = "checkpoint"
 
@@ -42,6 +47,8 @@ class FileTiles:
     def __init__(self, folder: Path) -> None:
         """Use ``folder``, made when first written to."""
         self._folder = folder
+        # Its own name for what is half written: another process may be writing the same tile.
+        self._suffix = f".{os.getpid()}-{secrets.token_hex(4)}.new"
 
     def read(self, path: str) -> bytes | None:
         """See ``TileStore``."""
@@ -79,17 +86,30 @@ class FileTiles:
     def _replace(self, path: str, data: bytes) -> None:
         """Write beside, make durable, then rename: a reader finds the old or the new, never half of one."""
         final = self._folder / path
-        beside = final.with_name(f"{final.name}.new")
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fdatasync(file.fileno())
-        beside.replace(final)
+        beside = final.with_name(final.name + self._suffix)
+        _make(final.parent)
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fdatasync(file.fileno())
+            beside.replace(final)
+        except OSError:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
 
     def _drop_partials(self, full: Tile) -> None:
         """Delete the partial forms of a tile that is full; a client that wants one takes the full one."""
         shutil.rmtree(self._folder / f"{full.path}.p", ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, durably: a file in it is lost with the folder's own name."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
 
 
 def _sync(folder: Path) -> None:
@@ -109,14 +129,20 @@ class DatabaseTiles:
 
     def read(self, path: str) -> bytes | None:
         """See ``TileStore``."""
-        return self._store.run(lambda connection: _read(connection, path))
+        return self._run(f"read {path}", lambda connection: _read(connection, path))
 
     def write(self, tiles: Mapping[Tile, bytes]) -> None:
         """See ``TileStore``."""
-        self._store.run(lambda connection: _write(connection, tiles))
+        self._run("write the log's tiles", lambda connection: _write(connection, tiles))
 
     def publish(self, connection: Connection, note: bytes) -> None:
         """See ``TileStore``; the state, written in the same transaction, holds the note."""
+
+    def _run(self, what: str, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._store.run(work)
+        except Refusal as error:
+            raise TileStoreError(f"cannot {what}: {error}") from error
 
 
 def _read(connection: Connection, path: str) -> bytes | None:

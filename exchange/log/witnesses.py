@@ -50,7 +50,9 @@ class Witnesses:
 
     One that stalls or errs is left alone for a while that doubles up to 30 s, so that it costs one time
     limit and not one a checkpoint. One that has seen a *larger* tree than ours has seen a rollback, and one
-    that refuses our proof a fork: both are logged as errors and never counted.
+    that refuses our proof a fork: both are logged as errors and never counted. Nor is one that knows of a
+    smaller tree than it has cosigned: its memory was restored from an old copy, and its word is worth
+    nothing until its operator has explained it.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class Witnesses:
         self._quorum = quorum
         self._seconds = seconds
         self._clock = clock
-        self._client = httpx.Client(timeout=seconds) if witnesses else None
+        # Answers are read as they come: nothing that a witness sends is unpacked.
+        plain = {"accept-encoding": "identity"}
+        self._client = httpx.Client(timeout=seconds, headers=plain) if witnesses else None
         self._pool = ThreadPoolExecutor(max(1, len(witnesses)), "witness")
         self.cosigned = 0  # checkpoints with a quorum, and without
         self.unwitnessed = 0
@@ -86,8 +90,12 @@ class Witnesses:
         jobs: list[Future[NoteSignature]] = []
         for witness in asked:
             if witness.busy.acquire(blocking=False):
-                request = _request(note, witness.size, size, read)
-                jobs.append(self._pool.submit(self._ask, witness, request, size, read))
+                try:
+                    request = _request(note, witness.size, size, read)
+                    jobs.append(self._pool.submit(self._ask, witness, request, size, read))
+                except BaseException:
+                    witness.busy.release()
+                    raise
         got = self._collect(jobs)
         if len(got) >= self._quorum:
             self.cosigned += 1
@@ -131,6 +139,9 @@ class Witnesses:
             if known > size or known == request.old_size:
                 _log.error("log_disputed", witness=witness.key.name, known=known, ours=size)
                 raise WitnessError(f"it has cosigned another tree, of {known} entries")
+            if known < witness.size:
+                _log.error("witness_forgot", witness=witness.key.name, known=known)
+                raise WitnessError(f"it has forgotten that it cosigned {witness.size} entries")
             witness.size = known
             status, body = self._post(witness, _request(request.note, known, size, read))
         if status != httpx.codes.OK:
@@ -141,14 +152,19 @@ class Witnesses:
 
     def _post(self, witness: Witness, request: AddCheckpoint) -> tuple[int, bytes]:
         assert self._client is not None  # noqa: S101 - there is a witness
+        ends = (
+            self._clock() + self._seconds
+        )  # the client's own limit is for each part of the answer
         with self._client.stream(
             "POST", f"{witness.url}/add-checkpoint", content=request.encode()
         ) as response:
             body = b""
-            for part in response.iter_bytes():
+            for part in response.iter_raw():
                 body += part
                 if len(body) > _MAX_ANSWER:
                     raise WitnessError("its answer is too long")
+                if self._clock() > ends:
+                    raise WitnessError("its answer is too slow")
             return response.status_code, body
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from concordat import v1
 from concordat.refusal import Refusal
-from concordat.rpc.deadline import next_hop_seconds
+from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal_batch
 from concordat.v1 import Reason
 from concordat.verify.consent import (
@@ -147,8 +147,10 @@ class ViewDesk:
     ) -> list[Gathering]:
         """Gather: every provider that a consent names, at once."""
         asked = [result for result in logged if not isinstance(result, Refusal)]
+        if not asked:
+            return []
         budget = next_hop_seconds(seconds_left, self._provider_seconds)
-        return await self._dispatcher.ask(asked, budget) if asked else []
+        return await self._dispatcher.ask(asked, budget)
 
     async def _release(
         self, gathered: Sequence[Gathering], seconds_left: float
@@ -172,7 +174,7 @@ class ViewDesk:
             for each, record_id in zip(releases, recorded, strict=True)
             if not isinstance(record_id, Refusal)
         ]
-        receipts = iter(await self._book.receipts(keys, seconds_left))
+        receipts = iter(await self._book.receipts(keys, seconds_left - MARGIN_SECONDS))
         answers: list[v1.RequestViewResponse | Refusal] = []
         for gathering, envelope, record_id in zip(gathered, envelopes, recorded, strict=True):
             receipt = record_id if isinstance(record_id, Refusal) else next(receipts)
