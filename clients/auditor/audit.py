@@ -32,7 +32,7 @@ from clients.auditor.workers import check_stretches
 from concordat.trust.checkpoint import SignedCheckpoint
 from concordat.trust.tiles import HEIGHT, WIDTH
 
-SMALL = 50_000
+SMALL = 200_000
 """Entries that one process checks sooner than several would have started."""
 
 Progress = Callable[[int, int], None]
@@ -129,7 +129,7 @@ def _audit(
     start, size = state.size, checkpoint.size
     walk = _Walk(source, checkpoint, state, options)
     progress(start, size)
-    jobs = options.jobs or (1 if size - start < SMALL else len(os.sched_getaffinity(0)))
+    jobs = options.jobs or (1 if size - start < SMALL else os.cpu_count() or 1)
     stretches = _stretches(start, size, options.bundles_a_stretch)
     with closing(check_stretches(source, stretches, options.check, jobs)) as results:
         for checked in results:

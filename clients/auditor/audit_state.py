@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,10 +38,16 @@ class AuditState:
 
     def save(self, path: Path) -> None:
         """Write the state durably."""
-        content = asdict(self) | {
+        content = {
             "version": VERSION,
+            "key": self.key,
+            "unique": self.unique,
             "note": self.note.decode(),
+            "size": self.size,
             "edge": [each.hex() for each in self.edge],
+            "kinds": dict(self.kinds),
+            "first_at": self.first_at,
+            "last_at": self.last_at,
         }
         write_durably(path, json.dumps(content, indent=2).encode() + b"\n")
 

@@ -88,23 +88,49 @@ def _require_ok(response: httpx.Response, where: str) -> None:
 
 def _body(response: httpx.Response, limit: int, where: str, until: float) -> bytes:
     """Read and decompress no more than one byte past ``limit``, whatever the server sends."""
-    unpack = _unpacker(response.headers.get("Content-Encoding", "identity"), where)
+    unpacked = _unpacked(response, where)
     content = bytearray()
     for chunk in response.iter_raw():
-        try:
-            content += unpack(chunk, limit + 1 - len(content))
-        except zlib.error as error:
-            raise _AskAgain(f"not the gzip it says it is: {error}") from error
+        content += unpacked.take(chunk, limit + 1 - len(content))
         if len(content) > limit:
             raise ResourceOversize(f"longer than {limit} bytes", where=where)
         if time.monotonic() > until:
             raise _AskAgain(f"not all there after {SECONDS:.0f} s")
+    unpacked.end()
     return bytes(content)
 
 
-def _unpacker(encoding: str, where: str) -> Callable[[bytes, int], bytes]:
+class _Plain:
+    """Bytes as they are."""
+
+    def take(self, chunk: bytes, most: int) -> bytes:
+        return chunk[:most]
+
+    def end(self) -> None:
+        """Leave it to HTTP to tell whether all has come."""
+
+
+class _Gzip:
+    """Compressed bytes, unpacked only as far as they are wanted."""
+
+    def __init__(self) -> None:
+        self._unpack = zlib.decompressobj(wbits=31)
+
+    def take(self, chunk: bytes, most: int) -> bytes:
+        try:
+            return self._unpack.decompress(chunk, most)
+        except zlib.error as error:
+            raise _AskAgain(f"not the gzip it says it is: {error}") from error
+
+    def end(self) -> None:
+        if not self._unpack.eof:
+            raise _AskAgain("the gzip ends early")
+
+
+def _unpacked(response: httpx.Response, where: str) -> _Plain | _Gzip:
+    encoding = response.headers.get("Content-Encoding", "identity")
     if encoding == "identity":
-        return lambda chunk, most: chunk[:most]
+        return _Plain()
     if encoding == "gzip":
-        return zlib.decompressobj(wbits=31).decompress
+        return _Gzip()
     raise LogUnreadable(f"in the encoding {encoding!r}, which was not asked for", where=where)
