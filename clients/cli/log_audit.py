@@ -54,8 +54,9 @@ def audit(
 ) -> None:
     """Check a log: checkpoint, entries, bundles, tiles of every level, and the root.
 
-    Each entry must be a well-formed LogEntry, no earlier than the one ahead of it, and under a record id
-    of its own. To tell whether ids repeat, all are held: some 50 bytes of memory an entry.
+    Each entry must be a well-formed LogEntry, no earlier than the one ahead of it.
+
+    No record id may stand in two entries: to tell, all are held, some 50 bytes of memory an entry.
     """
     with auditing("the audit did not pass", evidence=evidence, as_json=as_json):
         whose = whose_log(trust_bundle, log_key, witness, quorum)
@@ -87,6 +88,8 @@ def _facts(report: AuditReport, seconds: float) -> dict[str, Any]:
 
 def _table(facts: dict[str, Any]) -> Table:
     table = Table(box=None, show_header=False, title="Audit", title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
     names = ", ".join(each["name"] for each in facts["witnesses"])
     table.add_row("log", facts["origin"])
     table.add_row("size", f"{facts['size']:,} entries")

@@ -33,7 +33,7 @@ LOG_CODES = (
 Source = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SOURCE]",
+        metavar="SOURCE",
         help="The log: an HTTP(S) prefix or a directory. Default: the trust bundle's log_url.",
         show_default=False,
     ),

@@ -4,7 +4,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +39,7 @@ from clients.cli.log_options import (
 
 LONGEST_INTERVAL = 3600.0
 LONGEST_BACK_OFF = 900.0
+SLEEP = time.sleep
 
 _MEANING: dict[type[AuditorError], str] = {
     RollbackDetected: "It took entries back, or a stale copy of it was served.",
@@ -95,7 +95,6 @@ class _Rounds:
     watcher: Watcher
     folder: Path
     interval: float
-    sleep: Callable[[float], None] = time.sleep
     as_json: bool = False
 
     def once(self) -> Exit:
@@ -127,7 +126,7 @@ class _Rounds:
                 self._tell_wrong(error)
                 failures += 1
             longest = max(self.interval, LONGEST_BACK_OFF)
-            self.sleep(min(self.interval * 2 ** min(failures, 16), longest))
+            SLEEP(min(self.interval * 2 ** min(failures, 16), longest))
 
     def _tell(self, seen: Seen) -> None:
         problems = [{"reason": each.reason, "advice": str(each)} for each in seen.problems]
