@@ -50,6 +50,7 @@ HOSTS = frozenset(
         "keepachangelog.com",
         "semver.org",
         "www.apache.org",
+        "c2sp.org",
         "www.rfc-editor.org",
     }
 )
