@@ -153,7 +153,7 @@ class TileReader:
         self._fetch = fetch
         self._size = size
         self._cached = cached
-        self._tiles: OrderedDict[Tile, list[list[bytes]]] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
 
     def node(self, level: int, index: int) -> bytes:
         """Return the root of the full subtree of ``2**level`` leaves from leaf ``index << level``.
@@ -161,28 +161,31 @@ class TileReader:
         Raises ``ValueError`` where the subtree is not within the tree, ``MalformedNoteError`` where the
         tile is not as wide as it should be, and what ``fetch`` raises.
         """
+        # Each proof reads some twenty nodes, nearly all from tiles that are here: no `Tile` is made for them.
         if level < 0 or index < 0 or (index + 1) << level > self._size:
             raise ValueError(f"no full node {index} of level {level} in {self._size} leaves")
-        tile_level, above = divmod(level, HEIGHT)
-        tile_index, place = divmod(index, WIDTH >> above)
-        levels = self._levels(tile_at(tile_level, tile_index, self._size))
-        while len(levels) <= above:
+        above = level % HEIGHT
+        key = level // HEIGHT, index >> (HEIGHT - above)
+        levels = self._tiles.get(key)
+        if levels is None:
+            levels = self._read(*key)
+        else:
+            self._tiles.move_to_end(key)
+        while (
+            len(levels) <= above
+        ):  # those above the tile's own hashes are made when first asked for
             below = levels[-1]
             levels.append([node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)])
-        return levels[above][place]
+        return levels[above][index & (WIDTH >> above) - 1]
 
     def leaf_hash(self, index: int) -> bytes:
         """Return the hash of leaf ``index``; raises as ``node`` does."""
         return self.node(0, index)
 
-    def _levels(self, tile: Tile) -> list[list[bytes]]:
-        """Return the tile's hashes, followed by as many levels above them as were asked for so far."""
-        levels = self._tiles.get(tile)
-        if levels is None:
-            levels = [split_tile(self._fetch(tile), tile.width)]
-            self._tiles[tile] = levels
-            if len(self._tiles) > self._cached:
-                self._tiles.popitem(last=False)
-        else:
-            self._tiles.move_to_end(tile)
+    def _read(self, level: int, index: int) -> list[list[bytes]]:
+        tile = tile_at(level, index, self._size)
+        levels = [split_tile(self._fetch(tile), tile.width)]
+        self._tiles[level, index] = levels
+        if len(self._tiles) > self._cached:
+            self._tiles.popitem(last=False)
         return levels
