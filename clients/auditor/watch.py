@@ -43,7 +43,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another watcher's kept checkpoint: a file, or an HTTP(S) URL.
+    """Another watcher's kept checkpoint: a file, a watcher's folder, or an HTTP(S) URL.
 
     A URL that ends in a slash is a witness's prefix; it keeps the checkpoint of each log under
     ``checkpoint/<SHA-256 of the log's origin, in hex>``.
@@ -56,7 +56,8 @@ class Peer:
         try:
             if self.name.startswith(("http://", "https://")):
                 return self._fetched(origin)
-            return _read_bounded(Path(self.name))
+            path = Path(self.name)
+            return _read_bounded(path / KEPT if path.is_dir() else path)
         except (OSError, AuditorError) as error:
             raise LogUnreadable(str(error), where=f"peer {self.name}") from error
 

@@ -64,9 +64,9 @@ def watch(
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE|URL",
-            help="Another watcher's checkpoint to compare with; a URL that ends in / is a witness's. "
-            "Repeatable.",
+            metavar="PATH|URL",
+            help="Another watcher's checkpoint, or its state folder, to compare with; a URL that ends in "
+            "/ is a witness's. Repeatable.",
         ),
     ] = None,
     keep_going: Annotated[

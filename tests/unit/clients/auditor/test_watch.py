@@ -164,9 +164,9 @@ def test_a_split_view_shown_to_two_watchers_is_caught_when_they_compare(
     for mine, folder, peer in ((log, one, other), (fork, other, one)):
         assert look(mine, folder).step is Step.SAME  # alone, neither can tell
         with pytest.raises(ForkDetected) as caught:
-            look(mine, folder, peer / "checkpoint")
+            look(mine, folder, peer)
         assert {caught.value.older, caught.value.newer} == {log.note, fork.note}
-        assert caught.value.where == f"peer {peer / 'checkpoint'}"
+        assert caught.value.where == f"peer {peer}"
 
 
 def test_a_split_view_of_different_sizes_is_proven_by_the_watcher_who_is_ahead(
