@@ -5,6 +5,7 @@ import typer
 from provider.commands.check import check
 from provider.commands.init import init
 from provider.commands.load import load
+from provider.commands.receipts import receipts
 from provider.commands.serve import serve
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(init)
 app.command()(load)
+app.command()(receipts)
 app.command()(serve)
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from concordat import v1
 from concordat.verify.bundle import parse_bundle
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
 from concordat.verify.receipt import open_receipt
+from concordat.verify.receipt_file import MAGIC as RECEIPT_MAGIC
+from concordat.verify.receipt_file import parse_receipt
 
 
 def accesses(
@@ -33,7 +35,8 @@ def accesses(
         list[Path] | None,
         typer.Option(
             "--receipt",
-            help="A view file that a lender holds: its accesses must be among yours. Repeat for more.",
+            help="A lender's view file, or a provider's receipt: its accesses must be among yours. "
+            "Repeat for more.",
         ),
     ] = None,
     wallet: Folder = DEFAULT_WALLET,
@@ -61,9 +64,13 @@ def accesses(
 
 
 def _receipts(path: Path, held: WalletFolder) -> list[v1.LogReceipt]:
-    """Return the receipts in a view file, verified."""
-    bundle = parse_bundle(path.read_bytes())
-    receipts = [bundle.intent, bundle.release]
+    """Return the receipts in a view's file, or that of a provider, verified."""
+    raw = path.read_bytes()
+    if raw.startswith(RECEIPT_MAGIC):
+        receipts = [parse_receipt(raw)]
+    else:
+        bundle = parse_bundle(raw)
+        receipts = [bundle.intent, bundle.release]
     for receipt in receipts:
         open_receipt(receipt, held.anchors)
     return receipts

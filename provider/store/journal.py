@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, literal_column, select
 
@@ -72,6 +73,25 @@ def uses(
     after = _EVER if since is None else to_micros(since)
     rows = _USES.run(connection, subject_refs, other={"since": after})
     return {(ref, consent_id): (count, first) for ref, consent_id, count, first in rows}
+
+
+class Kept(NamedTuple):
+    """The log's proof of one access, as the journal keeps it."""
+
+    at: int
+    lender: str
+    request_digest: bytes
+    receipt: bytes
+
+
+def receipts(connection: Connection, subject_ref: bytes) -> list[Kept]:
+    """Return the receipts of the accesses to one subject's record, oldest first."""
+    query = (
+        select(ACCESS.c.at, ACCESS.c.lender, ACCESS.c.request_digest, ACCESS.c.receipt)
+        .where(ACCESS.c.subject_ref == subject_ref, ACCESS.c.receipt.is_not(None))
+        .order_by(ACCESS.c.at)
+    )
+    return [Kept(*row) for row in connection.execute(query)]
 
 
 _EVER = -(1 << 62)
