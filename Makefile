@@ -5,7 +5,7 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FUZZ_ARGS ?= -max_total_time=60
-BENCHMARKS ?= benchmarks/view.py
+BENCHMARKS ?= benchmarks/view.py benchmarks/log.py
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 MADE := $(VENV)/.made
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
+PEERS := $(VENV)/.installed-peers
 REQUIREMENTS := pyproject.toml constraints.txt
 SOURCES = $(wildcard concordat provider exchange registrar witness clients tests tools benchmarks \
     interop)
@@ -63,7 +64,7 @@ protos: $(DEV) ## Generate concordat/v1 from protos/
 	$(BIN)/python tools/protos.py
 
 .PHONY: bench
-bench: $(DEV) ## Run the benchmarks; BENCHMARKS=... picks, BENCH_ARGS=... is handed on
+bench: $(DEV) $(PEERS) ## Run the benchmarks; BENCHMARKS=... picks, BENCH_ARGS=... is handed on
 	@set -e; for benchmark in $(BENCHMARKS); do \
 	    echo "== $$benchmark"; $(BIN)/python $$benchmark $(BENCH_ARGS); \
 	done
@@ -89,6 +90,11 @@ $(RUN): $(MADE) $(REQUIREMENTS)
 $(DEV): $(MADE) $(REQUIREMENTS)
 	$(call install,.[dev])
 	@touch $(RUN) $@
+
+# What is only measured beside: it is GPL, so nothing of ours depends on it or is shipped with it.
+$(PEERS): $(MADE) Makefile
+	$(BIN)/python -m pip install -c constraints.txt pymerkle==7.0.0
+	@touch $@
 
 $(MADE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
