@@ -25,7 +25,6 @@ from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.verify.bundle import parse_bundle
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
-from concordat.verify.receipt import open_receipt
 from concordat.verify.receipt_file import MAGIC as RECEIPT_MAGIC
 from concordat.verify.receipt_file import parse_receipt
 
@@ -50,7 +49,7 @@ def accesses(
     """
     with failing("the accesses were not listed", as_json=as_json):
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
-        receipts = [r for path in bundles or () for r in _receipts(path, held)]
+        receipts = [receipt for path in bundles or () for receipt in _receipts(path)]
         with held.locked(), WalletClient(held.anchors) as client:
             try:
                 listed = client.list_accesses(held.key(), held.kept_history(), receipts)
@@ -63,17 +62,13 @@ def accesses(
         _show(listed)
 
 
-def _receipts(path: Path, held: WalletFolder) -> list[v1.LogReceipt]:
-    """Return the receipts in a view's file, or that of a provider, verified."""
+def _receipts(path: Path) -> list[v1.LogReceipt]:
+    """Return the receipts in a view's file, or that of a provider; not verified yet."""
     raw = path.read_bytes()
     if raw.startswith(RECEIPT_MAGIC):
-        receipts = [parse_receipt(raw)]
-    else:
-        bundle = parse_bundle(raw)
-        receipts = [bundle.intent, bundle.release]
-    for receipt in receipts:
-        open_receipt(receipt, held.anchors)
-    return receipts
+        return [parse_receipt(raw)]
+    bundle = parse_bundle(raw)
+    return [bundle.intent, bundle.release]
 
 
 def _tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from clients.sdk.errors import ClientError
 from clients.sdk.flow import Call, Flow, Port, ask, exchange_peer
 from clients.sdk.members import MemberBook
 from clients.sdk.wallet import WalletKey, own_request
@@ -11,6 +12,7 @@ from concordat import v1
 from concordat.trust.checkpoint import SignedCheckpoint
 from concordat.verify.consent import open_binding, open_subject_request
 from concordat.verify.history import Chain, HistoryEntry, Kept
+from concordat.verify.receipt import open_receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,14 @@ def list_accesses(
 ) -> Flow[AccessList]:
     """Return every entry about this subject, and show that none is missing.
 
-    ``kept`` is what the list before left; ``receipts`` are held by others who took part (verified by the
-    caller), and must be among the entries. Raises ``HistoryBrokenError`` with the evidence.
+    ``kept`` is what the list before left; ``receipts`` are held by others who took part, and must be among
+    the entries. Raises ``HistoryBrokenError`` with the evidence, ``Refusal`` for a receipt that proves
+    nothing, and ``ClientError`` for one that is about somebody else.
     """
+    receipts = list(receipts)
+    for receipt in receipts:
+        if open_receipt(receipt, book.anchors).record.subject_ref != key.subject_ref:
+            raise ClientError("a receipt is about somebody else; hand in those about you")
     if not book.fetched:
         yield from book.refresh(now)
     anchors = book.anchors
