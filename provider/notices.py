@@ -5,9 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from concordat import v1
-from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.anchors import Anchors
-from concordat.refusal import Refusal, refusing_untrusted
+from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.envelope import Verified
 from concordat.v1 import Reason
@@ -34,7 +33,7 @@ class NoticeBoard:
         binding = open_binding(notice.binding, self._anchors, at)
         consent = open_consent(notice.consent, binding, self._anchors, at)
         event = open_consent_event(notice.event, binding, self._anchors, at)
-        require_event_of(event.message, consent, self._member_id, at)
+        require_event_of(event.message, consent, self._member_id)
 
         def keep(connection: Connection) -> int:
             ref, version = binding.message.subject_ref, binding.message.version
@@ -47,15 +46,9 @@ class NoticeBoard:
         return self._store.run(keep)
 
 
-def require_event_of(
-    event: v1.ConsentEvent, consent: Verified[v1.Consent], provider: str, at: datetime
-) -> None:
+def require_event_of(event: v1.ConsentEvent, consent: Verified[v1.Consent], provider: str) -> None:
     """Raise ``Refusal`` unless the event is about ``consent``, which names ``provider``."""
     if event.consent_digest != consent.digest or event.consent_id != consent.message.consent_id:
         raise Refusal(Reason.REASON_CONSENT_MISMATCH, "the event is about another consent")
     if provider not in consent.message.providers:
         raise Refusal(Reason.REASON_PROVIDER_NOT_NAMED, f"{provider} is not named")
-    with refusing_untrusted():
-        decided = from_timestamp(event.decided_at)
-    if decided > at + MAX_SKEW:
-        raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"decided at {decided}")

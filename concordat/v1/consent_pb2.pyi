@@ -368,7 +368,9 @@ class ConsentEvent(message.Message):
     """
     @builtins.property
     def decided_at(self) -> timestamp_pb2.Timestamp:
-        """When the subject decided."""
+        """When the subject decided. However long ago: it counts whenever it is delivered. Further ahead than
+        clocks may differ: refused with REASON_STATEMENT_NOT_FRESH.
+        """
 
     def __init__(
         self,

@@ -64,11 +64,18 @@ def require_consent_in_force(consent: v1.Consent, at: datetime) -> None:
 def open_consent_event(
     envelope: v1.Envelope, binding: Verified[v1.SubjectBinding], anchors: Anchors, at: datetime
 ) -> Verified[v1.ConsentEvent]:
-    """Verify that an event was signed by the bound key of the subject whose consent it is about."""
+    """Verify that an event was signed by the bound key of the subject whose consent it is about.
+
+    It may have been decided long ago: a wallet delivers an event until everybody has heard of it. One from
+    the future, beyond clock skew, is refused (REASON_STATEMENT_NOT_FRESH). Raises ``Refusal``.
+    """
     with refusing_untrusted():
         verified = open_envelope(envelope, v1.ConsentEvent, KeyRing(binding.message.public_key), at)
+        decided = from_timestamp(verified.message.decided_at)
     _require_subject(verified.message.subject_ref, binding)
     anchors.require_federation(verified.message.federation)
+    if decided > at + MAX_SKEW:
+        raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"decided at {decided}")
     return verified
 
 

@@ -76,6 +76,18 @@ def _bit_flipped(federation: Federation, request: v1.ScoreRequest) -> v1.Envelop
     return statement
 
 
+def _truncated(federation: Federation, request: v1.ScoreRequest) -> v1.Envelope:
+    statement = _honest(federation, request)
+    statement.payload = statement.payload[:-3]
+    return statement
+
+
+def _signed_short(federation: Federation, request: v1.ScoreRequest) -> v1.Envelope:
+    payload = _honest(federation, request).payload[:-3]
+    kind = payload_type_of(v1.ScoreStatement)
+    return envelope_of(kind, payload, [sign_statement(kind, payload, signer(LIAR))])
+
+
 def _of_another_kind(federation: Federation, request: v1.ScoreRequest) -> v1.Envelope:
     payload = _honest(federation, request).payload
     kind = payload_type_of(v1.ConsentStatus)
@@ -112,6 +124,8 @@ LIES: dict[str, Lie] = {
     "signed by nobody known": _stating(signed_by="stranger"),
     "unsigned": _unsigned,
     "bit flipped": _bit_flipped,
+    "truncated": _truncated,
+    "truncated before it was signed": _signed_short,
     "of another kind": _of_another_kind,
     "above its scale": _stating(score=851),
     "below its scale": _stating(score=299),

@@ -18,11 +18,12 @@ from tests.builders import EXCHANGE, PROVIDERS
 from tests.exchange_builders import ExchangeDesk, checked, rpc_error, stall
 
 ALDER, BIRCH, CEDAR = PROVIDERS
+LONG = 30.0  # seconds: what waits so long shows that it waits, and is let go by the test
 
 
 @pytest.fixture
 def desk() -> Iterator[ExchangeDesk]:
-    desk = ExchangeDesk(provider_seconds=0.2)
+    desk = ExchangeDesk()
     yield desk
     desk.close()
 
@@ -63,7 +64,7 @@ def test_an_idle_exchange_sends_at_once(desk: ExchangeDesk) -> None:
 
     async def work() -> None:
         desk.dispatcher.in_flight = IDLE_BELOW - 1
-        (gathering,) = await desk.dispatcher.ask(views, 1)
+        (gathering,) = await desk.dispatcher.ask(views, LONG)
         assert all(isinstance(outcome, Answered) for outcome in gathering.outcomes.values())
 
     run(work)
@@ -77,7 +78,7 @@ def test_under_load_what_comes_within_the_window_travels_in_one_message_a_provid
 
     async def work() -> None:
         desk.dispatcher.in_flight = IDLE_BELOW
-        gathered = await asyncio.gather(*(desk.dispatcher.ask([view], 1) for view in views))
+        gathered = await asyncio.gather(*(desk.dispatcher.ask([view], LONG) for view in views))
         assert all(isinstance(g.outcomes[BIRCH], Answered) for (g,) in gathered)
 
     run(work)
@@ -90,7 +91,7 @@ def test_a_full_batch_does_not_wait_for_the_window(desk: ExchangeDesk) -> None:
 
     async def work() -> None:
         desk.dispatcher.in_flight = MAX_BATCH
-        await desk.dispatcher.ask(views, 5)
+        await desk.dispatcher.ask(views, LONG)
 
     run(work)
     assert desk.links.batches(ALDER) == [MAX_BATCH]
@@ -101,7 +102,7 @@ def test_more_than_a_batch_is_split(desk: ExchangeDesk) -> None:
 
     async def work() -> None:
         desk.dispatcher.in_flight = len(views)
-        gathered = await desk.dispatcher.ask(views, 5)
+        gathered = await desk.dispatcher.ask(views, LONG)
         assert all(isinstance(g.outcomes[CEDAR], Answered) for g in gathered)
 
     run(work)
@@ -124,7 +125,7 @@ def test_the_statuses_of_a_batch_share_one_signature_and_each_verifies_alone(
     fed = desk.federation
 
     async def work() -> None:
-        for gathering in await desk.dispatcher.ask(views, 1):
+        for gathering in await desk.dispatcher.ask(views, LONG):
             assert gathering.status is not None
             consent = gathering.admitted.checked.consent
             exchange = fed.member(EXCHANGE)
@@ -165,17 +166,32 @@ def test_a_provider_that_stalls_times_out_and_holds_no_other(desk: ExchangeDesk)
 
 
 def test_a_view_without_the_stalled_provider_does_not_wait_for_it(desk: ExchangeDesk) -> None:
-    desk.links.answers[BIRCH] = stall
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
+        held.set()
+        await let_go.wait()
+        return await desk.links.honest(BIRCH)(message)
+
+    desk.links.answers[BIRCH] = hold
+    desk.desk._provider_seconds = LONG
     fed = desk.federation
-    held = desk.grant(fed.subject("ada"))
-    free = desk.grant(fed.subject("bob"), providers=[ALDER, CEDAR])
+    with_it = desk.grant(fed.subject("ada"))
+    without = desk.grant(fed.subject("bob"), providers=[ALDER, CEDAR])
 
     async def work() -> None:
-        waiting = asyncio.create_task(desk.answer([fed.ask(held)]))
-        await asyncio.sleep(0.02)
-        await asyncio.wait_for(desk.answer([fed.ask(free)]), 0.15)
+        waiting = asyncio.create_task(desk.answer([fed.ask(with_it)], LONG))
+        await held.wait()
+        (free,) = await desk.answer([fed.ask(without)], LONG)
+        assert isinstance(free, v1.RequestViewResponse)
         assert not waiting.done()
-        await waiting
+        let_go.set()
+        (result,) = await waiting
+        assert isinstance(result, v1.RequestViewResponse)
+        late = v1.View.FromString(result.view.payload)
+        assert late.WhichOneof("outcome") == "complete", (
+            "there was time left, and it was waited for"
+        )
 
     run(work)
 
@@ -226,7 +242,7 @@ def test_a_failed_call_is_the_failure_of_its_provider_alone(
     views = admitted(desk, 3)
 
     async def work() -> None:
-        for gathering in await desk.dispatcher.ask(views, 1):
+        for gathering in await desk.dispatcher.ask(views, LONG):
             assert reason_of(gathering, CEDAR) == reason
             assert isinstance(gathering.outcomes[ALDER], Answered)
 
@@ -242,9 +258,9 @@ def test_calls_to_a_provider_that_stalls_do_not_pile_up(desk: ExchangeDesk) -> N
         reasons = [reason_of(gathering, BIRCH) for (gathering,) in gathered]
         assert reasons.count(Reason.REASON_PROVIDER_TIMED_OUT) == MAX_CALLS
         assert reasons.count(Reason.REASON_PROVIDER_UNREACHABLE) == 4
-        await asyncio.sleep(0.05)
+        await desk.dispatcher.close()  # until the calls that were out have run out of time
         desk.links.answers.clear()  # it comes back, and is asked again
-        (later,) = await desk.dispatcher.ask(views[:1], 0.2)
+        (later,) = await desk.dispatcher.ask(views[:1], LONG)
         assert isinstance(later.outcomes[BIRCH], Answered)
 
     run(work)
@@ -252,22 +268,27 @@ def test_calls_to_a_provider_that_stalls_do_not_pile_up(desk: ExchangeDesk) -> N
 
 
 def test_closing_waits_for_the_calls_that_are_out(desk: ExchangeDesk) -> None:
-    finished = asyncio.Event()
+    asked, let_go = asyncio.Event(), asyncio.Event()
 
-    async def slow(message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
-        await asyncio.sleep(0.1)
-        finished.set()
+    async def hold(message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
+        asked.set()
+        await let_go.wait()
         return await desk.links.honest(ALDER)(message)
 
-    desk.links.answers[ALDER] = slow
+    desk.links.answers[ALDER] = hold
     views = admitted(desk, 1)
 
     async def work() -> None:
-        asking = asyncio.create_task(desk.dispatcher.ask(views, 1))
-        await asyncio.sleep(0.02)
-        await desk.dispatcher.close()
-        assert finished.is_set()
-        await asking
+        asking = asyncio.create_task(desk.dispatcher.ask(views, LONG))
+        await asked.wait()
+        closing = asyncio.create_task(desk.dispatcher.close())
+        for _ in range(100):  # whatever is ready to run has run
+            await asyncio.sleep(0)
+        assert not closing.done()
+        let_go.set()
+        await closing
+        (gathering,) = await asking
+        assert isinstance(gathering.outcomes[ALDER], Answered)
 
     run(work)
 

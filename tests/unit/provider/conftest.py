@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,11 @@ from provider.notices import NoticeBoard
 from provider.scores import Score, ScoreSource
 from provider.store import scores
 from provider.tables import ACCESS
+from tests.bent_requests import STATUS_MAX_AGE
 from tests.builders import EXCHANGE, PROVIDERS, Federation, Granted, Subject, signer
 
 SELF = PROVIDERS[0]
-MAX_AGE = timedelta(seconds=180)
+MAX_AGE = STATUS_MAX_AGE
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """What the desk answers to an exchange that may lie, err, or repeat itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine, event
@@ -12,28 +13,20 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.directory import open_licence
 from concordat.refusal import Refusal
-from concordat.statements import digest_of, seal
+from concordat.statements import digest_of
 from concordat.store.group_commit import GroupCommit
 from concordat.verify.request import open_score_statement, open_view_request
 from provider.scores import Found, Score
 from provider.store import clock_mark
 from provider.store.journal import Outcome
 from provider.tables import ACCESS
-from tests.builders import (
-    EXCHANGE,
-    LENDER,
-    PROVIDERS,
-    Federation,
-    Granted,
-    scale,
-    signer,
-)
+from tests.bent_requests import BENT, MINUTE, Bent
+from tests.builders import AT, EXCHANGE, LENDER, PROVIDERS, Federation, scale
 from tests.unit.provider.conftest import MAX_AGE, SELF, Bench, make_bench, reasons
 
 PAUSE = v1.ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
 RESUME = v1.ConsentEventKind.CONSENT_EVENT_KIND_RESUME
 REVOKE = v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
-Bend = Callable[[Federation, Granted], v1.ScoreRequest]
 
 
 def test_a_lawful_request_gets_a_statement_that_verifies(bench: Bench) -> None:
@@ -71,184 +64,16 @@ def test_every_statement_of_a_batch_verifies_alone_and_in_order(bench: Bench) ->
             assert statement.absence == v1.Absence.ABSENCE_NO_RECORD
 
 
-def bent_request(**fields: Any) -> Bend:
-    return lambda f, g: f.score_request(g, f.view_request(g, **fields))
-
-
-def bent_consent(**fields: Any) -> Bend:
-    return lambda f, g: f.score_request(f.consent(g.person, **fields))
-
-
-def bent_status(**fields: Any) -> Bend:
-    return lambda f, g: f.score_request(g, status=f.consent_status(g, **fields))
-
-
-def flipped(which: str, part: str = "payload") -> Bend:
-    def bend(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-        ask = federation.score_request(granted)
-        envelope = getattr(ask, which)
-        holder = envelope if part == "payload" else envelope.signatures[0]
-        raw = bytearray(getattr(holder, part))
-        raw[len(raw) // 2] ^= 1
-        setattr(holder, part, bytes(raw))
-        return ask
-
-    return bend
-
-
-def retyped(which: str) -> Bend:
-    def bend(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-        ask = federation.score_request(granted)
-        getattr(ask, which).payload_type = "application/vnd.concordat.licence.v1+protobuf"
-        return ask
-
-    return bend
-
-
-def truncated(which: str) -> Bend:
-    def bend(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-        ask = federation.score_request(granted)
-        envelope = getattr(ask, which)
-        envelope.payload = envelope.payload[:-3]
-        return ask
-
-    return bend
-
-
-def status_of_another_consent(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    other = federation.consent(granted.person)
-    return federation.score_request(granted, status=federation.consent_status(other))
-
-
-def consent_signed_by_another(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    forged = seal(granted.consent, signer("mallory"))
-    return federation.score_request(Granted(granted.person, granted.consent, forged))
-
-
-def binding_signed_by_another(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    ask = federation.score_request(granted)
-    binding = v1.SubjectBinding.FromString(ask.binding.payload)
-    ask.binding.CopyFrom(seal(binding, signer(EXCHANGE)))
-    return ask
-
-
-def binding_of_another(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    ask = federation.score_request(granted)
-    ask.binding.CopyFrom(federation.subject("eve").binding)
-    return ask
-
-
-def lender_suspended(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    federation.suspend(LENDER)
-    return federation.score_request(granted)
-
-
-def unlicensed_lender(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    consent = federation.consent(granted.person, recipient="shylock")
-    return federation.score_request(consent)
-
-
-def provider_as_lender(federation: Federation, granted: Granted) -> v1.ScoreRequest:
-    consent = federation.consent(granted.person, recipient=PROVIDERS[1])
-    return federation.score_request(consent)
-
-
-AT = Federation().at
-MINUTE = timedelta(minutes=1)
-BENT: list[tuple[str, Bend, str]] = [
-    (
-        "consent-for-another-lender",
-        bent_request(lender="rival", signed_by="rival"),
-        "MEMBER_UNLICENSED",
-    ),
-    ("consent-names-another", bent_consent(recipient=EXCHANGE), "ROLE_NOT_ALLOWED"),
-    (
-        "another-purpose",
-        bent_request(purpose=v1.Purpose.PURPOSE_GUARANTOR_CHECK),
-        "CONSENT_MISMATCH",
-    ),
-    (
-        "wider-disclosure",
-        lambda f, g: f.score_request(
-            band := f.consent(
-                g.person, disclosure=v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_BAND)
-            ),
-            f.view_request(
-                band, disclosure=v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_FULL)
-            ),
-        ),
-        "CONSENT_MISMATCH",
-    ),
-    ("another-subject", bent_request(subject_ref=bytes(32)), "CONSENT_MISMATCH"),
-    (
-        "no-score-in-consent",
-        bent_consent(data_categories=[v1.DataCategory.DATA_CATEGORY_FLAGS]),
-        "PURPOSE_NOT_ALLOWED",
-    ),
-    ("expired", bent_consent(valid_until=to_timestamp(AT)), "CONSENT_EXPIRED"),
-    ("not-yet-valid", bent_consent(valid_from=to_timestamp(AT + 4 * MINUTE)), "CONSENT_EXPIRED"),
-    ("provider-not-named", bent_consent(providers=[PROVIDERS[1]]), "PROVIDER_NOT_NAMED"),
-    (
-        "paused",
-        bent_status(state=v1.ConsentState.CONSENT_STATE_PAUSED),
-        "CONSENT_PAUSED",
-    ),
-    (
-        "revoked",
-        bent_status(state=v1.ConsentState.CONSENT_STATE_REVOKED),
-        "CONSENT_REVOKED",
-    ),
-    ("stale-status", bent_status(issued_at=to_timestamp(AT - MAX_AGE)), "CONSENT_STATUS_STALE"),
-    (
-        "status-from-the-future",
-        bent_status(issued_at=to_timestamp(AT + MAX_AGE)),
-        "CONSENT_STATUS_STALE",
-    ),
-    ("status-of-another-consent", status_of_another_consent, "CONSENT_STATUS_STALE"),
-    ("status-with-another-id", bent_status(consent_id=bytes(16)), "CONSENT_STATUS_STALE"),
-    ("status-of-the-lender", bent_status(signed_by=LENDER), "SIGNATURE_INVALID"),
-    ("newer-binding-at-the-exchange", bent_status(binding_version=2), "BINDING_INVALID"),
-    ("status-of-another-federation", bent_status(federation="else"), "WRONG_FEDERATION"),
-    ("request-of-another-federation", bent_request(federation="else"), "WRONG_FEDERATION"),
-    ("consent-of-another-federation", bent_consent(federation="else"), "WRONG_FEDERATION"),
-    ("consent-forged", consent_signed_by_another, "SIGNATURE_INVALID"),
-    ("binding-forged-by-the-exchange", binding_signed_by_another, "SIGNATURE_INVALID"),
-    ("binding-of-another-subject", binding_of_another, "SIGNATURE_INVALID"),
-    ("request-signed-by-the-exchange", bent_request(signed_by=EXCHANGE), "SIGNATURE_INVALID"),
-    (
-        "yesterdays-request",
-        bent_request(
-            issued_at=to_timestamp(AT - timedelta(days=1)),
-            expires_at=to_timestamp(AT - timedelta(days=1) + MINUTE),
-        ),
-        "STATEMENT_NOT_FRESH",
-    ),
-    ("lender-suspended", lender_suspended, "MEMBER_SUSPENDED"),
-    ("lender-unlicensed", unlicensed_lender, "MEMBER_UNLICENSED"),
-    ("lender-out-of-role", provider_as_lender, "ROLE_NOT_ALLOWED"),
-    *(
-        (f"{which}-{what}", bend(which), expected)
-        for which in ("view_request", "consent", "binding", "consent_status")
-        for what, bend, expected in (
-            ("bit-flipped-signature", lambda w: flipped(w, "sig"), "SIGNATURE_INVALID"),
-            ("retyped", retyped, "STATEMENT_MALFORMED"),
-            ("truncated", truncated, ""),
-            ("bit-flipped", flipped, ""),
-        )
-    ),
-]
-
-
-@pytest.mark.parametrize(("bend", "reason"), [pytest.param(b, r, id=i) for i, b, r in BENT])
-def test_the_provider_refuses_by_itself(bench: Bench, bend: Bend, reason: str) -> None:
+@pytest.mark.parametrize("bent", BENT, ids=lambda bent: bent.name)
+def test_the_provider_refuses_by_itself(bench: Bench, bent: Bent) -> None:
     federation = bench.federation
     person = federation.subject()
     bench.put(person)
     good = federation.score_request(federation.consent(federation.subject("bob")))
-    results = bench.answer(bend(federation, federation.consent(person)), good)
+    results = bench.answer(bent.bend(federation, federation.consent(person)), good)
     refused, answered = reasons(results)
-    assert refused == reason or (reason == "" and refused)
-    if reason != "MEMBER_SUSPENDED":
+    assert refused == bent.by_provider
+    if refused != "MEMBER_SUSPENDED":
         assert answered == "", "one bad item refuses no other"
 
 
@@ -304,6 +129,34 @@ def test_64_copies_in_one_batch_count_once(bench: Bench) -> None:
     assert reasons(bench.answer(*[ask] * 64)) == [""] * 64
     one_more, too_many = (federation.score_request(granted) for _ in range(2))
     assert reasons(bench.answer(one_more, too_many)) == ["", "CONSENT_EXHAUSTED"]
+
+
+def at_once(bench: Bench, asks: Sequence[v1.ScoreRequest]) -> list[str]:
+    """Have a node's several threads answer as many calls at the same time."""
+    threads = 8
+    start = Barrier(threads)
+
+    def call(ask: v1.ScoreRequest) -> list[str]:
+        return reasons(bench.answer(ask))
+
+    with ThreadPoolExecutor(threads, initializer=start.wait) as pool:
+        return [reason for answered in pool.map(call, asks) for reason in answered]
+
+
+def test_64_copies_in_as_many_calls_at_once_count_once(bench: Bench) -> None:
+    federation = bench.federation
+    granted = federation.consent(federation.subject())
+    assert at_once(bench, [federation.score_request(granted)] * 64) == [""] * 64
+    assert len(bench.journal()) == 1
+    assert reasons(bench.answer(federation.score_request(granted))) == ["CONSENT_EXHAUSTED"]
+
+
+def test_64_requests_in_as_many_calls_at_once_use_no_more_than_max_uses(bench: Bench) -> None:
+    federation = bench.federation
+    granted = federation.periodic(federation.subject(), uses=100, max_uses=7)
+    answered = at_once(bench, [federation.score_request(granted) for _ in range(64)])
+    assert sorted(answered) == [""] * 7 + ["CONSENT_EXHAUSTED"] * 57
+    assert sum(outcome == Outcome.NO_RECORD for outcome, _, _ in bench.journal()) == 7
 
 
 def test_the_same_id_with_other_bytes_is_refused(bench: Bench) -> None:

@@ -102,6 +102,21 @@ def test_a_request_that_the_lender_did_not_sign_is_refused() -> None:
     assert failed_check(made, made.bundle()).check == "request"
 
 
+def test_a_request_in_another_lenders_name_is_refused_though_its_consent_names_that_lender() -> (
+    None
+):
+    federation = Federation()
+    federation.enrol("other-lender", ROLES.ROLE_LENDER)
+    made = ViewBuilder(federation, consent_fields={"recipient": "other-lender"})
+    made.request = federation.view_request(made.granted, lender="other-lender", signed_by=LENDER)
+    made.licences[1] = federation.member(LENDER).licence_envelope
+    made.statements = {name: made.statement(name) for name in PROVIDERS}
+    view = made.view()
+    view.lender = LENDER
+    failure = failed_check(made, made.bundle(view))
+    assert (failure.check, failure.reason) == ("request", Reason.REASON_CALLER_NOT_SIGNER)
+
+
 def test_a_stale_request_is_refused() -> None:
     made = ViewBuilder()
     made.request = made.federation.view_request(
