@@ -156,6 +156,15 @@ def test_a_node_without_a_database_says_to_run_init(house: House) -> None:
     assert "run init first" in result.stderr
 
 
+def test_init_in_json_is_one_object(house: House) -> None:
+    assert json.loads(house.run("init", "--json").stdout) == {"ok": True, "member_id": SELF}
+    house.configure(database="mysql://host/name")
+    refused = house.run("init", "--json")
+    assert refused.exit_code == 1
+    told = json.loads(refused.stdout)
+    assert (told["ok"], "postgresql+psycopg" in told["error"]) == (False, True)
+
+
 # check ------------------------------------------------------------------------------------------
 
 
