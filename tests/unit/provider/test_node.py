@@ -27,6 +27,7 @@ from provider.store import clock_mark
 from tests.builders import EXCHANGE, LENDER, Pki, signer
 from tests.unit.provider.house import SELF, House
 
+HEARD_SECONDS = 10.0  # the stand-in tells at once; how fast the exchange does is tested with it
 READY = re.compile(r"ready: members (\S+), subjects (\S+)")
 
 
@@ -42,12 +43,16 @@ class Running:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "provider.main", "serve", "--config", str(house.config)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.log = (
+            house.folder / "node.log"
+        )  # a pipe that nobody reads would stop the node once full
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "provider.main", "serve", "--config", str(house.config)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self.process.stdout
         lines: queue.Queue[str] = queue.Queue()
         stdout = self.process.stdout
@@ -56,9 +61,10 @@ class Running:
             for line in stdout:
                 lines.put(line)
 
-        threading.Thread(target=read, daemon=True).start()
+        self._reader = threading.Thread(target=read, daemon=True)
+        self._reader.start()
         found = READY.search(lines.get(timeout=30))
-        assert found
+        assert found, self.log.read_text()
         self.members, self.public = found.groups()
 
     def ask(self, *asks: v1.ScoreRequest, caller: str = EXCHANGE) -> list[v1.ScoreResult]:
@@ -77,10 +83,26 @@ class Running:
                     time.sleep(0.05)
         raise AssertionError("the node never heard of the directory")
 
+    def refuses(self, ask: v1.ScoreRequest, wanted: str) -> bool:
+        """Tell whether it comes to refuse an ask, the same each time, for a reason."""
+        deadline = time.monotonic() + HEARD_SECONDS
+        while reason(self.ask(ask)) != wanted:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=20)
-        return self.process.returncode
+        return self.end()
+
+    def end(self) -> int:
+        """Wait until it has ended."""
+        code = self.process.wait(20)
+        self._reader.join()
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
 
 
 @contextmanager
@@ -91,7 +113,7 @@ def running(house: House) -> Iterator[Running]:
     finally:
         if node.process.poll() is None:
             node.process.kill()
-            node.process.communicate()
+            node.end()
 
 
 def reason(results: list[v1.ScoreResult]) -> str:
@@ -129,8 +151,7 @@ def test_a_node_answers_hears_of_events_and_suspensions_and_stops(house: House) 
         assert findings.exit_code == 0, findings.stdout
 
         federation.suspend(LENDER)
-        time.sleep(1)
-        assert reason(node.ask(federation.score_request(third))) == "REASON_MEMBER_SUSPENDED"
+        assert node.refuses(federation.score_request(third), "REASON_MEMBER_SUSPENDED")
         assert node.stop() == 0
     with running(house) as node:
         assert reason(node.ask(federation.score_request(third))) == "REASON_MEMBER_SUSPENDED"

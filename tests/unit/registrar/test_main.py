@@ -59,8 +59,10 @@ def test_check_finds_a_certificate_of_another_authority_or_out_of_date(house: Ho
     run(house, "init")
     pki, anchors, now = house.folder / "pki", house.pki.anchors, datetime.now(UTC)
     names = (anchors.tls_identity("registrar"), anchors.server_name("registrar"))
-    files = ((pki / "ca" / name).read_bytes() for name in ("ca.crt", "ca.key"))
-    own = CertificateAuthority.load(*files, passphrase=None)
+    ca = pki / "ca"
+    own = CertificateAuthority.load(
+        (ca / "ca.crt").read_bytes(), (ca / "ca.key").read_bytes(), None
+    )
     another = CertificateAuthority.create(anchors.federation, now, days=30)
     hour = timedelta(hours=1)
     for identity, well in (
