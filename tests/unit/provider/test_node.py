@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from sqlalchemy import create_engine, text
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -169,6 +170,42 @@ def test_a_clock_set_back_across_a_restart_unexpires_no_consent(house: House) ->
     engine.dispose()
     with running(house) as node:
         assert reason(node.ask(federation.score_request(granted))) == "REASON_CONSENT_EXPIRED"
+
+
+def test_a_node_answers_from_the_providers_own_postgresql(house: House, postgres_url: str) -> None:
+    federation = house.federation
+    known, unknown = federation.subject("ada"), federation.subject("bob")
+    columns = "ref bytea, points int, seen date, model text, codes text"
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE core_scores ({columns})"))
+        connection.execute(
+            text("INSERT INTO core_scores VALUES (:ref, 640, '2026-05-01', 'core-7', 'BK02')"),
+            {"ref": known.ref},
+        )
+    query = (
+        "SELECT ref AS subject_ref, points AS score, seen AS as_of, model AS model_version, "
+        "codes AS reasons FROM core_scores WHERE ref IN :subject_refs"
+    )
+    house.configure(scores={"source": "query", "url": postgres_url, "query": query})
+    assert house.run("init").exit_code == 0
+    try:
+        with running(house) as node:
+            found = node.ask(
+                *(federation.score_request(federation.consent(p)) for p in (known, unknown))
+            )
+            assert findings(house)["scores"][0] == "ok"
+            assert node.stop() == 0
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE core_scores"))
+        engine.dispose()
+    first, second = (v1.ScoreStatement.FromString(one.statement.payload) for one in found)
+    assert (first.score, first.model_version, [*first.reasons]) == (640, "core-7", ["BK02"])
+    assert second.WhichOneof("answer") == "absence"
+    refused = house.run("load", house.folder / "any.csv")
+    assert refused.exit_code == 2
+    assert "read in place" in refused.stderr.replace("\n", " ")
 
 
 def test_a_node_without_a_database_says_to_run_init(house: House) -> None:
