@@ -2,16 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """What one run gave."""
 
+    items: int
     per_s: float
     p50_ms: float
     p99_ms: float
@@ -19,25 +23,33 @@ class Run:
 
 
 async def closed_loop(
-    one: Callable[[], Awaitable[int]],
+    one: Callable[[T], Awaitable[int]],
+    supply: Iterable[T],
     in_flight: int,
     seconds: float,
-    processes: Mapping[str, Sequence[int]],
+    processes: Mapping[str, int],
 ) -> Run:
     """Keep ``in_flight`` calls of ``one`` (which returns how many items it did) going for ``seconds``.
 
-    CPU is the user and system time of each named group of process ids over the run.
+    Each call gets the next of ``supply``; the run ends sooner where that is used up. What it costs to make
+    the supply is part of the run unless it was made before. CPU is the user and system time of each
+    process (by name, its id) over the run.
     """
     latencies: list[float] = []
     done = 0
-    before = {name: _cpu(pids) for name, pids in processes.items()}
+    waiting = iter(supply)
+    before = {name: _cpu(pid) for name, pid in processes.items()}
     start = time.perf_counter()
     end = start + seconds
 
     async def worker() -> None:
         nonlocal done
         while (began := time.perf_counter()) < end:
-            items = await one()
+            try:
+                item = next(waiting)
+            except StopIteration:
+                return
+            items = await one(item)  # apart: others add to `done` meanwhile
             done += items
             latencies.append(time.perf_counter() - began)
 
@@ -45,13 +57,14 @@ async def closed_loop(
     took = time.perf_counter() - start
     latencies.sort()
     return Run(
+        items=done,
         per_s=done / took,
         p50_ms=latencies[len(latencies) // 2] * 1e3,
         p99_ms=latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)] * 1e3,
-        cpu_us={name: (_cpu(pids) - before[name]) / done * 1e6 for name, pids in processes.items()},
+        cpu_us={name: (_cpu(pid) - before[name]) / done * 1e6 for name, pid in processes.items()},
     )
 
 
-def _cpu(pids: Sequence[int]) -> float:
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(t.user + t.system for t in times)
+def _cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

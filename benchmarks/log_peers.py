@@ -129,15 +129,14 @@ async def raw_writers(raw: RawTable, rows: Sequence[Row], writers: int, seconds:
     commit = _RawCommit(raw)
     numbers = itertools.count(1 << 40)  # beyond the keys that are there
 
-    async def one() -> int:
-        number = next(numbers)
+    async def one(number: int) -> int:
         row = list(rows[number % len(rows)])
         row[_INDEX] = number
         await commit.insert(tuple(row))
         return 1
 
     try:
-        return (await closed_loop(one, writers, seconds, {})).per_s
+        return (await closed_loop(one, numbers, writers, seconds, {})).per_s
     finally:
         commit.close()
 

@@ -99,7 +99,7 @@ async def write(url: str, folder: Path, writers: int, seconds: float) -> Written
         )  # the lease is taken, statements are compiled
         tiles.sizes = tiles.sizes[-1:]
         run = await closed_loop(
-            lambda: _enter(store, book, next(drafts), seen), writers, seconds, {}
+            lambda draft: _enter(store, book, draft, seen), drafts, writers, seconds, {}
         )
     finally:
         book.stop()

@@ -1,15 +1,18 @@
 """Views over eight providers beside a bare hub that checks nothing, in one run.
 
-    .venv/bin/python benchmarks/view.py [--seconds 5] [--subjects 200] [--json FILE]
+    .venv/bin/python benchmarks/view.py [--seconds 5] [--subjects 200] [--providers 8] [--json FILE]
 
 The real thing: a sandbox (real processes, mTLS everywhere, durable access entries, real scores), one lender,
-``--subjects`` people each with a periodic consent to all eight providers. Requests are signed before the
-clock starts; answers are not verified while it runs, as the bare hub's are not; a sample is, afterwards.
+``--subjects`` people each with a periodic consent to all providers. A short run first tells how many views
+to expect; half as many again are signed before the clock starts, and a run that has used them all ends
+there. Answers are not verified while it runs, as the bare hub's are not; a sample is, afterwards.
 The yardstick (``bare_hub.py``): the same fan-out with messages of the same size, no checks, no TLS, no
 database. Both sides are loaded by this one process, which shares the machine's cores with them.
 
 Rates are views a second; ``in flight`` is how many the lender has open. ``stream`` sends 64 requests a
-message, four messages at once.
+message, four messages at once. CPU is user and system time a view, of each process: the exchange (or the
+bare hub), the providers' nodes (or echo servers; least, median and most of them, and their sum), and this
+one, the client.
 """
 
 import argparse
@@ -17,14 +20,16 @@ import asyncio
 import csv
 import gzip
 import json
-import socket
+import math
+import os
+import statistics
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import cycle
+from itertools import cycle, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +41,7 @@ from rich.table import Table
 from benchmarks.load import Run, closed_loop
 from clients.sandbox import Sandbox
 from clients.sandbox.cast import EXCHANGE, LENDER, SCORES
+from clients.sandbox.layout import free_ports
 from clients.sdk import MemberIdentity, Permission
 from clients.sdk.views import prepare_asks
 from concordat import v1
@@ -49,8 +55,16 @@ from concordat.verify.view import verify_view_bundle
 PER_MESSAGE = 64
 MESSAGES = 4
 TIMEOUT = 20.0
+MOST_SECONDS = 30.0  # requests live for a minute from when they are signed, ahead of the run
+SAMPLE = 10  # views that are verified afterwards
+FILE_WIDTH = 110
+HUB, CLIENT = "exchange", "client"
 HERE = Path(__file__).parent
 OUT = Console(stderr=True)
+
+
+Asks = Sequence[v1.RequestViewRequest]
+Load = Callable[[Iterable[Asks], float], Awaitable[Run]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +80,15 @@ class Sizes:
 def main() -> None:
     """Run it, print the table, write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of each run")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each run, at most 30")
     parser.add_argument("--subjects", type=int, default=200, help="people asked about")
+    parser.add_argument("--providers", type=int, default=8, help="providers asked, 1 to 8")
     parser.add_argument("--json", type=Path, help="write the figures here, flat")
     arguments = parser.parse_args()
+    if not 0 < arguments.seconds <= MOST_SECONDS:
+        parser.error(f"--seconds must be above 0 and at most {MOST_SECONDS:.0f}")
     OUT.print(f"$ {' '.join(sys.argv)}", highlight=False)
-    with Sandbox(scores=True, say=OUT.print) as sandbox:
+    with Sandbox(providers=arguments.providers, scores=True, say=OUT.print) as sandbox:
         permissions = _permissions(sandbox, arguments.subjects)
         ours, sizes = asyncio.run(_ours(sandbox, permissions, arguments.seconds))
     bare = _bare(sizes, len(sandbox.provider_ids), arguments.seconds)
@@ -115,54 +132,56 @@ async def _ours(
     )
     async with channel:
         stub = ViewServiceStub(channel)
-        signed = _signed_ahead(identity, permissions, 1)
         answers: list[tuple[v1.RequestViewRequest, v1.RequestViewResponse]] = []
 
-        async def one() -> int:
-            (ask,) = next(signed)
+        async def one(asks: Asks) -> int:
+            (ask,) = asks
             answer = await stub.RequestView(ask, timeout=TIMEOUT)
-            if len(answers) < 10:  # noqa: PLR2004 - the sample that is verified afterwards
+            if len(answers) < SAMPLE:
                 answers.append((ask, answer))
             return 1
 
-        for _ in range(len(permissions)):  # every consent and binding seen once
-            await one()
-        groups = _processes(sandbox)
+        for asks in islice(_signing(identity, permissions, 1), len(permissions)):
+            await one(asks)  # every consent and binding seen once
+        processes = _processes(sandbox)
+
+        def loop(in_flight: int) -> Load:
+            return lambda supply, s: closed_loop(one, supply, in_flight, s, processes)
+
+        def stream(supply: Iterable[Asks], s: float) -> Awaitable[Run]:
+            return _our_stream(stub, supply, s, processes)
+
         runs = {
-            "1": await closed_loop(one, 1, seconds, groups),
-            "64": await closed_loop(one, 64, seconds, groups),
+            "1": await _signed_ahead(loop(1), _signing(identity, permissions, 1), seconds),
+            "64": await _signed_ahead(loop(64), _signing(identity, permissions, 1), seconds),
+            "stream": await _signed_ahead(
+                stream, _signing(identity, permissions, PER_MESSAGE), seconds
+            ),
         }
-        runs["stream"] = await _our_stream(stub, identity, permissions, seconds, groups)
     for ask, answer in answers:
         _verify(sandbox, ask, answer)
     return runs, _sizes(*answers[-1])
 
 
-def _signed_ahead(
-    identity: MemberIdentity, permissions: list[Permission], size: int
-) -> Iterator[list[v1.RequestViewRequest]]:
-    """Yield freshly signed requests; each batch of 512 is signed when the one before has run out."""
+def _signing(identity: MemberIdentity, permissions: list[Permission], size: int) -> Iterator[Asks]:
+    """Yield requests, ``size`` at a time under one signature, signed when they are taken."""
     people = cycle(permissions)
     while True:
-        now = datetime.now(UTC)
-        ready = [
-            prepare_asks(identity, [next(people) for _ in range(size)], now)
-            for _ in range(max(1, 512 // size))
-        ]
-        yield from ready
+        yield prepare_asks(identity, list(islice(people, size)), datetime.now(UTC))
+
+
+async def _signed_ahead(load: Load, signing: Iterator[Asks], seconds: float) -> Run:
+    """Run for a moment to learn the rate, sign enough for ``seconds`` and half as many, and run."""
+    moment = min(1.0, seconds)
+    trial = await load(signing, moment)
+    size = len(next(signing))
+    enough = math.ceil(1.5 * trial.per_s * seconds / size) + MESSAGES
+    return await load(list(islice(signing, enough)), seconds)
 
 
 async def _our_stream(
-    stub: Any,
-    identity: MemberIdentity,
-    permissions: list[Permission],
-    seconds: float,
-    groups: dict[str, list[int]],
+    stub: Any, supply: Iterable[Asks], seconds: float, processes: dict[str, int]
 ) -> Run:
-    messages = (
-        v1.RequestViewsRequest(asks=asks)
-        for asks in _signed_ahead(identity, permissions, PER_MESSAGE)
-    )
     call = stub.RequestViews(timeout=seconds + TIMEOUT)
 
     async def answered() -> int:
@@ -172,25 +191,40 @@ async def _our_stream(
             raise RuntimeError(f"refused: {refused[0].refusal}")
         return len(response.results)
 
-    return await _streamed(lambda: call.write(next(messages)), answered, seconds, groups)
+    messages = (v1.RequestViewsRequest(asks=asks) for asks in supply)
+    try:
+        return await _streamed(call.write, messages, answered, seconds, processes)
+    finally:
+        call.cancel()
 
 
 async def _streamed(
-    send: Callable[[], Awaitable[None]],
+    send: Callable[[Any], Awaitable[None]],
+    messages: Iterable[Any],
     receive: Callable[[], Awaitable[int]],
     seconds: float,
-    groups: dict[str, list[int]],
+    processes: dict[str, int],
 ) -> Run:
-    """Keep four messages on the way: one is sent for each that is answered."""
-    for _ in range(MESSAGES):
-        await send()
+    """Keep four messages on the way: one is sent for each that is answered, while there are any."""
+    waiting, out = iter(messages), 0
+    for message in islice(waiting, MESSAGES):
+        await send(message)
+        out += 1
 
-    async def one() -> int:
+    def due() -> Iterator[None]:
+        while out:
+            yield None
+
+    async def one(_due: None) -> int:
+        nonlocal out
         done = await receive()
-        await send()
+        out -= 1
+        for message in islice(waiting, 1):
+            await send(message)
+            out += 1
         return done
 
-    return await closed_loop(one, 1, seconds, groups)
+    return await closed_loop(one, due(), 1, seconds, processes)
 
 
 def _verify(sandbox: Sandbox, ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> None:
@@ -210,42 +244,39 @@ def _sizes(ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> Sizes:
     )
 
 
-def _processes(sandbox: Sandbox) -> dict[str, list[int]]:
-    return {
-        "exchange": [sandbox.process(EXCHANGE).pid],
-        "providers": [sandbox.process(provider).pid for provider in sandbox.provider_ids],
-    }
+def _processes(sandbox: Sandbox) -> dict[str, int]:
+    providers = {name: sandbox.process(name).pid for name in sandbox.provider_ids}
+    return {HUB: sandbox.process(EXCHANGE).pid, CLIENT: os.getpid(), **providers}
 
 
 def _bare(sizes: Sizes, providers: int, seconds: float) -> dict[str, Run]:
     with ExitStack() as stack:
-        echoes = [
-            stack.enter_context(_bare_process("echo", sizes.provider_answer))
-            for _ in range(providers)
-        ]
-        hub = stack.enter_context(
-            _bare_process("hub", sizes.provider_ask, sizes.answer, *(port for port, _ in echoes))
-        )
-        groups = {"exchange": [hub[1]], "providers": [pid for _, pid in echoes]}
-        return asyncio.run(_bare_runs(hub[0], sizes.ask, seconds, groups))
+        hub_port, *ports = [free.member for free in free_ports(1 + providers)]
+        echoes = {
+            f"echo {port}": stack.enter_context(_bare_process("echo", port, sizes.provider_answer))
+            for port in ports
+        }
+        hub = _bare_process("hub", hub_port, sizes.provider_ask, sizes.answer, *ports)
+        processes = {HUB: stack.enter_context(hub), CLIENT: os.getpid(), **echoes}
+        return asyncio.run(_bare_runs(hub_port, sizes.ask, seconds, processes))
 
 
 async def _bare_runs(
-    port: int, ask_bytes: int, seconds: float, groups: dict[str, list[int]]
+    port: int, ask_bytes: int, seconds: float, processes: dict[str, int]
 ) -> dict[str, Run]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         method: Any = channel.unary_unary("/bare/One")
         ask = bytes(ask_bytes)
 
-        async def one() -> int:
+        async def one(ask: bytes) -> int:
             await method(ask, timeout=TIMEOUT)
             return 1
 
         for _ in range(100):
-            await one()
+            await one(ask)
         runs = {
-            "1": await closed_loop(one, 1, seconds, groups),
-            "64": await closed_loop(one, 64, seconds, groups),
+            "1": await closed_loop(one, repeat(ask), 1, seconds, processes),
+            "64": await closed_loop(one, repeat(ask), 64, seconds, processes),
         }
         call: Any = channel.stream_stream("/bare/Many")(timeout=seconds + TIMEOUT)
         message = PER_MESSAGE.to_bytes(2, "big") + bytes(ask_bytes * PER_MESSAGE - 2)
@@ -254,22 +285,20 @@ async def _bare_runs(
             await call.read()
             return PER_MESSAGE
 
-        runs["stream"] = await _streamed(lambda: call.write(message), answered, seconds, groups)
+        runs["stream"] = await _streamed(call.write, repeat(message), answered, seconds, processes)
+        call.cancel()
         return runs
 
 
 @contextmanager
-def _bare_process(role: str, *numbers: int) -> Iterator[tuple[int, int]]:
-    """Start one of the yardstick's processes; give its port and process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def _bare_process(role: str, port: int, *numbers: int) -> Iterator[int]:
+    """Start one of the yardstick's processes on a port; give its process id."""
     command = [sys.executable, str(HERE / "bare_hub.py"), role, str(port), *map(str, numbers)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         process.stdout.readline()
-        yield port, process.pid
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
@@ -290,7 +319,7 @@ def _figures(ours: dict[str, Run], bare: dict[str, Run], sizes: Sizes) -> dict[s
     figures["stream_ratio"] = ours["stream"].per_s / bare["stream"].per_s
     for side, runs in (("views", ours), ("bare", bare)):
         for key, run in runs.items():
-            for process, cpu in run.cpu_us.items():
+            for process, cpu in cpu_of(run).items():
                 figures[f"{side}_{key}_{process}_cpu_us"] = cpu
     figures["ask_bytes"], figures["answer_bytes"] = sizes.ask, sizes.answer
     figures["provider_ask_bytes"] = sizes.provider_ask
@@ -298,8 +327,21 @@ def _figures(ours: dict[str, Run], bare: dict[str, Run], sizes: Sizes) -> dict[s
     return {name: round(value, 3) for name, value in figures.items()}
 
 
+def cpu_of(run: Run) -> dict[str, float]:
+    """Return CPU microseconds a view: of the hub, the client, and the nodes one by one and together."""
+    nodes = [cpu for name, cpu in run.cpu_us.items() if name not in {HUB, CLIENT}]
+    return {
+        HUB: run.cpu_us[HUB],
+        CLIENT: run.cpu_us[CLIENT],
+        "provider_min": min(nodes),
+        "provider_median": statistics.median(nodes),
+        "provider_max": max(nodes),
+        "providers": sum(nodes),
+    }
+
+
 def _print(ours: dict[str, Run], bare: dict[str, Run], figures: dict[str, float]) -> None:
-    table = Table(title="Views over eight providers, beside a bare hub that checks nothing")
+    table = Table(title="Views, beside a bare hub that fans out as far and checks nothing")
     for column in (
         "in flight",
         "",
@@ -308,13 +350,15 @@ def _print(ours: dict[str, Run], bare: dict[str, Run], figures: dict[str, float]
         "p50 ms",
         "p99 ms",
         "hub µs",
-        "8 nodes µs",
+        "node µs",
+        "client µs",
     ):
         table.add_column(column, justify="right")
     names = {"1": "1", "64": "64", "stream": f"stream, {MESSAGES} x {PER_MESSAGE}"}
     for key, name in names.items():
         ratio = figures["stream_ratio" if key == "stream" else f"ratio_{key}"]
         for side, run in (("views", ours[key]), ("bare", bare[key])):
+            cpu = cpu_of(run)
             table.add_row(
                 name if side == "views" else "",
                 side,
@@ -322,11 +366,13 @@ def _print(ours: dict[str, Run], bare: dict[str, Run], figures: dict[str, float]
                 f"{ratio:.2f}" if side == "views" else "",
                 f"{run.p50_ms:.1f}",
                 f"{run.p99_ms:.1f}",
-                f"{run.cpu_us['exchange']:,.0f}",
-                f"{run.cpu_us['providers']:,.0f}",
+                f"{cpu[HUB]:,.0f}",
+                " ".join(f"{cpu[f'provider_{part}']:,.0f}" for part in ("min", "median", "max")),
+                f"{cpu[CLIENT]:,.0f}",
             )
-    Console().print(table)
-    Console().print("µs: CPU time a view, in the hub and in all eight providers together.")
+    out = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    out.print(table)
+    out.print("µs: CPU time a view: hub, a provider's node (least, median, most), client.")
 
 
 if __name__ == "__main__":

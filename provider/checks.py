@@ -1,13 +1,11 @@
 """The checks of ``concordat-provider check``: each looks at one thing and says what to do."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import grpc
-from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from concordat import v1
@@ -18,8 +16,9 @@ from concordat.refusal import Refusal
 from concordat.rpc.channels import open_channel
 from concordat.rpc.errors import RemoteError, from_rpc_error
 from concordat.rpc.tls import TlsFileError, TlsIdentity, member_channel
-from concordat.store.engine import StoreError, open_engine, require_current
-from concordat.store.exclusive import sqlite_file
+from concordat.rpc.tls_check import require_certificate
+from concordat.store.engine import StoreError, require_current
+from concordat.store.reading import opened_to_read
 from concordat.trust.errors import KeyFileError, SignatureInvalidError
 from concordat.trust.keys import key_id
 from concordat.v1.member_service_pb2_grpc import MemberServiceStub
@@ -28,7 +27,6 @@ from provider.migrations import SCRIPTS
 from provider.query_source import QuerySource
 from provider.settings import ProviderSettings
 from provider.store import clock_mark, scores
-from provider.tls_check import CheckFailedError, require_certificate
 
 T = TypeVar("T")
 EXPIRES_SOON = timedelta(days=14)
@@ -163,6 +161,10 @@ class Examination:
         )
 
 
+class CheckFailedError(Exception):
+    """A check failed; the text says what to do."""
+
+
 class _SkippedError(Exception):
     """A check needs what an earlier one could not give."""
 
@@ -184,26 +186,3 @@ def _needed(value: T | None, what: str) -> T:
     if value is None:
         raise _SkippedError(f"needs {what}")
     return value
-
-
-@contextmanager
-def opened_to_read(url: str) -> Iterator[Connection]:
-    """Open the database to read, beside a running node; raise ``StoreError`` if that can't be.
-
-    SQLite is opened read-only, so that it can neither write nor move the write-ahead log.
-    """
-    file = sqlite_file(url)
-    if file is not None and not file.is_file():
-        raise StoreError(f"there is no database {file.name}: run init first")
-    engine = (
-        open_engine(url)
-        if file is None
-        else create_engine(f"sqlite:///file:{file}?mode=ro&uri=true")
-    )
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except SQLAlchemyError as error:
-        raise StoreError(f"the database does not answer: {type(error).__name__}") from error
-    finally:
-        engine.dispose()

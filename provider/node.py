@@ -96,7 +96,7 @@ class Node:
                 members = SyncServer(
                     settings.member_listen,
                     member_port(identity, anchors),
-                    Admission(directory, clock, Port.MEMBER),
+                    Admission(directory, clock, Port.MEMBER, watch.require_current),
                     settings.threads,
                 )
                 public = SyncServer(

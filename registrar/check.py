@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-from cryptography import x509
+from datetime import UTC, datetime
 
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.rpc.tls import TlsFileError, TlsIdentity
+from concordat.rpc.tls_check import require_certificate
 from concordat.settings import SettingsError
 from concordat.store.engine import StoreError, open_engine, require_current
 from concordat.store.exclusive import DatabaseInUseError, only_process
@@ -55,17 +55,9 @@ def _signing_key(settings: RegistrarSettings, anchors: Anchors) -> str:
 
 
 def _certificate(settings: RegistrarSettings, anchors: Anchors) -> str:
-    pem = TlsIdentity.load(settings.tls_certificate, settings.tls_key).certificate
-    wanted = anchors.tls_identity(settings.member_id)
-    try:
-        certificate = x509.load_pem_x509_certificate(pem)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        found = names.value.get_values_for_type(x509.UniformResourceIdentifier)
-    except (ValueError, x509.ExtensionNotFound) as error:
-        raise TlsFileError(f"{settings.tls_certificate} is no member's certificate") from error
-    if found != [wanted]:
-        raise TlsFileError(f"{settings.tls_certificate} names {found}, not {wanted}")
-    return f"{wanted}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}"
+    identity = TlsIdentity.load(settings.tls_certificate, settings.tls_key)
+    certificate = require_certificate(identity, anchors, settings.member_id, datetime.now(UTC))
+    return f"of {settings.member_id}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
 def _derivation_key(settings: RegistrarSettings) -> str:

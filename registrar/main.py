@@ -32,11 +32,14 @@ from registrar.serve import form_of
 from registrar.serve import serve as run_server
 from registrar.settings import RegistrarSettings
 
+CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage."
+
 app = typer.Typer(
     help=(
         "The registrar of a Concordat federation: turns identity numbers into subject references, "
-        "binds subjects' keys. Exit codes: 0 done, 1 failed, 2 wrong usage."
+        "binds subjects' keys."
     ),
+    epilog=CODES,
     no_args_is_help=True,
 )
 
@@ -45,19 +48,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
+def told_plainly(*, as_json: bool = False) -> Iterator[None]:
     """Turn a failure into one line that says what to do, and exit code 1."""
     try:
         yield
     except (*PROBLEMS, IdentityMalformedError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
+        if as_json:
+            typer.echo(json.dumps({"ok": False, "error": str(error)}))
+        else:
+            typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-@app.command()
-def init(config: Config) -> None:
+@app.command(epilog=CODES)
+def init(config: Config, as_json: Json = False) -> None:
     """Make the derivation key, if there is none, and bring the database to the newest schema."""
-    with told_plainly():
+    with told_plainly(as_json=as_json):
         settings = load_settings(RegistrarSettings, config)
         key = settings.identity.derivation_key
         made = make_key(key)
@@ -66,12 +72,15 @@ def init(config: Config) -> None:
             engine = open_engine(settings.database)
             migrate(engine, MIGRATIONS)
             engine.dispose()
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "derivation_key": str(key), "made": made}))
+        return
     if made:
         typer.echo(f"Made {key}. Keep a copy under lock: without it every reference is lost.")
     typer.echo("The database is at the newest schema.")
 
 
-@app.command()
+@app.command(epilog=CODES)
 def serve(config: Config) -> None:
     """Serve members and subjects until SIGTERM; logs are JSON lines on standard error."""
     with told_plainly():
@@ -80,7 +89,7 @@ def serve(config: Config) -> None:
         run_server(settings)
 
 
-@app.command("issue-code")
+@app.command("issue-code", epilog=CODES)
 def issue_code(
     config: Config,
     identity: Annotated[
@@ -118,7 +127,7 @@ def issue_code(
     return None
 
 
-@app.command()
+@app.command(epilog=CODES)
 def check(config: Config, as_json: Json = False) -> None:
     """Tell whether keys, certificate, trust bundle and database are there and fit together."""
     with told_plainly():

@@ -99,7 +99,7 @@ def serve(settings: RegistrarSettings, stop: threading.Event | None = None) -> N
         }
         bound = {}
         for port, (address, credentials) in ports.items():
-            admission = Admission(directory, clock, port)
+            admission = Admission(directory, clock, port, watch.require_current)
             server = _listen(address, credentials, admission, settings.threads)
             add_RegistrarServiceServicer_to_server(servicer, server.server)
             closing.callback(server.stop, settings.shutdown_grace_seconds)

@@ -93,6 +93,25 @@ def fail(
     raise typer.Exit(code)
 
 
+def stop_with(what: str, error: Exception, after: str = "", *, as_json: bool) -> NoReturn:
+    """Tell of a failure of this machine's own processes, with the ends of their logs, and exit with 1."""
+    text = "\n".join([str(error), *getattr(error, "__notes__", [])])
+    name = type(error).__name__
+    if as_json:
+        echo_json(ok=False, error=what, reason=name, advice=text)
+    else:
+        told = f"{what}: {name}: {text}\n{after}".rstrip()
+        err = Console(stderr=True, highlight=False, soft_wrap=True)
+        err.print(told, style="red", markup=False)
+    raise typer.Exit(Exit.REFUSED) from error
+
+
+def new_folder(folder: Path | None) -> None:
+    """Refuse a folder that holds anything: keys of one federation must not mix with another's."""
+    if folder is not None and folder.exists() and any(folder.iterdir()):
+        raise typer.BadParameter(f"{folder} is not empty; name a new folder")
+
+
 def explain(error: Exception) -> tuple[Exit, str, str]:
     """Return a failure's exit code, its reason code and what to do about it."""
     match error:

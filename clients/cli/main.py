@@ -25,10 +25,10 @@ GROUPS = {
 """Name of each group: its module, the typer app in it, and what it is for."""
 
 EPILOG = (
-    "Exit codes: 0 ok; 1 refused or not verified; 2 wrong usage, or a local file that cannot be used; "
-    "3 a peer cannot be reached; 4 a partial view that was not accepted. "
+    "Exit codes: 0 ok; 1 refused or not verified; 2 wrong usage, or a local file that cannot be used "
+    "(pki: 1); 3 a peer cannot be reached; 4 a partial view that was not accepted. "
     "With --json every command prints one JSON object with the key 'ok'; a failure has 'error', 'reason' "
-    "and 'advice' too."
+    "and 'advice' too. A wrong command line is told in words."
 )
 
 
@@ -97,3 +97,7 @@ def main(
 ) -> None:
     """Hold the options of every command."""
     del version
+
+
+if __name__ == "__main__":
+    app(prog_name="concordat")

@@ -9,6 +9,7 @@ import typer
 
 from clients.cli.pki_licence import licence, status
 from clients.cli.pki_options import (
+    CODES,
     DEFAULT_FOLDER,
     Folder,
     Json,
@@ -21,19 +22,17 @@ from clients.pki import Endpoints, Pki, WitnessTerms
 from clients.pki.files import read_passphrase
 
 app = typer.Typer(
-    help=(
-        "Set up a federation's trust, offline: roots, certificates, member keys, licences. "
-        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
-    ),
+    help="Set up a federation's trust, offline: roots, certificates, member keys, licences.",
+    epilog=CODES,
     no_args_is_help=True,
 )
-app.command("licence")(licence)
-app.command("status")(status)
-app.command("sign")(sign)
-app.command("show")(show)
+app.command("licence", epilog=CODES)(licence)
+app.command("status", epilog=CODES)(status)
+app.command("sign", epilog=CODES)(sign)
+app.command("show", epilog=CODES)(show)
 
 
-@app.command()
+@app.command(epilog=CODES)
 def init(
     federation: Annotated[str, typer.Argument(help='Its name, such as "demo.concordat".')],
     folder: Folder = DEFAULT_FOLDER,
@@ -88,7 +87,7 @@ def init(
     )
 
 
-@app.command()
+@app.command(epilog=CODES)
 def member(
     member_id: Annotated[str, typer.Argument(help="Lower-case slug, for ever the same.")],
     folder: Folder = DEFAULT_FOLDER,

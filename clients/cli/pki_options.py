@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clients.cli.console import explain
 from clients.pki import PkiError
 from concordat import v1
 from concordat.federation.anchors import TrustBundleError
@@ -16,6 +17,8 @@ from concordat.trust.errors import TrustError
 
 REFUSED = 1
 """Exit code of a command that failed or refused; 0 is success and 2 a wrong command line."""
+
+CODES = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage."
 
 FAILURES = (PkiError, TrustError, TrustBundleError, Refusal, OSError)
 
@@ -73,7 +76,9 @@ def told_plainly(as_json: bool) -> Iterator[None]:
         yield
     except FAILURES as error:
         if as_json:
-            typer.echo(json.dumps({"ok": False, "error": str(error)}))
+            _, reason, advice = explain(error)
+            facts = {"ok": False, "error": str(error), "reason": reason, "advice": advice}
+            typer.echo(json.dumps(facts))
         else:
             typer.echo(f"error: {error}", err=True)
         raise typer.Exit(REFUSED) from error

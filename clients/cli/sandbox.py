@@ -2,11 +2,12 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from clients.cli.console import JsonOption, echo_json, new_folder, stop_with
 from clients.cli.demo import app as demo
 from clients.sandbox import LENDER, REGISTRAR, Sandbox, SandboxError
 from clients.sandbox.demo_tables import processes
@@ -32,28 +33,35 @@ def up(
     ] = None,
     providers: Annotated[int, typer.Option(min=1, max=8, help="How many providers.")] = 8,
     scores: Annotated[bool, typer.Option(help="Load the real scores (takes longer).")] = True,
+    as_json: JsonOption = False,
 ) -> None:
-    """Start exchange, registrar and providers, and keep them until Ctrl-C.
+    """Start exchange, registrar and providers, and keep them until Ctrl-C or SIGTERM.
+
+    With --json one object says what runs where, once all of it answers.
 
     Exit codes: 0 stopped; 1 it could not start, or a process ended by itself; 2 wrong usage.
     """
-    console = Console()
-    if folder is not None and folder.exists() and any(folder.iterdir()):
-        raise typer.BadParameter(f"{folder} is not empty; name a new folder")
+    new_folder(folder)
+    console = Console(stderr=as_json)
     stop_on_sigterm()
     stage = console.status("")
     federation = Sandbox(providers=providers, scores=scores, folder=folder, say=stage.update)
+    answered = False
     try:
         stage.start()
         with federation:
             stage.stop()
-            _explain(console, federation)
+            if as_json:
+                echo_json(ok=True, **_facts(federation))
+            else:
+                _explain(console, federation)
+            answered = True
             _watch(federation)
     except KeyboardInterrupt:
         console.print("stopped")
     except (SandboxError, OSError) as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+        what = "the sandbox could not go on" if answered else "the sandbox could not start"
+        stop_with(what, error, as_json=as_json and not answered)
     finally:
         stage.stop()
 
@@ -66,6 +74,27 @@ def _watch(federation: Sandbox) -> None:
         for process in federation.processes.values():
             if not process.running:
                 raise SandboxError(f"{process.name} ended by itself.\n{process.log_tail()}")
+
+
+def _facts(federation: Sandbox) -> dict[str, Any]:
+    """Return what runs where, for programs."""
+    return {
+        "folder": federation.folder,
+        "trust_bundle": federation.trust_bundle,
+        "lender": federation.pki.member(LENDER).folder,
+        "processes": [
+            {
+                "member_id": member_id,
+                "pid": process.pid,
+                "members": federation.ports[member_id].member_address,
+                "subjects": federation.ports[member_id].public_address,
+                "settings": process.config,
+                "log": process.log,
+                "scores_loaded": federation.rows_loaded.get(member_id),
+            }
+            for member_id, process in federation.processes.items()
+        ],
+    }
 
 
 def _explain(console: Console, federation: Sandbox) -> None:

@@ -4,18 +4,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
 
 from clients.cli import render
+from clients.cli.view_json import view_facts
 from clients.sandbox import demo_log, demo_offline, demo_tables
-from clients.sandbox.demo_refusals import four_refusals, unlicensed_outcome
+from clients.sandbox.demo_refusals import Tried, four_refusals, unlicensed_outcome
 from clients.sandbox.federation import Sandbox
 from clients.sandbox.people import Person
 from clients.sandbox.processes import SandboxError
-from clients.sdk import LenderView, Permission, render_notice
+from clients.sdk import LenderView, PartialView, Permission, render_notice
 from concordat import v1
 from concordat.rpc.errors import name_of
 from concordat.v1 import DisclosureKind, ProviderOutcomeKind, Purpose
@@ -28,6 +30,7 @@ BORROWERS = {
 }
 KILLED = "quillmere-bank-pool"
 WITNESSES = 3
+FEWEST = 2  # one is killed
 THRESHOLD = 560
 DAILY = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
 
@@ -35,19 +38,34 @@ DAILY = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
 class Demo:
     """Walks through everything once, and says what it shows."""
 
-    def __init__(self, console: Console, out: Path, providers: int = 8) -> None:
-        """Print to ``console``; leave the verifiable files in ``out``."""
+    def __init__(
+        self, console: Console, out: Path, providers: int = 8, folder: Path | None = None
+    ) -> None:
+        """Print to ``console``; leave the verifiable files in ``out``.
+
+        ``folder`` is where the federation's keys, databases and logs are kept; without it, they go.
+        """
         self._console = console
         self._out = out
         self._providers = providers
-        self._steps = 0
+        self._folder = folder
+        self._steps: list[dict[str, Any]] = []
+        self._facts: dict[str, Any] = {}
         self._begun = time.monotonic()
 
-    def run(self) -> None:
-        """Run every step; raise ``SandboxError`` and others at the first that goes wrong."""
+    def run(self) -> dict[str, Any]:
+        """Run every step; raise ``SandboxError`` and others at the first that goes wrong.
+
+        Returns what was shown, for programs: ``views``, ``less`` and ``partial`` hold views as
+        ``concordat view show --json`` prints them.
+        """
         with self._console.status("") as status:
             sandbox = Sandbox(
-                providers=self._providers, witnesses=WITNESSES, scores=True, say=status.update
+                providers=self._providers,
+                witnesses=WITNESSES,
+                scores=True,
+                folder=self._folder,
+                say=status.update,
             )
             try:
                 view = self._online(sandbox)
@@ -66,8 +84,15 @@ class Demo:
         with self._step("An auditor reads the whole log, with no key but the log's"):
             demo_log.audit_all(self._console, self._out)
         elapsed = time.monotonic() - self._begun
-        self._print(f"{self._steps} steps in {elapsed:.0f} s; see {self._out}/README.md")
+        self._print(f"{len(self._steps)} steps in {elapsed:.0f} s; see {self._out}/README.md")
         self._print("demo: ok")
+        return {
+            "view": self._out / demo_offline.VIEW,
+            "trust_bundle": self._out / demo_offline.TRUST_BUNDLE,
+            "seconds": round(elapsed, 1),
+            "steps": self._steps,
+            **self._facts,
+        }
 
     def _online(self, sandbox: Sandbox) -> LenderView:
         with self._step("The regulator licenses the members"):
@@ -92,16 +117,16 @@ class Demo:
             views = [lender.request_view(permission) for permission in permissions]
             self._console.print(demo_tables.views(views, list(BORROWERS.items())))
             render.print_view(self._console, views[1].verified)
+            self._facts["views"] = [view_facts(view.verified) for view in views]
         with self._step("A borrower may disclose less: a band, or a yes or no"):
-            self._less(sandbox, people[0])
+            self._facts["less"] = [view_facts(v.verified) for v in self._less(sandbox, people[0])]
         with self._step("Refused, with a reason that can be acted on"):
-            four = four_refusals(sandbox, people[0], permissions[1], lender)
-            self._console.print(demo_tables.refusals(four))
+            self._show_refusals(four_refusals(sandbox, people[0], permissions[1], lender))
             name, outcome = unlicensed_outcome(sandbox, people[0], lender)
             self._print(f"a consent that names {name}: it is not asked, and the view says so:")
             self._print(f"  {ProviderOutcomeKind.Name(outcome.kind)}, {name_of(outcome.reason)}")
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
-            self._kill_one(sandbox, people[1])
+            self._facts["partial"] = view_facts(self._kill_one(sandbox, people[1]).verified)
         with self._step(
             "The borrower sees who looked, refused attempts too, and that none is left out"
         ):
@@ -111,7 +136,7 @@ class Demo:
     def _consent(self, sandbox: Sandbox, person: Person) -> Permission:
         return person.consent(sandbox.provider_ids, frequency=DAILY, max_uses=20)
 
-    def _less(self, sandbox: Sandbox, person: Person) -> None:
+    def _less(self, sandbox: Sandbox, person: Person) -> list[LenderView]:
         lender, providers = sandbox.lender(), sandbox.provider_ids
         band = person.consent(providers, disclosure=DisclosureKind.DISCLOSURE_KIND_BAND)
         threshold = person.consent(
@@ -120,12 +145,21 @@ class Demo:
             disclosure=DisclosureKind.DISCLOSURE_KIND_THRESHOLD,
             threshold=THRESHOLD,
         )
-        for permission in (band, threshold):
-            view = lender.request_view(permission)
+        views = [lender.request_view(permission) for permission in (band, threshold)]
+        for view in views:
+            if view.verified.statements or view.score().HasField("full"):
+                raise SandboxError("a view tells more than the borrower disclosed")
             self._console.print(render.headline(view.verified))
-            self._print(f"provider statements in it: {len(view.verified.statements)}")
+        self._print("provider statements in either: none")
+        return views
 
-    def _kill_one(self, sandbox: Sandbox, person: Person) -> None:
+    def _show_refusals(self, four: list[Tried]) -> None:
+        self._console.print(demo_tables.refusals(four))
+        self._facts["refusals"] = [
+            {"attempt": tried.attempt, "reason": name_of(tried.refusal.reason)} for tried in four
+        ]
+
+    def _kill_one(self, sandbox: Sandbox, person: Person) -> LenderView:
         sandbox.process(KILLED).kill()
         view = sandbox.lender().request_view(self._consent(sandbox, person))
         gone = [outcome.provider for outcome in view.missing]
@@ -136,6 +170,14 @@ class Demo:
             raise SandboxError(f"expected {KILLED} to be missing; missing are {gone}")
         warning = render.missing(view.verified)
         self._console.print(render.headline(view.verified), warning or "")
+        try:
+            view.score()
+        except PartialView:
+            points = view.score(accept_partial=True).full.points
+            self._print(f"the lender gets its {points} points only by accepting a partial view")
+        else:
+            raise SandboxError("a partial view passed for a complete one")
+        return view
 
     def _require_stopped(self, sandbox: Sandbox) -> None:
         left = [process.name for process in sandbox.processes.values() if process.running]
@@ -148,9 +190,9 @@ class Demo:
 
     @contextmanager
     def _step(self, title: str) -> Iterator[None]:
-        self._steps += 1
-        self._console.rule(f"[bold]{self._steps}. {title}", align="left")
+        self._console.rule(f"[bold]{len(self._steps) + 1}. {title}", align="left")
         begun = time.monotonic()
         yield
         took = time.monotonic() - begun
+        self._steps.append({"title": title, "seconds": round(took, 1)})
         self._console.print(Padding(f"[dim]{took:.1f} s[/]", (0, 0, 1, 0)), highlight=False)

@@ -1,7 +1,7 @@
 """Letting a call in: the same steps for the synchronous and the asyncio server."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,11 +68,22 @@ def _certificate(pem: bytes) -> tuple[tuple[str, ...], datetime, datetime]:
 class Admission:
     """Decides which calls a server's port lets in."""
 
-    def __init__(self, directory: MemberDirectory, clock: Clock, port: Port) -> None:
-        """Admit by the members of ``directory`` on ``port``."""
+    def __init__(
+        self,
+        directory: MemberDirectory,
+        clock: Clock,
+        port: Port,
+        require_current: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Admit by the members of ``directory`` on ``port``, while ``require_current`` does not refuse.
+
+        Without that, a process that has just been started would call everyone unlicensed whom it has not
+        heard of yet.
+        """
         self._directory = directory
         self._clock = clock
         self._port = port
+        self._require_current = require_current
 
     def admit(
         self,
@@ -92,7 +103,9 @@ class Admission:
         now = self._clock.now()
         caller = None
         if self._port is Port.MEMBER and row.licensed:
-            caller = self._directory.require(self._member_id(auth, now), now, *row.roles)
+            member_id = self._member_id(auth, now)
+            self._require_current()
+            caller = self._directory.require(member_id, now, *row.roles)
         return Call(method, request_id_of(metadata), now, caller, seconds_left)
 
     def readmit(self, call: Call, auth: Mapping[str, Any], seconds_left: float | None) -> Call:

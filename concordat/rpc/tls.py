@@ -9,7 +9,7 @@ from concordat.federation.anchors import Anchors
 
 
 class TlsFileError(Exception):
-    """A certificate or key file cannot be read; the text says which."""
+    """A certificate or key file cannot be read, or will not do; the text says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,12 @@ def open_engine(url: str) -> Engine:
     except ArgumentError as error:
         raise StoreError("the database URL does not parse; see the settings table") from error
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=2, hide_parameters=True)
+        try:
+            return create_engine(parsed, pool_pre_ping=True, pool_size=2, hide_parameters=True)
+        except (ArgumentError, ModuleNotFoundError) as error:
+            raise StoreError(
+                f"no driver for {parsed.drivername}: write postgresql+psycopg://user@host/name"
+            ) from error
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(

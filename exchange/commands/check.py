@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from cryptography import x509
 from rich.table import Table
 
 from concordat import v1
 from concordat.federation.anchors import Anchors, load_anchors
 from concordat.federation.directory import MemberDirectory
 from concordat.rpc.tls import TlsIdentity
-from concordat.store.engine import open_engine, require_current
+from concordat.rpc.tls_check import require_certificate
+from concordat.store.engine import require_current
+from concordat.store.reading import opened_to_read
 from concordat.trust.keys import key_id
 from exchange.commands.shared import OUT, ConfigOption, read_settings
 from exchange.members.keeper import load
@@ -72,23 +73,16 @@ def _trust_bundle(settings: ExchangeSettings) -> str:
 
 def _certificate(settings: ExchangeSettings) -> str:
     anchors = load_anchors(settings.trust_bundle)
-    pem = TlsIdentity.load(settings.tls_certificate, settings.tls_key).certificate
-    certificate = x509.load_pem_x509_certificate(pem)
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    if uris != [anchors.tls_identity(settings.member_id)]:
-        raise ValueError(f"the certificate is for {uris}; issue one for {settings.member_id}")
-    left = certificate.not_valid_after_utc - datetime.now(UTC)
-    if left < timedelta(0):
-        raise ValueError("the certificate has expired; issue a new one")
+    identity, now = TlsIdentity.load(settings.tls_certificate, settings.tls_key), datetime.now(UTC)
+    certificate = require_certificate(identity, anchors, settings.member_id, now)
+    left = certificate.not_valid_after_utc - now
     return f"expires in {left.days} days" + ("; renew it soon" if left < _SOON else "")
 
 
 def _database(settings: ExchangeSettings) -> str:
-    engine = open_engine(settings.database)
-    require_current(engine, SCRIPTS)
-    engine.dispose()
-    return f"{engine.dialect.name}, at this version's schema"
+    with opened_to_read(settings.database) as connection:
+        require_current(connection.engine, SCRIPTS)
+        return f"{connection.dialect.name}, at this version's schema"
 
 
 def _licence(settings: ExchangeSettings) -> str:
@@ -105,8 +99,6 @@ def _licence(settings: ExchangeSettings) -> str:
 
 def _stored_directory(settings: ExchangeSettings, anchors: Anchors) -> MemberDirectory:
     directory = MemberDirectory(anchors)
-    engine = open_engine(settings.database)
-    with engine.begin() as connection:
+    with opened_to_read(settings.database) as connection:
         load(connection, directory, datetime.now(UTC))
-    engine.dispose()
     return directory

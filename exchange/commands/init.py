@@ -1,5 +1,6 @@
 """``concordat-exchange init``: create the database and take in the first licences."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -25,30 +26,35 @@ def init(
         list[Path] | None,
         typer.Option("--licence", help="A signed licence file to take in; repeat for more."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Create the database, or migrate it to this version, and take in licences; repeating changes nothing.
 
-    Exit codes: 0 done; 1 the database cannot be opened or a licence does not verify (then none is taken
-    in); 2 the settings are wrong.
+    Exit codes: 0 done; 1 the trust bundle or the database cannot be opened, or a licence does not
+    verify (then none is taken in); 2 the settings are wrong.
     """
-    settings = read_settings(config)
-    with advising(), only_process(settings.database):
+    settings = read_settings(config, as_json=as_json)
+    with advising(as_json=as_json), only_process(settings.database):
         anchors = load_anchors(settings.trust_bundle)
         now = datetime.now(UTC)
-        engine = open_engine(settings.database)
-        migrate(engine, SCRIPTS)
         directory = MemberDirectory(anchors)
-        with engine.begin() as connection:
-            load(connection, directory, now)
-            for path in licences or ():
-                envelope = _read(path)
-                directory.add_licence(envelope, now)
-                licence = v1.Licence.FromString(envelope.payload)
-                keep_licence(connection, licence, envelope, now)
-        engine.dispose()
-    OUT.print(
-        f"{settings.member_id}: ready with {len(directory.members())} members", highlight=False
-    )
+        engine = open_engine(settings.database)
+        try:
+            migrate(engine, SCRIPTS)
+            with engine.begin() as connection:
+                load(connection, directory, now)
+                for path in licences or ():
+                    envelope = _read(path)
+                    directory.add_licence(envelope, now)
+                    licence = v1.Licence.FromString(envelope.payload)
+                    keep_licence(connection, licence, envelope, now)
+        finally:
+            engine.dispose()
+    member_id, count = settings.member_id, len(directory.members())
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "member_id": member_id, "members": count}))
+    else:
+        OUT.print(f"{member_id}: ready with {count} members", highlight=False)
 
 
 def _read(path: Path) -> v1.Envelope:

@@ -1,5 +1,6 @@
 """What the commands share: the option, the way errors are shown, the exit codes."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,19 +28,27 @@ ConfigOption = Annotated[
 ]
 
 
-def read_settings(path: Path) -> ExchangeSettings:
+def complain(message: str, *, as_json: bool = False) -> None:
+    """Say what is wrong: in one line on standard error, or as the command's JSON object."""
+    if as_json:
+        typer.echo(json.dumps({"ok": False, "error": message}))
+    else:
+        ERR.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+
+
+def read_settings(path: Path, *, as_json: bool = False) -> ExchangeSettings:
     """Read the settings and begin to log as they say; exit with 2 where they are wrong."""
     try:
         settings = load_settings(ExchangeSettings, path)
     except SettingsError as error:
-        ERR.print(f"settings: {error}", style="red", highlight=False)
+        complain(f"settings: {error}", as_json=as_json)
         raise typer.Exit(2) from error
     configure_logs(settings.member_id, settings.log_level)
     return settings
 
 
 @contextmanager
-def advising() -> Iterator[None]:
+def advising(*, as_json: bool = False) -> Iterator[None]:
     """Show what stops the exchange in one line that says what to do, and exit with 1."""
     try:
         yield
@@ -51,14 +60,13 @@ def advising() -> Iterator[None]:
         OSError,
         RuntimeError,
     ) as error:
-        ERR.print(f"cannot start: {error}", style="red", highlight=False)
+        complain(f"cannot start: {error}", as_json=as_json)
     except SQLAlchemyError as error:
-        ERR.print(f"the database failed: {type(error).__name__}; run check", style="red")
+        complain(f"the database failed: {type(error).__name__}; run check", as_json=as_json)
     except Refusal as refusal:
-        ERR.print(
+        complain(
             f"{name_of(refusal.reason)}: {CATALOG[refusal.reason].message} {refusal.detail}",
-            style="red",
-            highlight=False,
+            as_json=as_json,
         )
     else:
         return

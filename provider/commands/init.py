@@ -1,18 +1,29 @@
 """``concordat-provider init``: create the node's database, or bring it to this version's schema."""
 
+import json
+from typing import Annotated
+
+import typer
+
 from concordat.store.engine import migrate
 from provider.commands.shared import OUT, ConfigOption, advising, read_settings
 from provider.database import own_database
 from provider.migrations import SCRIPTS
 
 
-def init(config: ConfigOption) -> None:
+def init(
+    config: ConfigOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
     """Create the node's database, or migrate it to this version; repeating it changes nothing.
 
     Exit codes: 0 done; 1 the database can't be opened; 2 the settings are wrong.
     """
-    with advising():
+    with advising(as_json=as_json):
         settings = read_settings(config)
         with own_database(settings.database, migrated=False) as engine:
             migrate(engine, SCRIPTS)
-    OUT.print(f"{settings.member_id}: the database is ready", highlight=False)
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "member_id": settings.member_id}))
+    else:
+        OUT.print(f"{settings.member_id}: the database is ready", highlight=False)

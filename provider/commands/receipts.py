@@ -9,8 +9,8 @@ from rich.table import Table
 
 from concordat import v1
 from concordat.clock import from_micros
+from concordat.store.reading import opened_to_read
 from concordat.verify.receipt_file import SUFFIX, dump_receipt
-from provider.checks import opened_to_read
 from provider.commands.shared import (
     EXIT_FAILED,
     OUT,

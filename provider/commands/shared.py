@@ -1,5 +1,6 @@
 """What the commands share: exit codes, the settings option, errors as advice."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,24 +31,27 @@ OUT = Console()
 ERR = Console(stderr=True)
 
 
-def complain(message: str) -> None:
-    """Print one line of advice to standard error."""
+def complain(message: str, *, as_json: bool = False) -> None:
+    """Say what is wrong: in one line on standard error, or as the command's JSON object."""
+    if as_json:
+        typer.echo(json.dumps({"ok": False, "error": message}))
+        return
     ERR.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def advising() -> Iterator[None]:
+def advising(*, as_json: bool = False) -> Iterator[None]:
     """Turn what is wrong with settings and files into a line of advice and an exit code."""
     try:
         yield
     except (SettingsError, TrustBundleError, KeyFileError, TlsFileError) as error:
-        complain(str(error))
+        complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_USAGE) from error
     except (StoreError, StartError) as error:
-        complain(str(error))
+        complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_FAILED) from error
     except Refusal as error:
-        complain(str(error))
+        complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_FAILED) from error
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
@@ -22,13 +23,15 @@ from concordat.rpc.sync_server import SyncServer
 from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from tests.builders import EXCHANGE, Federation, Pki
 
-MODULES = (
-    "consent_service",
-    "member_service",
-    "provider_service",
-    "registrar_service",
-    "view_service",
-)
+PROTOS = Path(__file__).parents[2] / "protos"
+MODULES = [
+    module
+    for path in sorted(PROTOS.rglob("*.proto"))
+    if import_module(
+        f"{(module := '.'.join(path.relative_to(PROTOS).with_suffix('').parts))}_pb2"
+    ).DESCRIPTOR.services_by_name
+]
+"""Every module of the contract that has services: "concordat.v1.view_service"."""
 PROBES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
 TIMEOUT = 5.0
 ADMITTED = "admitted"
@@ -38,7 +41,7 @@ def contract_services() -> list[ServiceDescriptor]:
     """Every service of the contract."""
     found: list[ServiceDescriptor] = []
     for module in MODULES:
-        file = import_module(f"concordat.v1.{module}_pb2").DESCRIPTOR
+        file = import_module(f"{module}_pb2").DESCRIPTOR
         found += file.services_by_name.values()
     return found
 
@@ -87,8 +90,8 @@ def stub_method(method: MethodDescriptor, *, asynchronous: bool) -> Callable[...
 def add_stubs(server: Any, *, asynchronous: bool, **replaced: Callable[..., Any]) -> None:
     """Register a stub of every service; ``replaced`` are methods to serve instead, by name."""
     for module in MODULES:
-        generated = import_module(f"concordat.v1.{module}_pb2_grpc")
-        file = import_module(f"concordat.v1.{module}_pb2").DESCRIPTOR
+        generated = import_module(f"{module}_pb2_grpc")
+        file = import_module(f"{module}_pb2").DESCRIPTOR
         for name, service in file.services_by_name.items():
             methods = {
                 m.name: replaced.get(m.name, stub_method(m, asynchronous=asynchronous))

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.conftest import FIRM, SHOP, small_scores
 
 from clients.sandbox import EXCHANGE, Person, Sandbox
 from clients.sdk import LenderView, RemoteError
 from concordat.rpc.errors import name_of
 from concordat.verify.bundle import dump_bundle
-from tests.integration.conftest import FIRM, SHOP, small_scores
 
 UNWITNESSED_SECONDS = 2.0
 PROGRAMS = Path(sys.executable).parent

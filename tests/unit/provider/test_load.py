@@ -4,17 +4,22 @@ import csv
 import gzip
 import hashlib
 import json
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from rich.console import Console
+from rich.progress import Progress, TaskID
 
 from concordat import v1
+from concordat.store.reading import opened_to_read
+from provider.commands import load as load_command
 from provider.database import own_database
 from provider.loading import csv_file
 from provider.scores import Score
@@ -351,12 +356,39 @@ def test_parquet_without_pyarrow_gets_advice(house: House, monkeypatch: pytest.M
 # Size -------------------------------------------------------------------------------------------
 
 
-def write_many(path: Path, rows: int) -> None:
+def many_rows(count: int) -> Iterator[tuple[str, int, str, str, str]]:
+    for n in range(count):
+        ref = hashlib.sha256(b"%d" % n).hexdigest()
+        day = f"2026-05-{1 + n % 28:02d}"
+        yield ref, 300 + n % 551, day, "m-1", f"BK01;BK0{2 + n % 8}"
+
+
+def write_many_csv(path: Path, rows: int) -> None:
     with path.open("w") as file:
         file.write(f"{HEADER}\n")
-        for n in range(rows):
-            ref = hashlib.sha256(b"%d" % n).hexdigest()
-            file.write(f"{ref},{300 + n % 551},2026-05-{1 + n % 28:02d},m-1,BK01;BK0{2 + n % 8}\n")
+        for ref, score, day, model, reasons in many_rows(rows):
+            file.write(f"{ref},{score},{day},{model},{reasons}\n")
+
+
+def write_many_parquet(path: Path, rows: int) -> None:
+    """Write row groups of a million, as Parquet's writers do."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq  # noqa: PLC0415 - an optional extra
+
+    names = HEADER.split(",")
+    kinds = [pa.string(), pa.int32(), pa.string(), pa.string(), pa.string()]
+    schema = pa.schema(list(zip(names, kinds, strict=True)))
+    waiting = many_rows(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while group := list(islice(waiting, 1_000_000)):
+            columns = dict(zip(names, zip(*group, strict=True), strict=True))
+            writer.write_table(pa.table(columns, schema), row_group_size=len(group))
+
+
+FORMS = [
+    pytest.param("many.csv", write_many_csv, id="csv"),
+    pytest.param("many.parquet", write_many_parquet, id="parquet"),
+]
 
 
 def load_apart(house: House, path: Path) -> tuple[dict[str, Any], int]:
@@ -382,9 +414,12 @@ def load_apart(house: House, path: Path) -> tuple[dict[str, Any], int]:
     return json.loads(counts), int(peak)
 
 
-def test_a_hundred_thousand_rows_are_loaded_in_bounded_memory(house: House) -> None:
-    path = house.folder / "many.csv"
-    write_many(path, 100_000)
+@pytest.mark.parametrize(("name", "write"), FORMS)
+def test_a_hundred_thousand_rows_are_loaded_in_bounded_memory(
+    house: House, name: str, write: Callable[[Path, int], None]
+) -> None:
+    path = house.folder / name
+    write(path, 100_000)
     counts, peak = load_apart(house, path)
     assert (counts["loaded"], counts["rejected"]) == (100_000, {})
     assert peak < 300_000_000
@@ -392,37 +427,100 @@ def test_a_hundred_thousand_rows_are_loaded_in_bounded_memory(house: House) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
-def test_ten_million_rows_are_loaded_in_bounded_memory(house: House) -> None:
-    path = house.folder / "many.csv"
-    write_many(path, 10_000_000)
+@pytest.mark.parametrize(("name", "write"), FORMS)
+def test_ten_million_rows_are_loaded_in_bounded_memory(
+    house: House, name: str, write: Callable[[Path, int], None]
+) -> None:
+    path = house.folder / name
+    write(path, 10_000_000)
     counts, peak = load_apart(house, path)
     assert counts["loaded"] == 10_000_000
     assert peak < 300_000_000
 
 
+KILLED_IN_THE_SECOND_CHUNK = """
+import os, signal, sys
+from provider.loading import load
+from provider.main import app
+from provider.store import scores
+
+put, chunks = scores.put, []
+
+def put_and_die(connection, rows):
+    put(connection, rows)
+    chunks.append(len(rows))
+    if len(chunks) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+load.CHUNK_ROWS, scores.put = 1000, put_and_die
+app(sys.argv[1:])
+"""
+
+
 def test_a_load_that_is_killed_and_run_again_ends_the_same(house: House) -> None:
     path = house.folder / "many.csv"
-    write_many(path, 110_000)
+    write_many_csv(path, 2500)
     arguments = ["load", path, "--licence", house.licence, "--config", house.config]
-    database = f"sqlite:///file:{house.folder}/provider.db?mode=ro&uri=true"
-
-    def count() -> int:
-        engine = create_engine(database)
-        with engine.connect() as connection:
-            found: int = connection.execute(text("SELECT count(*) FROM score")).scalar_one()
-        engine.dispose()
-        return found
-
-    process = subprocess.Popen([sys.executable, "-m", "provider.main", *map(str, arguments)])
-    while count() == 0 and process.poll() is None:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    before = count()
-    assert 0 < before <= 110_000
+    script = [sys.executable, "-c", KILLED_IN_THE_SECOND_CHUNK, *map(str, arguments)]
+    killed = subprocess.run(script, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert count_scores(house) == 1000
     code, counts = load(house, path)
-    assert (code, counts["loaded"] + before) == (0, 110_000)
-    assert count() == 110_000
+    assert (code, counts["loaded"], counts["unchanged"]) == (0, 1500, 1000)
+    assert count_scores(house) == 2500
+
+
+def count_scores(house: House) -> int:
+    with opened_to_read(f"sqlite:///{house.folder}/provider.db") as connection:
+        return scores.count(connection)
+
+
+# Progress ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["input.csv", "input.csv.gz", "input.parquet"])
+def test_a_bar_shows_how_much_was_read_and_goes_to_its_end(
+    house: House, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[float, float | None]] = []
+
+    class Seen(Progress):
+        def update(self, task_id: TaskID, **changed: Any) -> None:
+            super().update(task_id, **changed)
+            seen.append((self.tasks[task_id].completed, self.tasks[task_id].total))
+
+    terminal = Console(file=StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(load_command, "Progress", Seen)
+    monkeypatch.setattr(load_command, "ERR", terminal)
+    monkeypatch.setattr("provider.loading.load.CHUNK_ROWS", 500)
+    path = house.folder / name
+    if name.endswith("parquet"):
+        write_many_parquet(path, 5_000)
+    else:
+        write_many_csv(house.folder / "input.csv", 5_000)
+        if name.endswith("gz"):
+            path.write_bytes(gzip.compress((house.folder / "input.csv").read_bytes()))
+    code, counts = load(house, path)
+    assert (code, counts["loaded"]) == (0, 5_000)
+
+    size = path.stat().st_size
+    read = [completed for completed, _ in seen]
+    assert {total for _, total in seen} == {size}
+    assert read == sorted(read)
+    assert read[0] > 0
+    assert read[-1] == size
+    assert len(set(read)) > 5 or name.endswith("gz")  # which is read in larger pieces
+    drawn = terminal.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
+    assert name in drawn
+    assert "kB" in drawn
+
+
+def test_no_bar_is_drawn_where_nobody_sees_it(house: House) -> None:
+    (house.folder / "input.csv").write_text(f"{HEADER}\n{row()}")
+    result = house.run("load", house.folder / "input.csv", "--licence", house.licence, "--json")
+    assert result.exit_code == 0
+    assert result.stderr.strip() == ""
+    assert json.loads(result.stdout)["loaded"] == 1
 
 
 def test_a_line_is_as_long_as_documented() -> None:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from sqlalchemy import create_engine, text
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -249,3 +250,48 @@ def test_settings_that_are_wrong_are_named(house: House) -> None:
     assert result.exit_code == 2
     assert "threads" in result.stderr
     assert "nonsense" in result.stderr
+
+
+def test_a_node_answers_from_the_providers_own_postgresql(house: House, postgres_url: str) -> None:
+    federation = house.federation
+    known, unknown = federation.subject("ada"), federation.subject("bob")
+    columns = "ref bytea, points int, seen date, model text, codes text"
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE core_scores ({columns})"))
+        connection.execute(
+            text("INSERT INTO core_scores VALUES (:ref, 640, '2026-05-01', 'core-7', 'BK02')"),
+            {"ref": known.ref},
+        )
+    query = (
+        "SELECT ref AS subject_ref, points AS score, seen AS as_of, model AS model_version, "
+        "codes AS reasons FROM core_scores WHERE ref IN :subject_refs"
+    )
+    house.configure(scores={"source": "query", "url": postgres_url, "query": query})
+    assert house.run("init").exit_code == 0
+    try:
+        with running(house) as node:
+            found = node.ask(
+                *(federation.score_request(federation.consent(p)) for p in (known, unknown))
+            )
+            assert findings(house)["scores"][0] == "ok"
+            assert node.stop() == 0
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE core_scores"))
+        engine.dispose()
+    first, second = (v1.ScoreStatement.FromString(one.statement.payload) for one in found)
+    assert (first.score, first.model_version, [*first.reasons]) == (640, "core-7", ["BK02"])
+    assert second.WhichOneof("answer") == "absence"
+    refused = house.run("load", house.folder / "any.csv")
+    assert refused.exit_code == 2
+    assert "read in place" in refused.stderr.replace("\n", " ")
+
+
+def test_init_in_json_is_one_object(house: House) -> None:
+    assert json.loads(house.run("init", "--json").stdout) == {"ok": True, "member_id": SELF}
+    house.configure(database="mysql://host/name")
+    refused = house.run("init", "--json")
+    assert refused.exit_code == 1
+    told = json.loads(refused.stdout)
+    assert (told["ok"], "postgresql+psycopg" in told["error"]) == (False, True)

@@ -156,3 +156,78 @@ def test_a_database_that_no_driver_knows_is_refused_at_the_start() -> None:
 def test_the_query_settings_must_be_complete() -> None:
     with pytest.raises(ValueError, match="subject_refs"):
         ScoresSettings(source="query", url="sqlite:///x", query="SELECT 1")
+
+
+# PostgreSQL -------------------------------------------------------------------------------------
+
+TYPED = {
+    "bytes": "ref bytea PRIMARY KEY",
+    "hex": "ref char(64) PRIMARY KEY",
+}
+STRICT_COLUMNS = "points numeric(6, 1), seen timestamptz, model varchar(40), codes text"
+
+
+class TypedCustomers(Customers):
+    """The provider's existing database on a server, where every column has a type."""
+
+    def __init__(self, url: str, form: str) -> None:
+        self.url = url
+        self.engine = create_engine(url)
+        self.table = f"customer_{form}"
+        self.form = form
+        self.execute(f"CREATE TABLE {self.table} ({TYPED[form]}, {STRICT_COLUMNS})")
+
+    @property
+    def query(self) -> str:
+        return QUERY.replace("FROM customer", f"FROM {self.table}")
+
+    def put(self, ref: bytes, points: object, **changed: object) -> None:
+        row = {"seen": datetime(2026, 5, 1, tzinfo=UTC), "model": "m-1", "codes": "BK01;BK02"}
+        self.execute(
+            f"INSERT INTO {self.table} VALUES (:ref, :points, :seen, :model, :codes)",
+            ref=ref.hex() if self.form == "hex" else ref,
+            points=points,
+            **(row | changed),
+        )
+
+
+@pytest.fixture(params=TYPED)
+def typed(postgres_url: str, request: pytest.FixtureRequest) -> Iterator[TypedCustomers]:
+    customers = TypedCustomers(postgres_url, request.param)
+    yield customers
+    customers.execute(f"DROP TABLE {customers.table}")
+    customers.engine.dispose()
+
+
+def test_scores_are_read_from_postgresql_in_its_own_types(typed: TypedCustomers) -> None:
+    full, plain, broken, none, absent = (bytes([n]) * 32 for n in range(1, 6))
+    typed.put(full, 700)
+    typed.put(plain, "649.0", codes=None, seen="2026-05-01T02:00:00+02:00")
+    typed.put(broken, "700.5")
+    typed.put(none, None, model=None)
+    source = typed.source(typed.query, typed.form)
+    try:
+        found = source.read([full, plain, broken, none, absent], AT)
+    finally:
+        source.close()
+    as_of = to_micros(datetime(2026, 5, 1, tzinfo=UTC))
+    assert found[full] == Score(700, as_of, "m-1", ("BK01", "BK02"))
+    assert found[plain] == Score(649, as_of, "m-1", ())
+    assert isinstance(found[broken], Refusal)
+    assert set(found) == {full, plain, broken}
+
+
+def test_a_postgresql_that_closed_its_connections_is_connected_to_again(
+    typed: TypedCustomers,
+) -> None:
+    typed.put(REF, 700)
+    source = typed.source(typed.query, typed.form)
+    try:
+        assert isinstance(source.read([REF], AT)[REF], Score)
+        typed.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+        assert isinstance(source.read([REF], AT)[REF], Score)
+    finally:
+        source.close()

@@ -3,11 +3,13 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from clients.pki import CertificateAuthority
 from registrar.main import app
 from tests.unit.registrar.house import House, settings_text
 
@@ -38,6 +40,40 @@ def test_init_makes_a_key_once_and_check_is_content(house: House) -> None:
     assert run(house, "init").exit_code == 0
     assert key.read_bytes() == before
     assert run(house, "check").exit_code == 0
+
+
+def test_init_in_json_says_whether_a_key_was_made(house: House) -> None:
+    key = str(house.folder / "derivation.key")
+    for made in (True, False):
+        told = json.loads(run(house, "init", "--json").stdout)
+        assert told == {"ok": True, "derivation_key": key, "made": made}
+    (house.folder / "derivation.key").write_bytes(b"short")
+    refused = run(house, "init", "--json")
+    assert refused.exit_code == 1
+    told = json.loads(refused.stdout)
+    assert told["ok"] is False
+    assert "derivation.key" in told["error"]
+
+
+def test_check_finds_a_certificate_of_another_authority_or_out_of_date(house: House) -> None:
+    run(house, "init")
+    pki, anchors, now = house.folder / "pki", house.pki.anchors, datetime.now(UTC)
+    names = (anchors.tls_identity("registrar"), anchors.server_name("registrar"))
+    ca = pki / "ca"
+    own = CertificateAuthority.load(
+        (ca / "ca.crt").read_bytes(), (ca / "ca.key").read_bytes(), None
+    )
+    another = CertificateAuthority.create(anchors.federation, now, days=30)
+    hour = timedelta(hours=1)
+    for identity, well in (
+        (own.issue(*names, now - hour, now + hour), True),
+        (own.issue(*names, now - 2 * hour, now - hour), False),
+        (another.issue(*names, now, now + hour), False),
+    ):
+        (pki / "members/registrar/tls.crt").write_bytes(identity.certificate)
+        (pki / "members/registrar/tls.key").write_bytes(identity.private_key)
+        assert run(house, "check").exit_code == (0 if well else 1)
+        assert well or failed(house) == {"TLS certificate"}
 
 
 def test_check_names_what_does_not_fit(house: House) -> None:

@@ -101,6 +101,8 @@ def test_a_refusal_is_exit_code_1_and_says_what_to_do(
     answer = json.loads(machine.stdout)
     assert answer["ok"] is False
     assert told in answer["error"]
+    assert answer["reason"]
+    assert answer["advice"]
 
 
 def test_show_does_not_pretend_to_have_checked() -> None:

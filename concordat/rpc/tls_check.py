@@ -6,37 +6,35 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from concordat.federation.anchors import Anchors
-from concordat.rpc.tls import TlsIdentity
-
-
-class CheckFailedError(Exception):
-    """A check failed; the text says what to do."""
+from concordat.rpc.tls import TlsFileError, TlsIdentity
 
 
 def require_certificate(
     identity: TlsIdentity, anchors: Anchors, member_id: str, at: datetime
 ) -> x509.Certificate:
-    """Return the TLS certificate; raise unless it is this member's, in date, of the right CA."""
+    """Return the TLS certificate, one that peers will accept.
+
+    Raises ``TlsFileError`` unless it is this member's, in date, of the federation's authority, and the
+    private key is its own.
+    """
     try:
         certificate = x509.load_pem_x509_certificate(identity.certificate)
         key = load_pem_private_key(identity.private_key, None)
         authorities = x509.load_pem_x509_certificates(anchors.bundle.tls_ca_pem.encode())
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
-        raise CheckFailedError(
-            f"certificate or key is not PEM, or it has no names: {error}"
-        ) from error
+        raise TlsFileError(f"certificate or key is not PEM, or it has no names: {error}") from error
     if key.public_key() != certificate.public_key():
-        raise CheckFailedError("tls_key is not the key of tls_certificate")
+        raise TlsFileError("tls_key is not the key of tls_certificate")
     wanted = anchors.tls_identity(member_id)
     if names.get_values_for_type(x509.UniformResourceIdentifier) != [wanted]:
-        raise CheckFailedError(f"its URI name is not {wanted}")
+        raise TlsFileError(f"its URI name is not {wanted}")
     if anchors.server_name(member_id) not in names.get_values_for_type(x509.DNSName):
-        raise CheckFailedError(f"it lacks the DNS name {anchors.server_name(member_id)}")
+        raise TlsFileError(f"it lacks the DNS name {anchors.server_name(member_id)}")
     if not certificate.not_valid_before_utc <= at < certificate.not_valid_after_utc:
-        raise CheckFailedError(f"it is not valid now (until {certificate.not_valid_after_utc})")
+        raise TlsFileError(f"it is not valid now (until {certificate.not_valid_after_utc})")
     if not any(_issued(certificate, authority) for authority in authorities):
-        raise CheckFailedError("the trust bundle's authority did not issue it")
+        raise TlsFileError("the trust bundle's authority did not issue it")
     return certificate
 
 

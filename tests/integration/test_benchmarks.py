@@ -1,0 +1,71 @@
+"""The benchmarks run: a moment of each, and the figures that they promise."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.load import Run, closed_loop
+from benchmarks.view import cpu_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMISED = {"views_per_s_1", "views_per_s_64", "bare_per_s_64", "ratio_64", "stream_views_per_s"}
+SIDES, RUNS = ("views", "bare"), ("1", "64", "stream")
+PARTS = {"exchange", "client", "provider_min", "provider_median", "provider_max", "providers"}
+
+
+@pytest.mark.timeout(180)
+def test_the_view_benchmark_measures_both_sides_and_every_process(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    tiny = ("--seconds", "0.2", "--subjects", "3", "--providers", "1", "--json", str(figures))
+    done = subprocess.run(
+        [sys.executable, "benchmarks/view.py", *tiny],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "in flight" in done.stdout
+    found = json.loads(figures.read_text())
+    assert PROMISED | {"stream_ratio"} <= set(found)
+    for name in PROMISED:
+        assert found[name] > 0, name
+    told = {f"{side}_{run}_{part}_cpu_us" for side in SIDES for run in RUNS for part in PARTS}
+    assert told <= set(found)
+
+
+def test_cpu_is_told_by_process() -> None:
+    cpu = {"exchange": 500.0, "client": 90.0, "a": 30.0, "b": 10.0, "c": 80.0, "d": 20.0}
+    assert cpu_of(Run(items=1, per_s=1, p50_ms=1, p99_ms=1, cpu_us=cpu)) == {
+        "exchange": 500,
+        "client": 90,
+        "provider_min": 10,
+        "provider_median": 25,
+        "provider_max": 80,
+        "providers": 140,
+    }
+
+
+def test_what_is_done_side_by_side_is_all_counted() -> None:
+    async def one(item: int) -> int:
+        await asyncio.sleep(0)
+        return item
+
+    run = asyncio.run(closed_loop(one, [1] * 1000, 64, 30, {"this": os.getpid()}))
+    assert run.items == 1000
+    assert run.per_s > 1000 / 30
+
+
+def test_a_run_ends_when_its_time_is_up() -> None:
+    async def one(_item: int) -> int:
+        await asyncio.sleep(0.01)
+        return 1
+
+    run = asyncio.run(closed_loop(one, iter(int, 1), 2, 0.1, {}))
+    assert 2 <= run.items <= 22

@@ -1,0 +1,229 @@
+"""`concordat demo` and `concordat sandbox up`, as typed: what they show, leave behind, and stop."""
+
+import base64
+import json
+import os
+import sqlite3
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from clients.sandbox import EXCHANGE
+from clients.sandbox.demo import BORROWERS, KILLED
+from clients.sandbox.demo_offline import TRUST_BUNDLE, VIEW
+from clients.sandbox.processes import command
+
+PROVIDERS = 2  # the second knows nothing of the third borrower
+SUBJECT_REF_BYTES = 32
+
+# Starting a federation takes seconds of processor time, more where tests run side by side.
+pytestmark = pytest.mark.timeout(180)
+
+
+def typed(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command("clients.cli.main", *arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+# The demo ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Shown:
+    """A demo that has ended: how, and the folders that it left."""
+
+    done: "subprocess.CompletedProcess[str]"
+    folder: Path
+
+    @property
+    def facts(self) -> Any:
+        return json.loads(self.done.stdout)
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def federation(self) -> Path:
+        return self.folder / "federation"
+
+    def verify(self, view: Path) -> "subprocess.CompletedProcess[str]":
+        bundle = self.out / TRUST_BUNDLE
+        return typed("view", "verify", view, "--trust-bundle", bundle, "--json")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    folder = tmp_path_factory.mktemp("demo")
+    where = ("--out", folder / "out", "--folder", folder / "federation")
+    done = typed(
+        "demo", "--providers", str(PROVIDERS), *where, "--json", CONCORDAT_LOG_LEVEL="debug"
+    )
+    assert done.returncode == 0, done.stderr
+    return Shown(done, folder)
+
+
+def test_the_demo_goes_through_to_its_last_line(shown: Shown) -> None:
+    assert shown.done.stderr.splitlines()[-1] == "demo: ok"
+    assert shown.facts["ok"] is True
+    assert len(shown.facts["steps"]) == 10
+
+
+def test_the_demo_shows_four_refusals(shown: Shown) -> None:
+    assert [tried["reason"] for tried in shown.facts["refusals"]] == [
+        "CONSENT_REVOKED",
+        "CONSENT_WRONG_RECIPIENT",
+        "REPLAYED_WITH_OTHER_BYTES",
+        "MEMBER_UNLICENSED",
+    ]
+
+
+def test_every_view_is_complete_where_a_provider_knows_nobody_too(shown: Shown) -> None:
+    views = shown.facts["views"]
+    assert [view["outcome"] for view in views] == ["complete"] * len(BORROWERS)
+    told = [[provider["outcome"] for provider in view["providers"]] for view in views]
+    assert told == [["scored", "scored"], ["scored", "scored"], ["scored", "no record"]]
+    pooled = [len(view["score"]["full"]["contributions"]) for view in views]
+    assert pooled == [2, 2, 1]
+
+
+def test_a_band_or_a_threshold_tells_that_and_nothing_else(shown: Shown) -> None:
+    band, threshold = shown.facts["less"]
+    assert list(band["score"]) == ["band"]
+    assert list(threshold["score"]) == ["threshold"]
+    for view in (band, threshold):
+        assert [set(provider) for provider in view["providers"]] == [{"provider", "outcome"}] * 2
+
+
+def test_a_provider_that_is_killed_is_named_in_a_partial_view(shown: Shown) -> None:
+    view = shown.facts["partial"]
+    assert (view["outcome"], view["partial"]) == ("partial", True)
+    gone, there = view["providers"]
+    assert (gone["provider"], gone["reason"]) == (KILLED, "PROVIDER_UNREACHABLE")
+    assert there["outcome"] == "scored"
+    assert len(view["score"]["full"]["contributions"]) == 1
+
+
+def test_the_view_that_is_left_verifies_with_every_process_stopped(shown: Shown) -> None:
+    assert in_folder(shown.folder) == []
+    verified = shown.verify(shown.out / VIEW)
+    assert verified.returncode == 0, verified.stdout
+    facts = json.loads(verified.stdout)
+    assert facts["score"] == shown.facts["views"][1]["score"]
+    assert all(check["ok"] for check in facts["checks"])
+
+
+def test_the_view_that_is_left_is_refused_with_one_byte_changed(
+    shown: Shown, tmp_path: Path
+) -> None:
+    raw = bytearray((shown.out / VIEW).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (tmp_path / VIEW).write_bytes(bytes(raw))
+    refused = shown.verify(tmp_path / VIEW)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["reason"] == "BUNDLE_MALFORMED"
+
+
+# Logs -------------------------------------------------------------------------------------------
+
+
+def written(secret: bytes) -> list[bytes]:
+    """Return the ways in which bytes may stand in a log, in small letters."""
+    ways = [secret, secret.hex().encode(), repr(secret)[2:-1].encode()]
+    ways.append(b"".join(b"\\%03o" % byte for byte in secret))
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for before in range(3):  # within something longer it starts at any of three places
+            whole = encode(bytes(before) + secret)
+            ways.append(whole[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6])
+    return [way.lower() for way in ways]
+
+
+@pytest.mark.parametrize("before", [b"", b"x", b"xy", b"xyz"])
+def test_a_reference_is_found_however_it_is_written(before: bytes) -> None:
+    ref = bytes(range(200, 232))
+    for text in (
+        before + ref,
+        b"ref=" + ref.hex().upper().encode(),
+        repr(ref).encode(),
+        base64.b64encode(before + ref + b"and more"),
+        base64.urlsafe_b64encode(before + ref),
+    ):
+        assert any(way in text.lower() for way in written(ref))
+        assert not any(way in text.lower() for way in written(bytes(32)))
+
+
+def test_no_log_of_a_whole_federation_tells_who_somebody_is(shown: Shown) -> None:
+    database = shown.federation / EXCHANGE / "data.sqlite"
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    refs = [ref for (ref,) in connection.execute("SELECT DISTINCT subject_ref FROM access_entry")]
+    connection.close()
+    assert {len(ref) for ref in refs} == {SUBJECT_REF_BYTES}
+    assert len(refs) == len(BORROWERS)
+
+    logs = {
+        path: path.read_bytes().lower() for path in shown.federation.glob("*/*.*") if is_log(path)
+    }
+    served = [path.parent.name for path in logs if path.name == "log.jsonl"]
+    assert len(served) == PROVIDERS + 2
+    assert all(logs[path] for path in logs if path.name == "log.jsonl")
+    secrets = [*refs, *(number.encode() for number in BORROWERS)]
+    told = [
+        f"{path.parent.name}/{path.name}"
+        for path, text in logs.items()
+        for secret in secrets
+        if any(way in text for way in written(secret))
+    ]
+    assert told == []
+
+
+def is_log(path: Path) -> bool:
+    return path.suffix in {".jsonl", ".log"}
+
+
+# The sandbox ------------------------------------------------------------------------------------
+
+
+def in_folder(folder: Path) -> list[list[str]]:
+    """Return the command lines of running processes that name a folder."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(str(folder) in word for word in line)]
+
+
+def test_a_sandbox_stops_with_all_its_processes_when_it_is_told_to(tmp_path: Path) -> None:
+    folder = tmp_path / "federation"
+    arguments = ("--providers", "1", "--no-scores", "--folder", folder)
+    up = subprocess.Popen(
+        command("clients.cli.main", "sandbox", "up", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )
+    try:
+        assert up.stdout
+        lines: list[str] = []
+        while lines[-1:] != ["Ctrl-C stops everything."]:
+            lines.append(up.stdout.readline().rstrip("\n"))
+            assert up.poll() is None, lines
+        told = "\n".join(lines)
+        assert all(member in told for member in (EXCHANGE, "civil-registrar", KILLED))
+        assert "concordat view verify my-view.cbundle" in lines
+        children = psutil.Process(up.pid).children(recursive=True)
+        assert len(children) == 3
+        up.terminate()
+        rest = up.communicate(timeout=30)
+        assert (up.returncode, *rest) == (0, "stopped\n", "")
+        assert not any(child.is_running() for child in children)
+    finally:
+        up.terminate()  # a sandbox that is left running stops its own
+        up.communicate(timeout=30)
+    assert in_folder(folder) == []
