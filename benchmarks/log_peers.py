@@ -170,7 +170,7 @@ def _pymerkle_rate(
     for group in groups:
         size = tree.append_entries(entries[done : done + group])
         if proved:
-            tree.get_state(size)
+            tree.get_root(size)
             for index in range(done + 1, size + 1):
                 tree.prove_inclusion(index, size)
         done += group
