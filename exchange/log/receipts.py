@@ -29,7 +29,7 @@ def receipt_of(row: Row[Any], size: int, note: bytes, reader: TileReader) -> v1.
     )
 
 
-def require_proved(receipt: v1.LogReceipt, size: int, root: bytes) -> None:
+def require_proved(receipt: v1.LogReceipt | v1.SubjectLogEntry, size: int, root: bytes) -> None:
     """Raise ``ProofInvalidError`` unless the proof holds: the tiles it is made of may be damaged."""
     leaf = merkle.leaf_hash(receipt.entry)
     merkle.verify_inclusion(leaf, receipt.index, size, receipt.proof, root)

@@ -264,11 +264,14 @@ class Sequencer:
         return Published(checkpoint.size, checkpoint.root, note, reader, first=before.size)
 
     def _verify_another(self, size: int) -> None:
-        """Hash one of the older tiles and its bundle again, each in its turn, before signing over it."""
+        """Hash one of the older tiles and its bundle again, each in its turn, before signing over it.
+
+        A damaged one keeps its turn until it is mended.
+        """
         full = size // WIDTH
         if full:
+            verify_full(self._scrub % full, size, self._tiles.read)
             self._scrub = (self._scrub + 1) % full
-            verify_full(self._scrub, size, self._tiles.read)
 
     def _renewed(self) -> None:
         self._renew_at = time.monotonic() + self._lease_seconds / 3

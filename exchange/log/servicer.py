@@ -11,7 +11,7 @@ from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
 from concordat.statements import seal
 from concordat.trust.commitment import NO_ENTRY
-from concordat.trust.errors import MalformedNoteError
+from concordat.trust.errors import TrustError
 from concordat.trust.tiles import TileReader
 from concordat.v1 import Reason
 from concordat.v1.log_service_pb2_grpc import LogServiceServicer
@@ -20,7 +20,7 @@ from exchange.consents import table as consents
 from exchange.consents.ledger import require_latest_binding
 from exchange.log import sequencing, table
 from exchange.log.growth import TileDamagedError, fetch_from
-from exchange.log.receipts import subject_entry_of
+from exchange.log.receipts import require_proved, subject_entry_of
 from exchange.log.tile_store import TileStoreError
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class LogServicer(LogServiceServicer):
         if not signed.note:
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, "the log is still empty")
         try:
-            entries = await asyncio.to_thread(self._entries, rows[:PAGE], signed.size)
-        except (TileDamagedError, TileStoreError, MalformedNoteError) as error:
+            entries = await asyncio.to_thread(self._entries, rows[:PAGE], signed)
+        except (TileDamagedError, TileStoreError, TrustError) as error:
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, str(error)) from error
         return v1.ListAccessesResponse(
             history=seal(self._history(asked, signed, end, at), self._signer),
@@ -80,9 +80,13 @@ class LogServicer(LogServiceServicer):
             more=len(rows) > PAGE,
         )
 
-    def _entries(self, rows: list[Row[Any]], size: int) -> list[v1.SubjectLogEntry]:
-        reader = TileReader(fetch_from(self._tiles.read), size)
-        return [subject_entry_of(row, size, reader) for row in rows]
+    def _entries(self, rows: list[Row[Any]], signed: Signed) -> list[v1.SubjectLogEntry]:
+        """Prove each entry; raise where a damaged tile gives a proof that would speak against us."""
+        reader = TileReader(fetch_from(self._tiles.read), signed.size)
+        entries = [subject_entry_of(row, signed.size, reader) for row in rows]
+        for entry in entries:
+            require_proved(entry, signed.size, signed.root)
+        return entries
 
     def _history(
         self,

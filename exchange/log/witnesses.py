@@ -18,6 +18,7 @@ from concordat.trust.note import (
     SignedNote,
     VerifierKey,
     decimal,
+    lines_of,
     parse_signature_lines,
 )
 from concordat.trust.witness_request import AddCheckpoint
@@ -134,27 +135,23 @@ class Witnesses:
     ) -> NoteSignature:
         """Submit once, and once more where the witness says that it knows another size."""
         status, body = self._post(witness, request)
-        if status == _CONFLICT:
-            known = _known_size(body)
-            if known > size or known == request.old_size:
-                _log.error("log_disputed", witness=witness.key.name, known=known, ours=size)
-                raise WitnessError(f"it has cosigned another tree, of {known} entries")
-            if known < witness.size:
-                _log.error("witness_forgot", witness=witness.key.name, known=known)
-                raise WitnessError(f"it has forgotten that it cosigned {witness.size} entries")
+        known = _known_size(body) if status == _CONFLICT else None
+        if known is not None and known < witness.size:
+            _log.error("witness_forgot", witness=witness.key.name, known=known, had=witness.size)
+            raise WitnessError(f"it has forgotten that it cosigned {witness.size} entries")
+        if known is not None and known <= size and known != request.old_size:
             witness.size = known
             status, body = self._post(witness, _request(request.note, known, size, read))
+        if status in (_CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY):
+            _log.error("log_disputed", witness=witness.key.name, known=known, ours=size)
+            raise WitnessError(f"it has cosigned another tree than ours: {status}")
         if status != httpx.codes.OK:
-            if status == httpx.codes.UNPROCESSABLE_ENTITY:
-                _log.error("log_disputed", witness=witness.key.name, ours=size)
             raise WitnessError(f"it answered {status}")
         return _cosignature(request.note, body, witness.key)
 
     def _post(self, witness: Witness, request: AddCheckpoint) -> tuple[int, bytes]:
         assert self._client is not None  # noqa: S101 - there is a witness
-        ends = (
-            self._clock() + self._seconds
-        )  # the client's own limit is for each part of the answer
+        ends = self._clock() + self._seconds  # the client's limit is for each part of the answer
         with self._client.stream(
             "POST", f"{witness.url}/add-checkpoint", content=request.encode()
         ) as response:
@@ -179,13 +176,13 @@ def _request(note: bytes, old_size: int, size: int, read: ReadNode) -> AddCheckp
     return AddCheckpoint(min(old_size, size), tuple(proof), note)
 
 
-def _known_size(body: bytes) -> int:
-    if not body.endswith(b"\n"):
-        raise WitnessError("its answer names no size")
+def _known_size(body: bytes) -> int | None:
+    """Return the size that a conflict names; None for one of another kind: two trees of one size."""
     try:
-        return decimal(body[:-1])
-    except TrustError as error:
-        raise WitnessError("its answer names no size") from error
+        (line,) = lines_of(body)
+        return decimal(line)
+    except (TrustError, ValueError):
+        return None
 
 
 def _cosignature(note: bytes, body: bytes, key: VerifierKey) -> NoteSignature:
