@@ -54,6 +54,8 @@ _NOT_NOW = {
     Reason.REASON_UNAVAILABLE,
     Reason.REASON_DIRECTORY_STALE,
     Reason.REASON_DEADLINE_TOO_SHORT,
+    Reason.REASON_LOG_UNAVAILABLE,
+    Reason.REASON_LOG_UNWITNESSED,
 }
 _NO_ANSWER = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _LOCAL = (ClientError, PkiError, TrustBundleError, TlsFileError, KeyFileError, OSError)

@@ -21,8 +21,10 @@ from clients.cli.render import moment
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.accesses import AccessList
 from clients.sdk.client import WalletClient
+from clients.sdk.errors import WalletError
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
+from concordat.rpc.errors import name_of
 from concordat.verify.bundle import parse_bundle
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
 from concordat.verify.receipt_file import MAGIC as RECEIPT_MAGIC
@@ -72,14 +74,20 @@ def _receipts(path: Path) -> list[v1.LogReceipt]:
 
 
 def _tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
-    folder = held.keep_evidence(error.history, error.checkpoint)
+    """Say so, whatever becomes of the evidence; what was kept before stays as it was."""
+    folder = None
+    try:
+        folder = held.keep_evidence(error)
+        then = f"the signed evidence is in {folder}: show it to the regulator"
+    except WalletError as failure:
+        then = f"the signed evidence could not be kept ({failure}): make room and list them again"
     fail(
         "the exchange's account of your accesses does not hold",
         Exit.REFUSED,
         "HISTORY_BROKEN",
-        f"{error}; the signed evidence is in {folder}: show it to the regulator",
+        f"{error}; {then}",
         as_json=as_json,
-        evidence=str(folder),
+        evidence=folder and str(folder),
     )
 
 
@@ -125,15 +133,23 @@ def told(entry: HistoryEntry) -> tuple[str, str, str]:
         case "refusal":
             reason = words(v1.Reason.Name(record.refusal.reason), "REASON_")
             return record.refusal.lender, f"was refused: {reason}", _purpose(record.refusal.purpose)
-        case _:
+        case "consent":
             changed = entry.entry.kind == v1.LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
             what = "changed a consent" if changed else "gave a consent"
             return "you", what, record.consent.consent_id.hex()
+        case (
+            _
+        ):  # of members and erasures, which are about no person: nothing that a subject is shown
+            return "the exchange", kind, ""
 
 
 def words_of_categories(release: v1.AccessRelease) -> str:
     """Return the categories of data that went out, in words."""
-    return ", ".join(words(v1.DataCategory.Name(c), "DATA_CATEGORY_") for c in release.categories)
+    return ", ".join(_category(category) for category in release.categories)
+
+
+def _category(category: v1.DataCategory.ValueType) -> str:
+    return words(v1.DataCategory.Name(category), "DATA_CATEGORY_")
 
 
 def _purpose(purpose: v1.Purpose.ValueType) -> str:
@@ -170,4 +186,53 @@ def _entry_facts(entry: HistoryEntry) -> dict[str, Any]:
         "who": who,
         "what": what,
         "about": about,
+        "details": _details(entry.record),
     }
+
+
+def _details(record: v1.LogRecord | None) -> dict[str, Any] | None:
+    """Return what the record says, by the kind of act; None where it was erased."""
+    if record is None:
+        return None
+    match record.WhichOneof("act"):
+        case "intent":
+            intent = record.intent
+            return {
+                "lender": intent.lender,
+                "purpose": _purpose(intent.purpose),
+                "disclosure": words(
+                    v1.DisclosureKind.Name(intent.disclosure.kind), "DISCLOSURE_KIND_"
+                ),
+                "consent_id": intent.consent_id,
+                "providers": list(intent.providers),
+            }
+        case "release":
+            release = record.release
+            return {
+                "lender": release.lender,
+                "access_id": release.access_id,
+                "result": words(v1.ReleaseResult.Name(release.result), "RELEASE_RESULT_"),
+                "categories": [_category(category) for category in release.categories],
+                "policy_version": release.policy_version,
+                "providers": [
+                    {
+                        "provider": part.provider,
+                        "outcome": words(
+                            v1.ProviderOutcomeKind.Name(part.kind), "PROVIDER_OUTCOME_KIND_"
+                        ),
+                    }
+                    for part in release.parts
+                ],
+            }
+        case "refusal":
+            refusal = record.refusal
+            return {
+                "lender": refusal.lender,
+                "purpose": _purpose(refusal.purpose),
+                "consent_id": refusal.consent_id,
+                "reason": name_of(refusal.reason),
+            }
+        case "consent":
+            return {"consent_id": record.consent.consent_id, "digest": record.consent.digest}
+        case _:
+            return {}

@@ -43,8 +43,7 @@ def list_accesses(
     for receipt in receipts:
         if open_receipt(receipt, book.anchors).record.subject_ref != key.subject_ref:
             raise ClientError("a receipt is about somebody else; hand in those about you")
-    if not book.fetched:
-        yield from book.refresh(now)
+    yield from book.refresh(now)  # nobody is accused by a key that has been replaced since
     anchors = book.anchors
     chain = Chain(kept)
     while True:
@@ -60,7 +59,7 @@ def list_accesses(
         binding = open_binding(key.binding, anchors, at)
         chain.take(
             answer,
-            exchange=book.directory.require(anchors.bundle.exchange_id, at),
+            exchange=book.directory.require(anchors.bundle.exchange_id, at, v1.Role.ROLE_EXCHANGE),
             anchors=anchors,
             asked=open_subject_request(request, binding, anchors, at),
             at=now(),
@@ -69,4 +68,6 @@ def list_accesses(
             break
     page = chain.require_complete()
     found = chain.require_includes(receipts)
-    return AccessList(tuple(chain.entries), page.checkpoint, page.envelope, page.kept, found)
+    return AccessList(
+        tuple(chain.entries), page.checkpoint, page.response.history, page.kept, found
+    )

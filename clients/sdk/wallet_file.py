@@ -5,8 +5,8 @@
       key.pem             Ed25519, PKCS#8, encrypted if a passphrase was given
       binding.env         the registrar's binding of the key; absent until bound
       consents/<id>.json  one a consent: envelope, last event, its providers' licences
-  accesses.json       where the chain of entries about this subject ended, the last time it was verified
-  evidence/<n>/       what the exchange and the log signed that does not hold, if that ever happens
+      accesses.json       what the exchange last signed about the chain of entries about this subject
+      evidence/<n>/       what the exchange and the log signed that does not hold, if that ever happens
 
 Files are written beside, flushed to disk and renamed, so that a crash leaves the old content or
 the new and never a part; only the owner may read them. A process that changes the wallet holds its
@@ -14,7 +14,6 @@ lock.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +21,15 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from clients.sdk.accesses_record import kept_from_json, kept_to_json
 from clients.sdk.consent_record import ConsentRecord
 from clients.sdk.errors import WalletError
 from clients.sdk.wallet import WalletKey
 from concordat import v1
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.trust.keys import Ed25519Signer
-from concordat.verify.history import Kept
+from concordat.verify.history import HistoryBrokenError, Kept
+from concordat.verify.receipt_file import dump_receipt
 
 TRUST_BUNDLE, KEY, BINDING, CONSENTS, LOCK = (
     "trust-bundle.json",
@@ -123,29 +124,49 @@ class WalletFolder:
         return [ConsentRecord.from_json(path.read_bytes(), path) for path in paths]
 
     def kept_history(self) -> Kept:
-        """Return where the chain of entries ended the last time; raise ``WalletError`` if unreadable."""
+        """Return what was kept the last time, by ``keep_history``; raise ``WalletError`` if unreadable."""
         path = self.folder / ACCESSES
         try:
-            kept = json.loads(path.read_bytes())
-            return Kept(int(kept["length"]), bytes.fromhex(kept["head"]), int(kept["log_size"]))
+            return kept_from_json(path.read_bytes())
         except FileNotFoundError:
             return Kept()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WalletError(f"cannot read {path}: {error}") from error
+        except (OSError, ValueError) as error:
+            raise WalletError(
+                f"cannot read {path}: {error}; it remembers what the exchange signed, so put it back "
+                "from a copy if there is one"
+            ) from error
 
     def keep_history(self, kept: Kept) -> None:
-        """Remember where the chain of entries ends."""
-        content = {"length": kept.length, "head": kept.head.hex(), "log_size": kept.log_size}
-        write_atomically(self.folder / ACCESSES, json.dumps(content).encode() + b"\n")
+        """Remember where the chain of entries ends, and who signed it."""
+        write_atomically(self.folder / ACCESSES, kept_to_json(kept))
 
-    def keep_evidence(self, history: v1.Envelope, checkpoint: bytes) -> Path:
-        """Keep what was signed and does not hold; return the folder."""
+    def keep_evidence(self, error: HistoryBrokenError) -> Path:
+        """Keep all that was signed and does not hold; return the folder. Raises ``WalletError``.
+
+        ``page-<n>.response`` are the answers as they came, each a ``ListAccessesResponse``;
+        ``access-history.env`` and ``checkpoint`` are what the last of them says under signatures, the same
+        with ``-before`` is what was signed before, and ``left-out.receipt`` the entry that is missing.
+        """
         number = 1
         while (folder := self.folder / EVIDENCE / str(number)).exists():
             number += 1
-        folder.mkdir(mode=0o700, parents=True)
-        write_atomically(folder / "access-history.env", history.SerializeToString())
-        write_atomically(folder / "checkpoint", checkpoint)
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except OSError as failure:
+            raise WalletError(f"cannot make {folder}: {failure.strerror}") from failure
+        files = {
+            f"page-{place}.response": page.SerializeToString()
+            for place, page in enumerate(error.pages, 1)
+        }
+        files["access-history.env"] = error.history.SerializeToString()
+        files["checkpoint"] = error.checkpoint
+        if error.kept.checkpoint:
+            files["access-history-before.env"] = error.kept.history.SerializeToString()
+            files["checkpoint-before"] = error.kept.checkpoint
+        if error.receipt is not None:
+            files["left-out.receipt"] = dump_receipt(error.receipt)
+        for name, content in files.items():
+            write_atomically(folder / name, content)
         return folder
 
     def _consent_path(self, consent_id: bytes) -> Path:

@@ -13,6 +13,7 @@ _SAFE_TO_RETRY = (
     {"service": "concordat.v1.ViewService", "method": "RequestView"},
     {"service": "concordat.v1.ConsentService"},
     {"service": "concordat.v1.ConsentNoticeService"},
+    {"service": "concordat.v1.LogService"},
     {"service": "concordat.v1.MemberService", "method": "ListMembers"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicence"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicenceStatus"},

@@ -31,7 +31,7 @@ class ListAccessesRequest(message.Message):
     BINDING_FIELD_NUMBER: builtins.int
     AFTER_FIELD_NUMBER: builtins.int
     after: builtins.int
-    """Continue after this place in the chain; 0 to start."""
+    """Continue after this place in the chain; 0 to start, below 2**63."""
     @builtins.property
     def request(self) -> envelope_pb2.Envelope:
         """The SubjectRequest, with SUBJECT_QUERY_ACCESSES."""
