@@ -90,9 +90,9 @@ async def serving(app: Starlette, address: str) -> AsyncIterator[int]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), int(port)))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # the latter for a port that there is not
         listener.close()
-        raise SettingsError(f"cannot listen on {address}: {error.strerror}") from error
+        raise SettingsError(f"cannot listen on {address}: {error}") from error
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     # The process has signal handlers of its own.
