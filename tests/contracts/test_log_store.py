@@ -1,6 +1,7 @@
 """What the log promises on SQLite and on PostgreSQL, with tiles in files and in the database alike."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -59,7 +60,7 @@ class Place(LogSide):
         self.folder = folder
         self.engine = open_engine(url)
         if self.engine.dialect.name == "sqlite":
-            with self.engine.connect() as connection:  # nobody pulls the plug here
+            with self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA synchronous=OFF")
         store = GroupCommit(self.engine)
         super().__init__(store, self.tiles_of(store))
@@ -98,6 +99,13 @@ def require_one_history(audited: Audited, key: RecordingSigner) -> None:
         checkpoint = Checkpoint.parse(signed)
         assert checkpoint.size <= audited.size
         assert checkpoint.root == audited.root(checkpoint.size)
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk: nobody pulls the plug here."""
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _file: None)
 
 
 class LogStoreContract:
