@@ -49,7 +49,8 @@ class LogServiceServicer:
 
     def ListAccesses(self, request, context):
         """Every entry about the subject, refused attempts too, in the order of its chain, with proofs against
-        one checkpoint. Caller: the subject, who signs the request. Looking changes no score and is no access.
+        one checkpoint. Caller: anyone, with the subject's signed request. Looking changes no score and is no
+        access.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,8 @@ class LogServiceStub:
     def __new__(cls, channel: aio.Channel) -> LogServiceAsyncStub: ...
     ListAccesses: grpc.UnaryUnaryMultiCallable[log_service_pb2.ListAccessesRequest, log_service_pb2.ListAccessesResponse]
     """Every entry about the subject, refused attempts too, in the order of its chain, with proofs against
-    one checkpoint. Caller: the subject, who signs the request. Looking changes no score and is no access.
+    one checkpoint. Caller: anyone, with the subject's signed request. Looking changes no score and is no
+    access.
     """
 
 @typing.type_check_only
@@ -46,7 +47,8 @@ class LogServiceAsyncStub(LogServiceStub):
     def __init__(self, channel: aio.Channel) -> None: ...
     ListAccesses: aio.UnaryUnaryMultiCallable[log_service_pb2.ListAccessesRequest, log_service_pb2.ListAccessesResponse]  # type: ignore[assignment]
     """Every entry about the subject, refused attempts too, in the order of its chain, with proofs against
-    one checkpoint. Caller: the subject, who signs the request. Looking changes no score and is no access.
+    one checkpoint. Caller: anyone, with the subject's signed request. Looking changes no score and is no
+    access.
     """
 
 class LogServiceServicer(metaclass=abc_1.ABCMeta):
@@ -59,7 +61,8 @@ class LogServiceServicer(metaclass=abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[log_service_pb2.ListAccessesResponse, abc.Awaitable[log_service_pb2.ListAccessesResponse]]:
         """Every entry about the subject, refused attempts too, in the order of its chain, with proofs against
-        one checkpoint. Caller: the subject, who signs the request. Looking changes no score and is no access.
+        one checkpoint. Caller: anyone, with the subject's signed request. Looking changes no score and is no
+        access.
         """
 
 def add_LogServiceServicer_to_server(servicer: LogServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -15,8 +15,12 @@ from concordat.rpc.tls import TlsIdentity
 from concordat.rpc.tls_check import require_certificate
 from concordat.store.engine import require_current
 from concordat.store.reading import opened_to_read
+from concordat.trust.checkpoint import open_checkpoint
 from concordat.trust.keys import key_id
 from exchange.commands.shared import OUT, ConfigOption, read_settings
+from exchange.log.opening import log_signer, named_witnesses
+from exchange.log.sequencing import signed
+from exchange.log.tile_store import CHECKPOINT, FileTiles
 from exchange.members.keeper import load
 from exchange.migrations import SCRIPTS
 from exchange.settings import ExchangeSettings
@@ -28,7 +32,7 @@ def check(
     config: ConfigOption,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check trust bundle, keys, certificate, database and own licence, and say what to do about each.
+    """Check trust bundle, keys, certificate, database, own licence and log, and say what to do about each.
 
     Exit codes: 0 all well; 1 something is wrong; 2 the settings are wrong.
     """
@@ -38,6 +42,7 @@ def check(
         ("certificate", _certificate),
         ("database", _database),
         ("own licence", _licence),
+        ("log", _the_log),
     ]
     rows = [(name, *_outcome(run, settings)) for name, run in checks]
     if as_json:
@@ -95,6 +100,28 @@ def _licence(settings: ExchangeSettings) -> str:
             "the signing key is not in the licence; use the licensed key or renew the licence"
         )
     return f"in force until {member.not_after:%Y-%m-%d}; {len(directory.members())} members known"
+
+
+def _the_log(settings: ExchangeSettings) -> str:
+    """Check the log's key and witnesses, and that the database leads to what is published."""
+    anchors = load_anchors(settings.trust_bundle)
+    log_signer(settings.log, anchors)
+    named_witnesses(settings.log, anchors)
+    with opened_to_read(settings.database) as connection:
+        recorded = signed(connection)
+    published = FileTiles(settings.log.folder).read(CHECKPOINT)
+    note = recorded.note if settings.log.tiles == "database" else published
+    if note is None or not note:
+        return "still empty"
+    checkpoint = open_checkpoint(note, anchors.log, anchors.witnesses)
+    if checkpoint.size > recorded.size:
+        raise ValueError(
+            f"{checkpoint.size} entries are published and the database has {recorded.size}: it was restored "
+            "from an old copy; restore one that leads to the published log"
+        )
+    quorum = anchors.bundle.witness_quorum
+    seen = f", cosigned by {len(checkpoint.cosignatures)} of at least {quorum}" if quorum else ""
+    return f"{checkpoint.size} entries{seen}"
 
 
 def _stored_directory(settings: ExchangeSettings, anchors: Anchors) -> MemberDirectory:

@@ -26,7 +26,7 @@ def open_book(
 ) -> LogBook:
     """Return the log book, not started; raise ``SettingsError`` and ``KeyFileError``."""
     witnesses = Witnesses(
-        _named_witnesses(settings, anchors),
+        named_witnesses(settings, anchors),
         anchors.bundle.witness_quorum,
         settings.witness_timeout_seconds,
     )
@@ -55,7 +55,8 @@ def log_signer(settings: LogSettings, anchors: Anchors) -> Ed25519Signer:
     return signer
 
 
-def _named_witnesses(settings: LogSettings, anchors: Anchors) -> list[tuple[VerifierKey, str]]:
+def named_witnesses(settings: LogSettings, anchors: Anchors) -> list[tuple[VerifierKey, str]]:
+    """Return each witness's key and where it is asked; raise ``SettingsError`` where too few are named."""
     keys = {key.name: key for key in anchors.witnesses}
     unknown = [witness.name for witness in settings.witnesses if witness.name not in keys]
     if unknown:

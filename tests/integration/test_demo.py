@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from clients.sandbox import EXCHANGE
-from clients.sandbox.demo import BORROWERS, KILLED
+from clients.sandbox.demo import BORROWERS, KILLED, WITNESSES
 from clients.sandbox.demo_offline import TRUST_BUNDLE, VIEW
 from clients.sandbox.processes import command
 
@@ -75,7 +75,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_the_demo_goes_through_to_its_last_line(shown: Shown) -> None:
     assert shown.done.stderr.splitlines()[-1] == "demo: ok"
     assert shown.facts["ok"] is True
-    assert len(shown.facts["steps"]) == 10
+    assert len(shown.facts["steps"]) == 12
 
 
 def test_the_demo_shows_four_refusals(shown: Shown) -> None:
@@ -173,7 +173,7 @@ def test_no_log_of_a_whole_federation_tells_who_somebody_is(shown: Shown) -> Non
         path: path.read_bytes().lower() for path in shown.federation.glob("*/*.*") if is_log(path)
     }
     served = [path.parent.name for path in logs if path.name == "log.jsonl"]
-    assert len(served) == PROVIDERS + 2
+    assert len(served) == PROVIDERS + WITNESSES + 2
     assert all(logs[path] for path in logs if path.name == "log.jsonl")
     secrets = [*refs, *(number.encode() for number in BORROWERS)]
     told = [

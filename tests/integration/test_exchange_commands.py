@@ -13,11 +13,12 @@ from typer.testing import CliRunner, Result
 from concordat import v1
 from concordat.federation.anchors import save_bundle
 from concordat.store.exclusive import only_process
+from concordat.trust.checkpoint import Checkpoint, sign_checkpoint
 from exchange.main import app
 from tests.builders import EXCHANGE, LENDER, Federation, Pki, signer
 
 FILES = {"trust_bundle": "bundle.json", "tls_certificate": "tls.crt", "tls_key": "tls.key"}
-ALL = {"trust bundle", "certificate", "database", "own licence"}
+ALL = {"trust bundle", "certificate", "database", "own licence", "log"}
 
 
 class House:
@@ -29,6 +30,7 @@ class House:
         self.federation = Federation(datetime.now(UTC), tls_ca_pem=self.pki.ca_pem)
         save_bundle(self.federation.bundle, folder / "bundle.json")
         signer(EXCHANGE).save(folder / "signing.key", None)
+        signer("log").save(folder / "log.key", None)
         self.install(*self.pki.issue(EXCHANGE))
         self.licences = [
             self.write(f"{member.member_id}.env", member.licence_envelope)
@@ -55,6 +57,7 @@ class House:
             "database": "sqlite:///exchange.db",
         }
         lines = [f"{name} = {json.dumps(value)}" for name, value in (given | settings).items()]
+        lines += ["[log]", 'signing_key = "log.key"', 'listen = "127.0.0.1:0"']
         (self.folder / "exchange.toml").write_text("\n".join(lines), "utf-8")
 
     def run(self, *arguments: object) -> Result:
@@ -93,7 +96,7 @@ def house(tmp_path: Path) -> House:
 
 
 def test_init_takes_the_licences_in_and_check_is_content(house: House) -> None:
-    assert set(house.failed()) == {"database", "own licence"}
+    assert set(house.failed()) == {"database", "own licence", "log"}
     assert not (house.folder / "exchange.db").exists()  # to check changes nothing
     count = len(house.licences)
     assert house.init(*house.licences) == {"ok": True, "member_id": EXCHANGE, "members": count}
@@ -138,13 +141,13 @@ def test_a_licence_of_another_federation_is_refused(house: House) -> None:
 def test_a_database_that_cannot_be_opened_is_named(house: House, url: str, told: str) -> None:
     house.configure(database=url)
     assert told in house.init(code=1)["error"]
-    assert set(house.failed()) == {"database", "own licence"}
+    assert set(house.failed()) == {"database", "own licence", "log"}
 
 
 def test_a_database_of_another_kind_is_refused(house: House) -> None:
     (house.folder / "exchange.db").write_bytes(b"this is no database" * 100)
     house.init(code=1)
-    assert set(house.failed()) == {"database", "own licence"}
+    assert set(house.failed()) == {"database", "own licence", "log"}
 
 
 def test_a_database_that_a_process_holds_is_not_initialised_beneath_it(house: House) -> None:
@@ -217,3 +220,20 @@ def test_serve_without_a_database_says_what_to_do(house: House) -> None:
     result = house.run("serve")
     assert result.exit_code == 1
     assert "run init first" in result.stderr.replace("\n", " ")
+
+
+def test_check_finds_a_log_key_that_is_not_the_trust_bundles(house: House) -> None:
+    house.init(*house.licences)
+    (house.folder / "log.key").unlink()
+    signer("another").save(house.folder / "log.key", None)
+    assert "log key" in house.failed()["log"]
+
+
+def test_check_finds_a_database_that_is_older_than_the_published_log(house: House) -> None:
+    house.init(*house.licences)
+    assert not house.failed()
+    (house.folder / "log").mkdir()
+    origin = house.federation.anchors.log.name
+    note = sign_checkpoint(Checkpoint(origin, 7, bytes(32)), signer("log"))
+    (house.folder / "log" / "checkpoint").write_bytes(note)
+    assert "old copy" in house.failed()["log"]

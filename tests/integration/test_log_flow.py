@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import FIRM, SHOP, small_scores
 
 from clients.sandbox import EXCHANGE, Person, Sandbox
+from clients.sandbox.demo import BORROWERS
 from clients.sdk import LenderView, RemoteError
 from concordat.rpc.errors import name_of
 from concordat.verify.bundle import dump_bundle
 
 UNWITNESSED_SECONDS = 2.0
+FIRM, SHOP, *_ = BORROWERS
 PROGRAMS = Path(sys.executable).parent
 pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    scores = small_scores(tmp_path_factory.mktemp("scores"), 2)
+def federation() -> Iterator[Sandbox]:
     settings = {
         "exchange": {
             "log": {"unwitnessed_seconds": UNWITNESSED_SECONDS, "witness_timeout_seconds": 0.5}
         }
     }
-    with Sandbox(providers=2, witnesses=3, scores=scores, settings=settings) as sandbox:
+    with Sandbox(providers=2, witnesses=3, scores=True, settings=settings) as sandbox:
         yield sandbox
 
 

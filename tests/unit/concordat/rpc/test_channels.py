@@ -30,6 +30,7 @@ REPEATED = {
     "/concordat.v1.ConsentService/SubmitConsentEvent",
     "/concordat.v1.ConsentService/ListConsents",
     "/concordat.v1.ConsentNoticeService/NotifyConsentEvent",
+    "/concordat.v1.LogService/ListAccesses",
     "/concordat.v1.MemberService/ListMembers",
     "/concordat.v1.MemberService/SubmitLicence",
     "/concordat.v1.MemberService/SubmitLicenceStatus",
