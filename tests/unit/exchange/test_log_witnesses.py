@@ -15,7 +15,7 @@ from concordat.trust.checkpoint import add_signatures, open_checkpoint
 from concordat.trust.merkle import ReadNode
 from concordat.trust.note import NoteSignature, VerifierKey
 from concordat.trust.witness_request import AddCheckpoint
-from exchange.log.opening import _named_witnesses
+from exchange.log.opening import named_witnesses
 from exchange.log.witnesses import Witnesses
 from exchange.settings import LogSettings, WitnessSettings
 from tests.builders import Federation
@@ -195,32 +195,32 @@ def test_a_witness_that_disputes_the_log_is_an_error_in_the_log(circle: Circle, 
 
 def test_enough_witnesses_are_enough_though_one_stalls(circle: Circle) -> None:
     def stall(_body: bytes) -> tuple[int, bytes]:
-        time.sleep(0.6)
+        time.sleep(2)
         return 503, b""
 
     names = [GOOD, OTHER]
     witnesses = circle.of((BAD, stall), *((n, trusting(n)) for n in names), quorum=2, seconds=5)
     began = time.monotonic()
     assert sorted(each.name for each in ask(witnesses)) == names
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1.5
 
 
 def test_a_witness_that_stalls_costs_one_time_limit_and_not_one_a_checkpoint(
     circle: Circle,
 ) -> None:
     def stall(_body: bytes) -> tuple[int, bytes]:
-        time.sleep(0.8)
+        time.sleep(2)
         return 503, b""
 
-    witnesses = Witnesses([(key_of(BAD), circle.serve(stall))], 1, 0.2)
+    witnesses = Witnesses([(key_of(BAD), circle.serve(stall))], 1, 0.3)
     circle.stack.callback(witnesses.close)
     began = time.monotonic()
     assert ask(witnesses) == []
-    assert time.monotonic() - began < 0.6
+    assert time.monotonic() - began < 1.5
     began = time.monotonic()
     for size in range(11, 40):
         assert ask(witnesses, size) == []
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 3, "29 time limits would be more"
     assert witnesses.unwitnessed == 30
 
 
@@ -355,7 +355,7 @@ def test_a_witness_named_twice_would_count_twice_and_is_refused() -> None:
             witnesses=[WitnessSettings(name=name, url="http://w") for name in names],
         )
 
-    assert len(_named_witnesses(settings(GOOD, BAD), fed.anchors)) == 2
+    assert len(named_witnesses(settings(GOOD, BAD), fed.anchors)) == 2
     for names, what in [((GOOD, GOOD), "twice"), ((GOOD,), "quorum"), ((GOOD, OTHER), "not a")]:
         with pytest.raises(SettingsError, match=what):
-            _named_witnesses(settings(*names), fed.anchors)
+            named_witnesses(settings(*names), fed.anchors)
