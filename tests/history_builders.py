@@ -244,14 +244,16 @@ class SmallLog:
             self.federation, [*self.leaves], {ref: [*chain] for ref, chain in self.shown.items()}
         )
 
-    def add(self, *drafts: Draft, at: datetime | None = None) -> None:
-        """Enter drafts, each in the chain of the person it is about."""
+    def add(self, *drafts: Draft, at: datetime | None = None, follows: bytes | None = None) -> None:
+        """Enter drafts, each in the chain of the person it is about, or after what ``follows`` says."""
         for draft in drafts:
             chain = self.shown.setdefault(draft.subject_ref, [])
             previous = NO_ENTRY
             if chain:
                 previous = v1.LogEntry.FromString(chain[-1].entry).commitment
-            link = v1.LogLink(salt=new_salt(), sequence=len(chain) + 1, previous=previous)
+            link = v1.LogLink(
+                salt=new_salt(), sequence=len(chain) + 1, previous=follows or previous
+            )
             of_link = link_commitment(link.sequence, link.previous, link.salt)
             opening = v1.LogOpening(record=draft.record, salt=new_salt(), link_commitment=of_link)
             entry = v1.LogEntry(

@@ -117,6 +117,8 @@ def test_a_person_of_whom_nothing_is_logged_sees_that_there_is_nothing(
     chain = house.read(house.ask(stranger), person=stranger)
     assert chain.entries == []
     assert chain.pages[-1].history.head == NO_ENTRY
+    lie = retell(house.ask(stranger), head=b"\x01" * 32)
+    broken(lambda: house.read(lie, person=stranger), "signs that there are 0 entries")
 
 
 def test_the_lenders_receipts_are_among_the_entries() -> None:
@@ -342,6 +344,36 @@ def test_entries_that_stand_in_the_log_in_another_order_do_not_hold(fed: Federat
     for entry in log.shown[ada.ref]:
         entry.index = 2 - entry.index
     broken(lambda: read(fed, log.tell(ada)), "out of order")
+
+
+def test_an_entry_that_was_made_to_follow_one_that_is_not_shown_does_not_hold(
+    fed: Federation,
+) -> None:
+    log, ada = SmallLog(fed), fed.subject("ada")
+    first, hidden, second = drafts(fed, ada, 3)
+    log.add(first)
+    fork = log.fork()
+    fork.add(hidden)
+    commitment = v1.LogEntry.FromString(fork.leaves[-1]).commitment
+    log.leaves.append(fork.leaves[-1])
+    log.add(second, follows=commitment)  # numbered as if there were none between
+    broken(lambda: read(fed, log.tell(ada)), "entry 2 about you is missing")
+
+
+def test_a_record_that_could_be_read_from_a_later_byte_on_is_read_as_it_was_made(
+    fed: Federation,
+) -> None:
+    # Both are lawful records, and with the first bytes in the salt both would give one commitment.
+    log, ada = SmallLog(fed), fed.subject("ada")
+    draft = intent(fed, fed.consent(ada))
+    ahead = v1.LogRecord(intent=v1.AccessIntent(providers=["left-out"])).SerializeToString()
+    log.add(type(draft)(draft.record_id, draft.kind, ada.ref, ahead + draft.record))
+    (whole,) = read(fed, log.tell(ada)).entries
+    assert whole.record is not None
+    assert whole.record.intent.providers[0] == "left-out"
+    opening = log.shown[ada.ref][0].opening
+    opening.salt, opening.record = opening.salt + ahead, draft.record
+    broken(lambda: read(fed, log.tell(ada)), "not 32 bytes long")
 
 
 # What the list rests on -----------------------------------------------------------------------------
