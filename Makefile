@@ -30,8 +30,8 @@ demo: $(RUN) ## Start a whole federation on this machine and walk through it (un
 	$(BIN)/concordat demo
 
 .PHONY: test
-test: $(DEV) ## Run the tests; PYTEST_ARGS="-n 2 -k consent" is handed on
-	$(BIN)/pytest -q $(PYTEST_ARGS)
+test: $(DEV) ## Run the tests, one worker a core; PYTEST_ARGS="-n 0 -k consent" is handed on
+	$(BIN)/pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(DEV) ## Run the long tests: big files, faults, load

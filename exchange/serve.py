@@ -17,6 +17,7 @@ from concordat.rpc.aio_server import AioServer
 from concordat.rpc.policy import Port
 from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
+from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
 from concordat.v1.consent_service_pb2_grpc import add_ConsentServiceServicer_to_server
 from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
@@ -63,7 +64,8 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     store.run(lambda connection: load(connection, directory, clock.now()))
     keeper = MemberKeeper(directory, store, clock)
     tiles = open_tiles(settings.log, store)
-    book = open_book(settings.log, anchors, store, tiles, clock)
+    alone = sqlite_file(settings.database) is not None  # the command holds it for this process
+    book = open_book(settings.log, anchors, store, tiles, clock, alone=alone)
     links = ProviderLinks(identity, anchors)
     dispatcher = Dispatcher(directory, links, signer, clock.now, settings.coalesce_window_seconds)
     desk = ViewDesk(

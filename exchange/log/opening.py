@@ -22,9 +22,19 @@ def open_tiles(settings: LogSettings, store: GroupCommit) -> TileStore:
 
 
 def open_book(
-    settings: LogSettings, anchors: Anchors, store: GroupCommit, tiles: TileStore, clock: Clock
+    settings: LogSettings,
+    anchors: Anchors,
+    store: GroupCommit,
+    tiles: TileStore,
+    clock: Clock,
+    *,
+    alone: bool,
 ) -> LogBook:
-    """Return the log book, not started; raise ``SettingsError`` and ``KeyFileError``."""
+    """Return the log book, not started; raise ``SettingsError`` and ``KeyFileError``.
+
+    ``alone`` where no other process can use the database: a lease that a killed one left is then this
+    one's own, and need not run out first.
+    """
     witnesses = Witnesses(
         named_witnesses(settings, anchors),
         anchors.bundle.witness_quorum,
@@ -37,7 +47,7 @@ def open_book(
         tiles=tiles,
         witnesses=witnesses,
         clock=clock,
-        holder=f"{socket.gethostname()[:40]}:{os.getpid()}",
+        holder="the only process" if alone else f"{socket.gethostname()[:40]}:{os.getpid()}",
         # Longer than a round may take, else two processes would take it from each other for ever.
         lease_seconds=LEASE_SECONDS + settings.witness_timeout_seconds,
     )
