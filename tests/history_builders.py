@@ -52,7 +52,7 @@ ACCESSES = v1.SubjectQuery.SUBJECT_QUERY_ACCESSES
 # A subject's side -------------------------------------------------------------------------------
 
 
-def own_request(federation: Federation, person: Subject, **fields: Any) -> v1.Envelope:
+def own_request(federation: Federation, person: Subject, /, **fields: Any) -> v1.Envelope:
     """Return a subject's request for its accesses; ``fields`` bend it."""
     given: dict[str, Any] = {
         "request_id": new_id(),
