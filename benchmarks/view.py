@@ -205,26 +205,16 @@ async def _streamed(
     seconds: float,
     processes: dict[str, int],
 ) -> Run:
-    """Keep four messages on the way: one is sent for each that is answered, while there are any."""
-    waiting, out = iter(messages), 0
-    for message in islice(waiting, MESSAGES):
-        await send(message)
-        out += 1
+    """Keep four messages on the way; those that are when the time is up are waited for and counted."""
+    sending, receiving = asyncio.Lock(), asyncio.Lock()  # a stream takes one of each at a time
 
-    def due() -> Iterator[None]:
-        while out:
-            yield None
-
-    async def one(_due: None) -> int:
-        nonlocal out
-        done = await receive()
-        out -= 1
-        for message in islice(waiting, 1):
+    async def one(message: Any) -> int:
+        async with sending:
             await send(message)
-            out += 1
-        return done
+        async with receiving:
+            return await receive()
 
-    return await closed_loop(one, due(), 1, seconds, processes)
+    return await closed_loop(one, messages, MESSAGES, seconds, processes)
 
 
 def _verify(sandbox: Sandbox, ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> None:

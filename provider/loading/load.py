@@ -18,7 +18,7 @@ from provider.scores import Score
 from provider.store import scores
 from provider.store.bulk import MAX_KEYS
 
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 25_000
 
 Line = tuple[int, bytes, Score]
 Resolve = Callable[[Sequence[bytes]], list[bytes]]

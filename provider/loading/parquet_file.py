@@ -42,10 +42,12 @@ class ParquetScoreFile:
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Yield each row's number, from 1, and its cells as text; a null is empty text."""
         try:
-            for batch in self._file.iter_batches(BATCH_ROWS):
-                for cells in zip(*(_texts(column) for column in batch.columns), strict=True):
-                    self._read += 1
-                    yield self._read, cells
+            # One row group at a time: a reader of several keeps what it held of each until the last.
+            for group in range(self._file.num_row_groups):
+                for batch in self._file.iter_batches(BATCH_ROWS, row_groups=[group]):
+                    for cells in zip(*(_texts(column) for column in batch.columns), strict=True):
+                        self._read += 1
+                        yield self._read, cells
         except pa.ArrowException as error:
             raise FileDamagedError(f"the file is damaged after row {self._read}") from error
 

@@ -22,6 +22,7 @@ from concordat.store.reading import opened_to_read
 from provider.commands import load as load_command
 from provider.database import own_database
 from provider.loading import csv_file
+from provider.loading.files import open_score_file
 from provider.scores import Score
 from provider.store import scores
 from tests.unit.provider.house import SELF, House, ref_of
@@ -322,6 +323,20 @@ def test_parquet_is_read_by_the_same_rules(house: House) -> None:
     assert stored(house, REF)[REF].reasons == ("BK01",)
 
 
+def test_parquet_of_several_row_groups_is_read_whole_and_by_number(house: House) -> None:
+    path = house.folder / "input.parquet"
+    write_many_parquet(path, 1050, group_rows=100)
+    file = open_score_file(path)
+    numbers, found = zip(*file.rows(), strict=True)
+    assert numbers == tuple(range(1, 1051))
+    assert [tuple(cells) for cells in found] == [
+        (ref, str(score), day, model, reasons)
+        for ref, score, day, model, reasons in many_rows(1050)
+    ]
+    assert file.position() == file.size
+    file.close()
+
+
 def test_parquet_with_floats_takes_no_nan(house: House) -> None:
     path = house.folder / "input.parquet"
     write_parquet(
@@ -370,7 +385,7 @@ def write_many_csv(path: Path, rows: int) -> None:
             file.write(f"{ref},{score},{day},{model},{reasons}\n")
 
 
-def write_many_parquet(path: Path, rows: int) -> None:
+def write_many_parquet(path: Path, rows: int, group_rows: int = 1_000_000) -> None:
     """Write row groups of a million, as Parquet's writers do."""
     pa = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq  # noqa: PLC0415 - an optional extra
@@ -380,7 +395,7 @@ def write_many_parquet(path: Path, rows: int) -> None:
     schema = pa.schema(list(zip(names, kinds, strict=True)))
     waiting = many_rows(rows)
     with pq.ParquetWriter(path, schema) as writer:
-        while group := list(islice(waiting, 1_000_000)):
+        while group := list(islice(waiting, group_rows)):
             columns = dict(zip(names, zip(*group, strict=True), strict=True))
             writer.write_table(pa.table(columns, schema), row_group_size=len(group))
 
