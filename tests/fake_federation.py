@@ -24,6 +24,7 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.statements import digest_of, seal
 from concordat.v1 import Reason
 from concordat.v1.consent_service_pb2_grpc import add_ConsentServiceServicer_to_server
+from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from concordat.v1.member_service_pb2_grpc import add_MemberServiceServicer_to_server
 from concordat.v1.provider_service_pb2_grpc import add_ConsentNoticeServiceServicer_to_server
 from concordat.v1.registrar_service_pb2_grpc import add_RegistrarServiceServicer_to_server
@@ -39,6 +40,7 @@ from tests.builders import (
     Pki,
     signer,
 )
+from tests.history_builders import SmallLog, Told
 from tests.view_builders import Answer, ViewBuilder
 
 
@@ -54,6 +56,7 @@ class FakeFederation:
         self.bend: Callable[[v1.RequestViewResponse], object] = lambda answer: None
         self.consents: list[v1.ConsentRecord] = []
         self.page = 100
+        self.retell: Callable[[Told], Told] = lambda told: told  # a lie in a list of accesses
         self.acknowledge: Callable[[int], int] = lambda sequence: sequence
         self._servers: list[grpc.Server] = []
 
@@ -77,6 +80,7 @@ class FakeFederation:
             endpoint = self._serve(name, plain.anchors, public=True)
             role = v1.Role.ROLE_PROVIDER
             self.federation.enrol(name, role, public_endpoint=endpoint, version=2)
+        self.log = SmallLog(self.federation)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,6 +117,7 @@ class FakeFederation:
         add_MemberServiceServicer_to_server(servicer, server)
         add_ConsentServiceServicer_to_server(servicer, server)
         add_ConsentNoticeServiceServicer_to_server(servicer, server)
+        add_LogServiceServicer_to_server(servicer, server)
         add_RegistrarServiceServicer_to_server(servicer, server)
         tls = TlsIdentity(*self.pki.issue(member_id))
         credentials = public_port(tls) if public else member_port(tls, anchors)
@@ -208,6 +213,11 @@ class _Servicer:
         page = self.fake.consents[start : start + self.fake.page]
         more = start + self.fake.page < len(self.fake.consents)
         return v1.ListConsentsResponse(consents=page, more=more)
+
+    def ListAccesses(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._note("ListAccesses", request, context)
+        answer = self.fake.log.answer(request, self.fake.page)
+        return self.fake.retell(Told(request.request, answer)).answer
 
     def NotifyConsentEvent(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._note("NotifyConsentEvent", request, context)
