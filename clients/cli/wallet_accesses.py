@@ -58,10 +58,11 @@ def accesses(
             except HistoryBrokenError as error:
                 _tell_broken(held, error, as_json=as_json)
             held.keep_history(listed.kept)
+    quorum = held.anchors.bundle.witness_quorum
     if as_json:
-        echo_json(ok=True, **_facts(listed))
+        echo_json(ok=True, **_facts(listed, quorum))
     else:
-        _show(listed)
+        _show(listed, quorum)
 
 
 def _receipts(path: Path) -> list[v1.LogReceipt]:
@@ -101,14 +102,20 @@ def accesses_table(entries: Iterable[HistoryEntry]) -> Table:
     return table
 
 
-def _show(listed: AccessList) -> None:
+def _show(listed: AccessList, quorum: int) -> None:
     console().print(accesses_table(listed.entries))
     checkpoint = listed.checkpoint
     seen = len(checkpoint.cosignatures)
     console().print(
         f"{len(listed.entries)} entries about you, none missing; each proved to be in a log of "
-        f"{checkpoint.size} entries{f', cosigned by {seen} witnesses' if seen else ''}."
+        f"{checkpoint.size} entries{f', cosigned by {seen} of its witnesses' if seen else ''}."
     )
+    if seen < quorum:
+        console().print(
+            f"Only {seen} of at least {quorum} witnesses have seen this log. One that they have not could "
+            "have been made for you alone: list again later.",
+            style="yellow",
+        )
     if listed.receipts_found:
         console().print(f"{listed.receipts_found} receipts that others hold are among them.")
 
@@ -162,7 +169,7 @@ def _answered(release: v1.AccessRelease) -> str:
     return f"scores of {', '.join(names)}" if names else "no provider had a score"
 
 
-def _facts(listed: AccessList) -> dict[str, Any]:
+def _facts(listed: AccessList, quorum: int) -> dict[str, Any]:
     """Return the JSON; its keys stay as they are."""
     return {
         "entries": [_entry_facts(entry) for entry in listed.entries],
@@ -170,6 +177,7 @@ def _facts(listed: AccessList) -> dict[str, Any]:
         "log_root": listed.checkpoint.root,
         "checkpoint": listed.checkpoint.note.decode(),
         "witnesses": [cosignature.name for cosignature in listed.checkpoint.cosignatures],
+        "witness_quorum": quorum,
         "receipts_found": listed.receipts_found,
     }
 
