@@ -35,15 +35,16 @@ class TileDamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A tree that grew: its size and root, the tiles to write, and a way to all its tiles."""
+    """A tree that grew: its size and root, the tiles to write, and a reader of its nodes, for one thread."""
 
     size: int
     root: bytes
     tiles: dict[Tile, bytes]
+    reader: TileReader
     fetch: Callable[[Tile], bytes]
 
-    def reader(self) -> TileReader:
-        """Return a reader of the tree's nodes, for one thread."""
+    def another_reader(self) -> TileReader:
+        """Return a reader for another thread."""
         return TileReader(self.fetch, self.size)
 
 
@@ -68,16 +69,33 @@ def grow(old_size: int, old_root: bytes, entries: Sequence[bytes], read: Read) -
     The tiles at the edge are read back and hashed again first. Raises ``TileDamagedError`` where they do
     not give that root.
     """
-    _verify_edge(old_size, old_root, read)
-    tiles = {**_bundles(old_size, entries, read), **_hashes(old_size, entries, read)}
+    read = _once(read)
+    last = _verified_edge(old_size, old_root, read)
+    tiles = {**_bundles(old_size, [*last, *entries]), **_hashes(old_size, entries, read)}
     paths = {tile.path: data for tile, data in tiles.items()}
     size = old_size + len(entries)
     fetch = fetch_from(lambda path: paths.get(path) or read(path))
-    return Grown(size, merkle.root_at(size, TileReader(fetch, size).node), tiles, fetch)
+    reader = TileReader(fetch, size)
+    return Grown(size, merkle.root_at(size, reader.node), tiles, reader, fetch)
 
 
-def _verify_edge(size: int, root: bytes, read: Read) -> None:
-    """Raise unless the tiles at the edge give the signed root, and the last bundle the last hashes."""
+def _once(read: Read) -> Read:
+    """Return ``read`` that remembers: what was verified is what is built on, whatever the disk says next."""
+    known: dict[str, bytes | None] = {}
+
+    def remembered(path: str) -> bytes | None:
+        if path not in known:
+            known[path] = read(path)
+        return known[path]
+
+    return remembered
+
+
+def _verified_edge(size: int, root: bytes, read: Read) -> list[bytes]:
+    """Return the entries of the last bundle if that is partial, else none.
+
+    Raises ``TileDamagedError`` unless the tiles at the edge give the signed root, and the bundle the hashes.
+    """
     try:
         reader = TileReader(fetch_from(read), size)
         found = merkle.root_at(size, reader.node) if size else merkle.EMPTY_ROOT
@@ -85,12 +103,12 @@ def _verify_edge(size: int, root: bytes, read: Read) -> None:
         raise TileDamagedError(None, str(error)) from error
     if found != root:
         raise TileDamagedError(None, "they do not hash to the root that was signed")
-    if size % WIDTH:
-        index = size // WIDTH
-        tile = tile_at(0, index, size)
-        verify_bundle(
-            tile_at(ENTRIES, index, size), split_tile(fetch_from(read)(tile), tile.width), read
-        )
+    if size % WIDTH == 0:
+        return []
+    index = size // WIDTH
+    tile = tile_at(0, index, size)
+    hashes = split_tile(fetch_from(read)(tile), tile.width)
+    return verify_bundle(tile_at(ENTRIES, index, size), hashes, read)
 
 
 def verify_full(index: int, size: int, read: Read) -> None:
@@ -135,12 +153,9 @@ def _entries(bundle: Tile, read: Read) -> list[bytes]:
     raise TileDamagedError(bundle, "it is missing")
 
 
-def _bundles(old_size: int, entries: Sequence[bytes], read: Read) -> dict[Tile, bytes]:
-    first, have = divmod(old_size, WIDTH)
-    before: list[bytes] = []
-    if have:  # verified with the edge
-        before = _entries(tile_at(ENTRIES, first, old_size), read)
-    whole = [*before, *entries]
+def _bundles(old_size: int, whole: Sequence[bytes]) -> dict[Tile, bytes]:
+    """Return the bundles that change; ``whole`` begins with the entries of the last partial one."""
+    first = old_size // WIDTH
     return {
         Tile(ENTRIES, first + at // WIDTH, len(whole[at : at + WIDTH])): encode_bundle(
             whole[at : at + WIDTH]

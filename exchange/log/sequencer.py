@@ -217,8 +217,8 @@ class Sequencer:
         self._tiles.write(grown.tiles)
         checkpoint = Checkpoint(self._key.name, grown.size, grown.root)
         note = sign_checkpoint(checkpoint, self._signer)
-        cosigned = self._cosign(note, grown.size, grown.reader())
-        published = self._publish(lease, signed, checkpoint, note, cosigned, grown.reader())
+        cosigned = self._cosign(note, grown.size, grown.another_reader())
+        published = self._publish(lease, signed, checkpoint, note, cosigned, grown.reader)
         self._batch = None
         return published
 

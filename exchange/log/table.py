@@ -5,6 +5,7 @@ Openings are the subject's and are keyed by ``subject_ref``; the other tables st
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
     bindparam,
     delete,
     func,
@@ -273,4 +275,9 @@ def begin(connection: Connection, root: bytes) -> None:
 
 def set_state(connection: Connection, **values: object) -> None:
     """Change the state; the caller holds its lock."""
-    connection.execute(update(log_state).values(**values))
+    connection.execute(_setting(tuple(values)), {f"new_{k}": v for k, v in values.items()})
+
+
+@cache
+def _setting(names: tuple[str, ...]) -> Update:
+    return update(log_state).values({name: bindparam(f"new_{name}") for name in names})
