@@ -23,10 +23,13 @@ class ViewRefused(ClientError):  # noqa: N818 - read as a finding
     """The exchange refused one request of a stream; the others are answered all the same."""
 
     def __init__(self, refusal: v1.ItemRefusal) -> None:
-        """Be refused for ``refusal.reason``."""
+        """Be refused for ``refusal.reason``; ``retry_after`` is set where asking again later makes sense."""
         super().__init__(f"{name_of(refusal.reason)}: {refusal.message}")
         self.reason = refusal.reason
         self.message = refusal.message
+        self.retry_after = (
+            refusal.retry_after.ToTimedelta() if refusal.HasField("retry_after") else None
+        )
 
 
 @dataclass(frozen=True, slots=True)

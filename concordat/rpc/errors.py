@@ -188,7 +188,10 @@ def to_status(refusal: Refusal, request_id: str) -> Any:
 
 def to_item(refusal: Refusal) -> v1.ItemRefusal:
     """Return a refusal as one item of a batched answer."""
-    return v1.ItemRefusal(reason=refusal.reason, message=CATALOG[refusal.reason].message)
+    item = v1.ItemRefusal(reason=refusal.reason, message=CATALOG[refusal.reason].message)
+    if refusal.retry_after is not None:
+        item.retry_after.FromTimedelta(refusal.retry_after)
+    return item
 
 
 @dataclass(eq=False)  # not frozen: contextlib sets an exception's traceback

@@ -5,6 +5,7 @@ isort:skip_file
 Why something was refused."""
 
 from google.protobuf import descriptor as descriptor
+from google.protobuf import duration_pb2 as duration_pb2
 from google.protobuf import message as message
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 import builtins as builtins
@@ -216,18 +217,24 @@ class ItemRefusal(message.Message):
 
     REASON_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
+    RETRY_AFTER_FIELD_NUMBER: builtins.int
     reason: Reason.ValueType
     """Why."""
     message: builtins.str
     """What to do about it, in English; tells no more about a person than the caller may know."""
+    @builtins.property
+    def retry_after(self) -> duration_pb2.Duration:
+        """How long to wait before asking again; unset where that would help nothing."""
+
     def __init__(
         self,
         *,
         reason: Reason.ValueType = ...,
         message: builtins.str = ...,
+        retry_after: duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["message", b"message", "reason", b"reason", "retry_after", b"retry_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -76,6 +76,14 @@ def test_a_public_message_is_a_sentence_that_fits_the_proto(reason: Reason.Value
     assert 10 < len(message) <= 500
 
 
+def test_an_item_of_a_stream_says_when_to_try_again_as_a_call_does() -> None:
+    wait = timedelta(hours=3, milliseconds=250)
+    refusal = Refusal(Reason.REASON_CONSENT_TOO_FREQUENT, retry_after=wait)
+    item = to_item(refusal)
+    assert item.retry_after.ToTimedelta() == carried(refusal).retry_after == wait
+    assert not to_item(Refusal(Reason.REASON_CONSENT_REVOKED)).HasField("retry_after")
+
+
 def test_when_to_try_again_is_carried() -> None:
     for delay in (timedelta(0), timedelta(milliseconds=1500), timedelta(days=90)):
         failure = carried(Refusal(Reason.REASON_QUOTA_EXCEEDED, retry_after=delay))
