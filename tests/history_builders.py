@@ -89,7 +89,7 @@ def follow(
             told.answer,
             exchange=federation.member(EXCHANGE),
             anchors=anchors,
-            asked=open_subject_request(told.request, binding, anchors, at),
+            asked=open_subject_request(told.request, ACCESSES, binding, anchors, at),
             at=at,
         )
     return chain

@@ -46,9 +46,10 @@ def list_accesses(
     yield from book.refresh(now)  # nobody is accused by a key that has been replaced since
     anchors = book.anchors
     chain = Chain(kept)
+    query = v1.SubjectQuery.SUBJECT_QUERY_ACCESSES
     while True:
         at = now()
-        request = own_request(key, anchors, at, v1.SubjectQuery.SUBJECT_QUERY_ACCESSES)
+        request = own_request(key, anchors, at, query)
         call = Call(
             exchange_peer(anchors, Port.PUBLIC),
             "/concordat.v1.LogService/ListAccesses",
@@ -61,7 +62,7 @@ def list_accesses(
             answer,
             exchange=book.directory.require(anchors.bundle.exchange_id, at, v1.Role.ROLE_EXCHANGE),
             anchors=anchors,
-            asked=open_subject_request(request, binding, anchors, at),
+            asked=open_subject_request(request, query, binding, anchors, at),
             at=now(),
         )
         if not answer.more or not answer.entries:

@@ -80,9 +80,13 @@ def open_consent_event(
 
 
 def open_subject_request(
-    envelope: v1.Envelope, binding: Verified[v1.SubjectBinding], anchors: Anchors, at: datetime
+    envelope: v1.Envelope,
+    query: v1.SubjectQuery.ValueType,
+    binding: Verified[v1.SubjectBinding],
+    anchors: Anchors,
+    at: datetime,
 ) -> Verified[v1.SubjectRequest]:
-    """Verify a subject's request for its own records, fresh at ``at``."""
+    """Verify a subject's request for its own records of one kind, fresh at ``at``. Raises ``Refusal``."""
     with refusing_untrusted():
         verified = open_envelope(
             envelope, v1.SubjectRequest, KeyRing(binding.message.public_key), at
@@ -91,6 +95,8 @@ def open_subject_request(
         require_fresh(from_timestamp(request.issued_at), from_timestamp(request.expires_at), at)
     _require_subject(request.subject_ref, binding)
     anchors.require_federation(request.federation)
+    if request.query != query:
+        raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "the request asks for something else")
     return verified
 
 

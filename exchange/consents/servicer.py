@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.federation.purposes import require_purpose_allows
-from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
 from concordat.statements import seal
-from concordat.v1 import Reason
 from concordat.v1.consent_service_pb2_grpc import ConsentServiceServicer
 from concordat.verify.consent import (
     open_binding,
@@ -79,9 +77,8 @@ class ConsentServicer(ConsentServiceServicer):
         del context
         at = current_call().at
         binding = open_binding(request.binding, self._anchors, at)
-        asked = open_subject_request(request.request, binding, self._anchors, at)
-        if asked.message.query != v1.SubjectQuery.SUBJECT_QUERY_CONSENTS:
-            raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "the request asks for something else")
+        query = v1.SubjectQuery.SUBJECT_QUERY_CONSENTS
+        asked = open_subject_request(request.request, query, binding, self._anchors, at)
         subject = asked.message.subject_ref
         known, records = await self._store.arun(
             lambda connection: (

@@ -7,7 +7,7 @@ receipts = await book.receipts(keys, seconds)   # once they are in a signed chec
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from exchange.log import sequencing, table
 from exchange.log.growth import TileDamagedError, fetch_from
 from exchange.log.receipts import receipt_of, require_proved
 from exchange.log.sequencer import Published, Sequencer
-from exchange.log.table import Key
+from exchange.log.table import Key, Opening
 from exchange.log.tile_store import TileStore
 
 _log = structlog.get_logger("concordat.log")
@@ -155,8 +155,9 @@ class LogBook:
             began = time.monotonic()
             pause = self._batch_seconds
             try:
+                asked = self._asked()
                 published = self._sequencer.round()
-                self._hand_out(published)
+                self._hand_out(published, asked)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is signed and it is said
                 self._fail(error)
                 pause = _FAILED_SECONDS
@@ -173,43 +174,53 @@ class LogBook:
 
     def _finish(self) -> None:
         try:
+            asked = self._asked()
             while (published := self._sequencer.round()) is not None:
-                self._hand_out(published)
+                self._hand_out(published, asked)
             self._sequencer.step_down()
         except Exception as error:  # noqa: BLE001 - what waits is on record, and sequenced at the next start
             _log.warning("log_left_unfinished", error=type(error).__name__)
 
-    def _hand_out(self, published: Published | None) -> None:
-        """Make the receipts that are waited for and can be made now, whoever sequenced their entries."""
+    def _hand_out(self, published: Published | None, asked: Collection[Key]) -> None:
+        """Make the receipts that are waited for and can be made now, whoever sequenced their entries.
+
+        ``asked`` was waited for before the round began: what of it the round did not add was sequenced
+        earlier, or elsewhere, and is looked up. What was asked for since, and was not added, is for the next.
+        """
         signed = self._sequencer.signed if self._sequencer.leads else None
         signed = signed or self._store.run(sequencing.signed)
         self._unwitnessed_since = signed.unwitnessed_since
-        with self._lock:
-            keys = list(self._awaited)
-        if not keys:
-            return
         if published is None:
             reader = TileReader(fetch_from(self._tiles.read), signed.size)
-            published = Published(signed.size, signed.root, signed.note, reader, first=signed.size)
-        rows = self._store.run(lambda connection: table.openings(connection, keys))
+            published = Published(signed.size, signed.root, signed.note, reader, {})
+        added = [published.added[key] for key in self._asked() if key in published.added]
+        others = [key for key in asked if key not in published.added]
+        found = self._store.run(lambda c: table.openings(c, others)) if others else []
         damage: Exception | None = None
-        for key, row in rows.items():
-            if row.leaf_index >= published.size:
-                continue
+        for opening in [*added, *found]:
             try:
-                receipt = receipt_of(row, published.size, published.note, published.reader)
-                if row.leaf_index < published.first:
-                    require_proved(receipt, published.size, published.root)
+                self._prove(opening, published)
             except (TileDamagedError, TrustError) as error:
                 damage = error  # keeps nobody else waiting
-                continue
-            with self._lock:
-                waiting = self._awaited.pop(key, [])
-            for each in waiting:
-                if each.set_running_or_notify_cancel():
-                    each.set_result(receipt)
         if damage is not None:
             raise damage
+
+    def _asked(self) -> list[Key]:
+        with self._lock:
+            return list(self._awaited)
+
+    def _prove(self, opening: Opening, published: Published) -> None:
+        """Make one receipt and give it to all who wait for it."""
+        if opening.leaf_index >= published.size:
+            return
+        receipt = receipt_of(opening, published.size, published.note, published.reader)
+        if opening.key not in published.added:
+            require_proved(receipt, published.size, published.root)
+        with self._lock:
+            waiting = self._awaited.pop(opening.key, [])
+        for each in waiting:
+            if each.set_running_or_notify_cancel():
+                each.set_result(receipt)
 
     def _fail(self, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"[:500]

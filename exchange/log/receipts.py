@@ -1,24 +1,21 @@
 """Making receipts: an opening's row and a tree that holds its entry, put together."""
 
-from typing import Any
-
-from sqlalchemy import Row
-
 from concordat import v1
 from concordat.trust import merkle
 from concordat.trust.commitment import link_commitment
 from concordat.trust.tiles import TileReader
+from exchange.log.table import Opening
 
 
-def opening_of(row: Row[Any]) -> v1.LogOpening | None:
+def opening_of(row: Opening) -> v1.LogOpening | None:
     """Return what opens an entry for a party; None where it was erased."""
-    if row.record is None:
+    if row.record is None or row.salt is None:
         return None
     link = link_commitment(row.sequence, row.previous, row.link_salt)
     return v1.LogOpening(record=row.record, salt=row.salt, link_commitment=link)
 
 
-def receipt_of(row: Row[Any], size: int, note: bytes, reader: TileReader) -> v1.LogReceipt:
+def receipt_of(row: Opening, size: int, note: bytes, reader: TileReader) -> v1.LogReceipt:
     """Return the proof that an entry is in the log of ``size`` that ``note`` signs."""
     return v1.LogReceipt(
         entry=row.entry,
@@ -35,7 +32,7 @@ def require_proved(receipt: v1.LogReceipt | v1.SubjectLogEntry, size: int, root:
     merkle.verify_inclusion(leaf, receipt.index, size, receipt.proof, root)
 
 
-def subject_entry_of(row: Row[Any], size: int, reader: TileReader) -> v1.SubjectLogEntry:
+def subject_entry_of(row: Opening, size: int, reader: TileReader) -> v1.SubjectLogEntry:
     """Return an entry as its subject gets it: with its link, and erased or not."""
     return v1.SubjectLogEntry(
         entry=row.entry,

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -26,7 +29,17 @@ class Draft:
     record: bytes
 
 
-def _draft(kind: LogEntryKind.ValueType, record: v1.LogRecord) -> Draft:
+def _draft(
+    kind: LogEntryKind.ValueType,
+    at: Timestamp,
+    subject_ref: bytes = b"",
+    record_id: bytes | None = None,
+    **act: Any,
+) -> Draft:
+    """Return the draft of an act, which is the one keyword: a field of ``LogRecord.act``."""
+    record = v1.LogRecord(
+        record_id=record_id or new_id(), recorded_at=at, subject_ref=subject_ref, **act
+    )
     serialised = record.SerializeToString(deterministic=True)
     return Draft(record.record_id, kind, record.subject_ref, serialised)
 
@@ -39,22 +52,16 @@ def intent(
     at: datetime,
 ) -> Draft:
     """A request that is let in; its record id is the access id."""
-    return _draft(
-        LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
-        v1.LogRecord(
-            record_id=access_id,
-            recorded_at=to_timestamp(at),
-            subject_ref=request.subject_ref,
-            intent=v1.AccessIntent(
-                lender=request.lender,
-                purpose=request.purpose,
-                disclosure=request.disclosure,
-                consent_id=consent.consent_id,
-                request_digest=digest,
-                providers=consent.providers,
-            ),
-        ),
+    act = v1.AccessIntent(
+        lender=request.lender,
+        purpose=request.purpose,
+        disclosure=request.disclosure,
+        consent_id=consent.consent_id,
+        request_digest=digest,
+        providers=consent.providers,
     )
+    kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT
+    return _draft(kind, to_timestamp(at), request.subject_ref, access_id, intent=act)
 
 
 def refused_attempt(
@@ -66,46 +73,30 @@ def refused_attempt(
     at: datetime,
 ) -> Draft:
     """A lender's own signed request that did not pass."""
-    return _draft(
-        LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL,
-        v1.LogRecord(
-            record_id=access_id,
-            recorded_at=to_timestamp(at),
-            subject_ref=request.subject_ref,
-            refusal=v1.AccessRefusal(
-                lender=request.lender,
-                purpose=request.purpose,
-                consent_id=consent_id,
-                request_digest=digest,
-                reason=reason,
-            ),
-        ),
+    act = v1.AccessRefusal(
+        lender=request.lender,
+        purpose=request.purpose,
+        consent_id=consent_id,
+        request_digest=digest,
+        reason=reason,
     )
+    kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL
+    return _draft(kind, to_timestamp(at), request.subject_ref, access_id, refusal=act)
 
 
 def release(view: v1.View, digest: bytes, categories: Sequence[DataCategory.ValueType]) -> Draft:
     """A view that is about to go out."""
-    outcome = view.WhichOneof("outcome") or ""
-    return _draft(
-        LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE,
-        v1.LogRecord(
-            record_id=new_id(),
-            recorded_at=view.issued_at,
-            subject_ref=view.subject_ref,
-            release=v1.AccessRelease(
-                access_id=view.receipt.access_id,
-                lender=view.lender,
-                view_digest=digest,
-                result=_RESULTS[outcome],
-                categories=categories,
-                policy_version=view.policy_version,
-                parts=[
-                    v1.ReleasedPart(provider=part.provider, kind=part.kind)
-                    for part in view.providers
-                ],
-            ),
-        ),
+    act = v1.AccessRelease(
+        access_id=view.receipt.access_id,
+        lender=view.lender,
+        view_digest=digest,
+        result=_RESULTS[view.WhichOneof("outcome") or ""],
+        categories=categories,
+        policy_version=view.policy_version,
+        parts=[v1.ReleasedPart(provider=p.provider, kind=p.kind) for p in view.providers],
     )
+    kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE
+    return _draft(kind, view.issued_at, view.subject_ref, release=act)
 
 
 def consent_act(statement: v1.Consent | v1.ConsentEvent, digest: bytes, at: datetime) -> Draft:
@@ -113,15 +104,8 @@ def consent_act(statement: v1.Consent | v1.ConsentEvent, digest: bytes, at: date
     kind = LogEntryKind.LOG_ENTRY_KIND_CONSENT
     if isinstance(statement, v1.ConsentEvent):
         kind = LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
-    return _draft(
-        kind,
-        v1.LogRecord(
-            record_id=new_id(),
-            recorded_at=to_timestamp(at),
-            subject_ref=statement.subject_ref,
-            consent=v1.ConsentAct(consent_id=statement.consent_id, digest=digest),
-        ),
-    )
+    act = v1.ConsentAct(consent_id=statement.consent_id, digest=digest)
+    return _draft(kind, to_timestamp(at), statement.subject_ref, consent=act)
 
 
 def member_act(statement: v1.Licence | v1.LicenceStatus, digest: bytes, at: datetime) -> Draft:
@@ -129,23 +113,11 @@ def member_act(statement: v1.Licence | v1.LicenceStatus, digest: bytes, at: date
     kind = LogEntryKind.LOG_ENTRY_KIND_LICENCE
     if isinstance(statement, v1.LicenceStatus):
         kind = LogEntryKind.LOG_ENTRY_KIND_LICENCE_STATUS
-    return _draft(
-        kind,
-        v1.LogRecord(
-            record_id=new_id(),
-            recorded_at=to_timestamp(at),
-            member=v1.MemberAct(member_id=statement.member_id, digest=digest),
-        ),
-    )
+    act = v1.MemberAct(member_id=statement.member_id, digest=digest)
+    return _draft(kind, to_timestamp(at), member=act)
 
 
 def erasure(record_ids: Sequence[bytes], basis: v1.ErasureBasis.ValueType, at: datetime) -> Draft:
     """Openings that are erased in the same transaction."""
-    return _draft(
-        LogEntryKind.LOG_ENTRY_KIND_ERASURE,
-        v1.LogRecord(
-            record_id=new_id(),
-            recorded_at=to_timestamp(at),
-            erasure=v1.Erasure(basis=basis, record_ids=record_ids),
-        ),
-    )
+    act = v1.Erasure(basis=basis, record_ids=record_ids)
+    return _draft(LogEntryKind.LOG_ENTRY_KIND_ERASURE, to_timestamp(at), erasure=act)

@@ -8,6 +8,7 @@ may die at any step; the next round, in whatever process, goes on from the entri
 import contextlib
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -30,6 +31,7 @@ from concordat.trust.tiles import WIDTH, TileReader
 from exchange.log import sequencing
 from exchange.log.growth import TileDamagedError, fetch_from, grow, verify_full
 from exchange.log.sequencing import Batch, Lease, LeaseLostError, Signed
+from exchange.log.table import Key, Opening
 from exchange.log.tile_store import CHECKPOINT, TileStore
 from exchange.log.witnesses import Witnesses
 
@@ -57,16 +59,16 @@ class LogRolledBackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A signed checkpoint, and a reader of the tree under it.
+    """A signed checkpoint, a reader of the tree under it, and the entries that it added.
 
-    What was read to add the entries from ``first`` on was hashed; what else is read was not.
+    What was read to add them was hashed; what else is read was not.
     """
 
     size: int
     root: bytes
     note: bytes
     reader: TileReader
-    first: int
+    added: Mapping[Key, Opening]
 
 
 class Sequencer:
@@ -218,9 +220,10 @@ class Sequencer:
         checkpoint = Checkpoint(self._key.name, grown.size, grown.root)
         note = sign_checkpoint(checkpoint, self._signer)
         cosigned = self._cosign(note, grown.size, grown.another_reader())
-        published = self._publish(lease, signed, checkpoint, note, cosigned, grown.reader)
+        note = self._publish(lease, checkpoint, note, cosigned)
         self._batch = None
-        return published
+        added = {opening.key: opening for opening in batch.openings}
+        return Published(grown.size, grown.root, note, grown.reader, added)
 
     def _witness_again(self, lease: Lease, signed: Signed) -> Published | None:
         """Ask again for what the latest checkpoint lacks."""
@@ -230,22 +233,17 @@ class Sequencer:
         cosigned = self._cosign(note, signed.size, TileReader(fetch, signed.size))
         if len(cosigned) < self._witnesses.quorum:
             return None
-        reader = TileReader(fetch, signed.size)
-        return self._publish(lease, signed, checkpoint, note, cosigned, reader)
+        note = self._publish(lease, checkpoint, note, cosigned)
+        return Published(signed.size, signed.root, note, TileReader(fetch, signed.size), {})
 
     def _cosign(self, note: bytes, size: int, reader: TileReader) -> list[NoteSignature]:
         """Ask the witnesses; ``reader`` is theirs alone, for one may still be at it after its time."""
         return self._witnesses.cosign(note, size, _one_at_a_time(reader.node))
 
     def _publish(
-        self,
-        lease: Lease,
-        before: Signed,
-        checkpoint: Checkpoint,
-        note: bytes,
-        cosigned: list[NoteSignature],
-        reader: TileReader,
-    ) -> Published:
+        self, lease: Lease, checkpoint: Checkpoint, note: bytes, cosigned: list[NoteSignature]
+    ) -> bytes:
+        """Record and publish a checkpoint with what cosignatures there are; return the note."""
         note = add_signatures(note, cosigned) if cosigned else note
         at = self._clock.now()
         self._signed = self._store.run(
@@ -261,7 +259,7 @@ class Sequencer:
             )
         )
         self._renewed()
-        return Published(checkpoint.size, checkpoint.root, note, reader, first=before.size)
+        return note
 
     def _verify_another(self, size: int) -> None:
         """Hash one of the older tiles and its bundle again, each in its turn, before signing over it.

@@ -23,7 +23,7 @@ from concordat.trust.commitment import (
 )
 from concordat.trust.merkle import EMPTY_ROOT
 from exchange.log import table
-from exchange.log.table import Head
+from exchange.log.table import Head, Opening
 from exchange.log.tile_store import TileStore
 
 MAX_BATCH = 1024
@@ -58,10 +58,14 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries that have their index and wait for a checkpoint."""
+    """Entries that have their index, in its order, and wait for a checkpoint."""
 
-    first_index: int
-    entries: list[bytes]
+    openings: list[Opening]
+
+    @property
+    def entries(self) -> list[bytes]:
+        """The leaves."""
+        return [opening.entry for opening in self.openings]
 
 
 def take_lease(connection: Connection, holder: str, seconds: float, at: datetime) -> Lease | None:
@@ -126,21 +130,21 @@ def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
     if not rows:
         return None
     now = max(to_micros(at), state.latest_time)
-    openings = _open_all(rows, table.heads(connection, {row.subject_ref for row in rows}), now)
-    for index, opening in enumerate(openings, state.next_index):
-        opening["leaf_index"] = index
-    entries = [bytes(opening["entry"]) for opening in openings]
+    heads = table.heads(connection, {row.subject_ref for row in rows})
+    openings = _open_all(rows, heads, state.next_index, now)
     table.dequeue(connection, [row.queue_id for row in rows])
     table.add_openings(connection, openings)
-    table.set_state(connection, next_index=state.next_index + len(entries), latest_time=now)
-    return Batch(state.next_index, entries)
+    table.set_state(connection, next_index=state.next_index + len(openings), latest_time=now)
+    return Batch(openings)
 
 
-def _open_all(rows: Sequence[Row[Any]], heads: dict[bytes, Head], now: int) -> list[dict[str, Any]]:
+def _open_all(
+    rows: Sequence[Row[Any]], heads: dict[bytes, Head], first_index: int, now: int
+) -> list[Opening]:
     """Make each draft an entry: salted, and linked to the subject's entry before."""
     logged_at = to_timestamp(from_micros(now))
-    openings: list[dict[str, Any]] = []
-    for row in rows:
+    openings: list[Opening] = []
+    for index, row in enumerate(rows, first_index):
         head = heads.get(row.subject_ref, Head(0, NO_ENTRY))
         salt, link_salt, sequence = new_salt(), new_salt(), head.sequence + 1
         of_record = record_commitment(row.record, salt)
@@ -149,19 +153,20 @@ def _open_all(rows: Sequence[Row[Any]], heads: dict[bytes, Head], now: int) -> l
             kind=row.kind, logged_at=logged_at, record_id=row.record_id, commitment=commitment
         )
         openings.append(
-            {
-                "subject_ref": row.subject_ref,
-                "sequence": sequence,
-                "record_id": row.record_id,
-                "entry": entry.SerializeToString(deterministic=True),
-                "logged_at": now,
-                "commitment": commitment,
-                "previous": head.commitment,
-                "link_salt": link_salt,
-                "record_commitment": of_record,
-                "record": row.record,
-                "salt": salt,
-            }
+            Opening(
+                subject_ref=row.subject_ref,
+                sequence=sequence,
+                record_id=row.record_id,
+                leaf_index=index,
+                entry=entry.SerializeToString(deterministic=True),
+                logged_at=now,
+                commitment=commitment,
+                previous=head.commitment,
+                link_salt=link_salt,
+                record_commitment=of_record,
+                record=row.record,
+                salt=salt,
+            )
         )
         heads[row.subject_ref] = Head(sequence, commitment)
     return openings
@@ -169,8 +174,8 @@ def _open_all(rows: Sequence[Row[Any]], heads: dict[bytes, Head], now: int) -> l
 
 def pending(connection: Connection, size: int) -> Batch | None:
     """Return what has an index and is in no checkpoint, which is of ``size``: what a process left that died."""
-    entries = table.entries_from(connection, size)
-    return Batch(size, entries) if entries else None
+    openings = table.openings_from(connection, size)
+    return Batch(openings) if openings else None
 
 
 def publish(

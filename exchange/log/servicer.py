@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -26,7 +26,7 @@ from exchange.log.tile_store import TileStoreError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from concordat.federation.anchors import Anchors
     from concordat.rpc.aio_server import Context
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from concordat.trust.envelope import Verified
     from concordat.trust.keys import Signer
     from exchange.log.sequencing import Signed
-    from exchange.log.table import Head
+    from exchange.log.table import Head, Opening
     from exchange.log.tile_store import TileStore
 
 PAGE = 200
@@ -59,9 +59,8 @@ class LogServicer(LogServiceServicer):
         del context
         at = current_call().at
         binding = open_binding(request.binding, self._anchors, at)
-        asked = open_subject_request(request.request, binding, self._anchors, at)
-        if asked.message.query != v1.SubjectQuery.SUBJECT_QUERY_ACCESSES:
-            raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "the request asks for something else")
+        query = v1.SubjectQuery.SUBJECT_QUERY_ACCESSES
+        asked = open_subject_request(request.request, query, binding, self._anchors, at)
         subject = asked.message.subject_ref
         known, signed, end, rows = await self._store.arun(
             lambda connection: _page(connection, subject, request.after)
@@ -80,7 +79,7 @@ class LogServicer(LogServiceServicer):
             more=len(rows) > PAGE,
         )
 
-    def _entries(self, rows: list[Row[Any]], signed: Signed) -> list[v1.SubjectLogEntry]:
+    def _entries(self, rows: list[Opening], signed: Signed) -> list[v1.SubjectLogEntry]:
         """Prove each entry; raise where a damaged tile gives a proof that would speak against us."""
         reader = TileReader(fetch_from(self._tiles.read), signed.size)
         entries = [subject_entry_of(row, signed.size, reader) for row in rows]
@@ -109,12 +108,12 @@ class LogServicer(LogServiceServicer):
 
 def _page(
     connection: Connection, subject: bytes, after: int
-) -> tuple[int | None, Signed, Head | None, list[Row[Any]]]:
+) -> tuple[int | None, Signed, Head | None, list[Opening]]:
     """Return the newest binding seen, the checkpoint, the end of the chain, and a page of it."""
     signed = sequencing.signed(connection)
     return (
         consents.binding_versions(connection, [subject]).get(subject),
         signed,
         table.chain_end(connection, subject, signed.size),
-        list(table.chain(connection, subject, after, signed.size, PAGE + 1)),
+        table.chain(connection, subject, after, signed.size, PAGE + 1),
     )

@@ -6,7 +6,7 @@ Openings are the subject's and are keyed by ``subject_ref``; the other tables st
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -104,6 +104,29 @@ log_tile = Table(
 
 Key = tuple[bytes, bytes]  # subject_ref, record_id
 
+
+class Opening(NamedTuple):
+    """A row of ``log_opening``; its columns say what is what."""
+
+    subject_ref: bytes
+    sequence: int
+    record_id: bytes
+    leaf_index: int
+    entry: bytes
+    logged_at: int
+    commitment: bytes
+    previous: bytes
+    link_salt: bytes
+    record_commitment: bytes
+    record: bytes | None
+    salt: bytes | None
+
+    @property
+    def key(self) -> Key:
+        """What it is found by."""
+        return self.subject_ref, self.record_id
+
+
 _ENQUEUE = insert(log_queue)
 _WAITING = select(log_queue).order_by(log_queue.c.queue_id).limit(bindparam("most"))
 _DEQUEUE = delete(log_queue).where(log_queue.c.queue_id == bindparam("id_"))
@@ -175,20 +198,19 @@ def heads(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, Head]:
     return {row.subject_ref: Head(row.sequence, row.commitment) for row in rows}
 
 
-def add_openings(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+def add_openings(connection: Connection, openings: Sequence[Opening]) -> None:
     """Keep the openings of entries that have just got their index."""
-    connection.execute(_OPEN, rows)
+    connection.execute(_OPEN, [opening._asdict() for opening in openings])
 
 
-def openings(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+def openings(connection: Connection, keys: Iterable[Key]) -> list[Opening]:
     """Return the openings among ``keys`` that were sequenced."""
-    rows = connection.execute(_BY_RECORD, {"keys": list(set(keys))})
-    return {(row.subject_ref, row.record_id): row for row in rows}
+    return [Opening(*row) for row in connection.execute(_BY_RECORD, {"keys": list(set(keys))})]
 
 
 def chain(
     connection: Connection, subject_ref: bytes, after: int, size: int, most: int
-) -> Sequence[Row[Any]]:
+) -> list[Opening]:
     """Return a subject's entries in a log of ``size``, in the order of its chain, from after ``after``."""
     query = (
         select(log_opening)
@@ -200,7 +222,7 @@ def chain(
         .order_by(log_opening.c.sequence)
         .limit(most)
     )
-    return connection.execute(query).all()
+    return [Opening(*row) for row in connection.execute(query)]
 
 
 def chain_end(connection: Connection, subject_ref: bytes, size: int) -> Head | None:
@@ -241,14 +263,14 @@ def erase(connection: Connection, places: Iterable[tuple[bytes, int]]) -> None:
     )
 
 
-def entries_from(connection: Connection, index: int) -> list[bytes]:
-    """Return the entries that have an index from ``index`` on, in order."""
+def openings_from(connection: Connection, index: int) -> list[Opening]:
+    """Return the openings of the entries that have an index from ``index`` on, in order."""
     query = (
-        select(log_opening.c.entry)
+        select(log_opening)
         .where(log_opening.c.leaf_index >= index)
         .order_by(log_opening.c.leaf_index)
     )
-    return list(connection.execute(query).scalars())
+    return [Opening(*row) for row in connection.execute(query)]
 
 
 def state(connection: Connection, *, lock: bool = False) -> Row[Any] | None:
