@@ -254,7 +254,7 @@ def test_calls_to_a_provider_that_stalls_do_not_pile_up(desk: ExchangeDesk) -> N
     views = admitted(desk, MAX_CALLS + 4)
 
     async def work() -> None:
-        gathered = await asyncio.gather(*(desk.dispatcher.ask([view], 0.2) for view in views))
+        gathered = await asyncio.gather(*(desk.dispatcher.ask([view], 1.5) for view in views))
         reasons = [reason_of(gathering, BIRCH) for (gathering,) in gathered]
         assert reasons.count(Reason.REASON_PROVIDER_TIMED_OUT) == MAX_CALLS
         assert reasons.count(Reason.REASON_PROVIDER_UNREACHABLE) == 4
