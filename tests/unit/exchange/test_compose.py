@@ -22,7 +22,7 @@ THRESHOLD = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_THRESHOLD, thresho
 
 @pytest.fixture
 def desk() -> Iterator[ExchangeDesk]:
-    desk = ExchangeDesk(provider_seconds=0.1)
+    desk = ExchangeDesk(provider_seconds=0.5)
     yield desk
     desk.close()
 
