@@ -237,11 +237,15 @@ class SmallLog:
     federation: Federation
     leaves: list[bytes] = field(default_factory=list)
     shown: dict[bytes, list[v1.SubjectLogEntry]] = field(default_factory=dict)  # without proofs
+    erasures: dict[bytes, v1.SubjectLogEntry] = field(default_factory=dict)  # by record id
 
     def fork(self) -> "SmallLog":
         """Return another log that began as this one."""
         return SmallLog(
-            self.federation, [*self.leaves], {ref: [*chain] for ref, chain in self.shown.items()}
+            self.federation,
+            [*self.leaves],
+            {ref: [*chain] for ref, chain in self.shown.items()},
+            dict(self.erasures),
         )
 
     def add(self, *drafts: Draft, at: datetime | None = None, follows: bytes | None = None) -> None:
@@ -272,12 +276,18 @@ class SmallLog:
         self.leaves += [hashlib.sha256(new_salt()).digest() for _ in range(count)]
 
     def erase(self, person: Subject, sequence: int) -> None:
-        """Erase what opens an entry."""
+        """Erase what opens an entry, and log that it was done."""
         old = self.shown[person.ref][sequence - 1]
+        record_id = v1.LogEntry.FromString(old.entry).record_id
+        basis = v1.ErasureBasis.ERASURE_BASIS_RETENTION_OVER
+        draft = records.erasure([record_id], basis, self.federation.at)
+        self.add(draft)
+        self.erasures[draft.record_id] = self.shown[b""][-1]
         entry = v1.SubjectLogEntry()
         entry.CopyFrom(old)
         entry.record_commitment = record_commitment(old.opening.record, old.opening.salt)
         entry.ClearField("opening")
+        entry.erased_under = draft.record_id
         self.shown[person.ref][sequence - 1] = entry
 
     @property
@@ -314,6 +324,10 @@ class SmallLog:
             checkpoint=self.checkpoint,
             entries=entries,
             more=request.after + page < len(chain),
+            erasures=[
+                self._receipt(self.erasures[ref])
+                for ref in {entry.erased_under for entry in entries if entry.erased_under}
+            ],
         )
 
     def tell(self, person: Subject, after: int = 0, page: int = 200) -> Told:
@@ -324,7 +338,9 @@ class SmallLog:
 
     def receipt(self, person: Subject, sequence: int) -> v1.LogReceipt:
         """Return what whoever took part keeps of an entry."""
-        entry = self.shown[person.ref][sequence - 1]
+        return self._receipt(self.shown[person.ref][sequence - 1])
+
+    def _receipt(self, entry: v1.SubjectLogEntry) -> v1.LogReceipt:
         _, paths = self._tree()
         return v1.LogReceipt(
             entry=entry.entry,

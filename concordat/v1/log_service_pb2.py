@@ -28,7 +28,7 @@ from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
 from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63oncordat/v1/log_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\"\x98\x01\n\x13ListAccessesRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\x05\x61\x66ter\x18\x03 \x01(\x04\x42\x10\xbaH\r2\x0b\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\"\xd6\x01\n\x0fSubjectLogEntry\x12\x19\n\x05\x65ntry\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x02\x12)\n\x07opening\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogOpening\x12\"\n\x11record_commitment\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \x12+\n\x04link\x18\x04 \x01(\x0b\x32\x15.concordat.v1.LogLinkB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05index\x18\x05 \x01(\x04\x12\x1d\n\x05proof\x18\x06 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10?\"\x04z\x02h \"\xb1\x01\n\x14ListAccessesResponse\x12/\n\x07history\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\ncheckpoint\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x01\x12\x39\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x1d.concordat.v1.SubjectLogEntryB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x0c\n\x04more\x18\x04 \x01(\x08\x32\x63\n\nLogService\x12U\n\x0cListAccesses\x12!.concordat.v1.ListAccessesRequest\x1a\".concordat.v1.ListAccessesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63oncordat/v1/log_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\"\x98\x01\n\x13ListAccessesRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\x05\x61\x66ter\x18\x03 \x01(\x04\x42\x10\xbaH\r2\x0b\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\"\xf5\x01\n\x0fSubjectLogEntry\x12\x19\n\x05\x65ntry\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x02\x12)\n\x07opening\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogOpening\x12\"\n\x11record_commitment\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \x12+\n\x04link\x18\x04 \x01(\x0b\x32\x15.concordat.v1.LogLinkB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05index\x18\x05 \x01(\x04\x12\x1d\n\x0c\x65rased_under\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x1d\n\x05proof\x18\x06 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10?\"\x04z\x02h \"\xe8\x01\n\x14ListAccessesResponse\x12/\n\x07history\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\ncheckpoint\x18\x02 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x01\x12\x39\n\x07\x65ntries\x18\x03 \x03(\x0b\x32\x1d.concordat.v1.SubjectLogEntryB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x0c\n\x04more\x18\x04 \x01(\x08\x12\x35\n\x08\x65rasures\x18\x05 \x03(\x0b\x32\x18.concordat.v1.LogReceiptB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x32\x63\n\nLogService\x12U\n\x0cListAccesses\x12!.concordat.v1.ListAccessesRequest\x1a\".concordat.v1.ListAccessesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,6 +47,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBJECTLOGENTRY'].fields_by_name['record_commitment']._serialized_options = b'\272H\004z\002\030 '
   _globals['_SUBJECTLOGENTRY'].fields_by_name['link']._loaded_options = None
   _globals['_SUBJECTLOGENTRY'].fields_by_name['link']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SUBJECTLOGENTRY'].fields_by_name['erased_under']._loaded_options = None
+  _globals['_SUBJECTLOGENTRY'].fields_by_name['erased_under']._serialized_options = b'\272H\004z\002\030\020'
   _globals['_SUBJECTLOGENTRY'].fields_by_name['proof']._loaded_options = None
   _globals['_SUBJECTLOGENTRY'].fields_by_name['proof']._serialized_options = b'\272H\013\222\001\010\020?\"\004z\002h '
   _globals['_LISTACCESSESRESPONSE'].fields_by_name['history']._loaded_options = None
@@ -55,12 +57,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCESSESRESPONSE'].fields_by_name['checkpoint']._serialized_options = b'\272H\010z\006\020\001\030\200\200\001'
   _globals['_LISTACCESSESRESPONSE'].fields_by_name['entries']._loaded_options = None
   _globals['_LISTACCESSESRESPONSE'].fields_by_name['entries']._serialized_options = b'\272H\006\222\001\003\020\310\001'
+  _globals['_LISTACCESSESRESPONSE'].fields_by_name['erasures']._loaded_options = None
+  _globals['_LISTACCESSESRESPONSE'].fields_by_name['erasures']._serialized_options = b'\272H\006\222\001\003\020\310\001'
   _globals['_LISTACCESSESREQUEST']._serialized_start=131
   _globals['_LISTACCESSESREQUEST']._serialized_end=283
   _globals['_SUBJECTLOGENTRY']._serialized_start=286
-  _globals['_SUBJECTLOGENTRY']._serialized_end=500
-  _globals['_LISTACCESSESRESPONSE']._serialized_start=503
-  _globals['_LISTACCESSESRESPONSE']._serialized_end=680
-  _globals['_LOGSERVICE']._serialized_start=682
-  _globals['_LOGSERVICE']._serialized_end=781
+  _globals['_SUBJECTLOGENTRY']._serialized_end=531
+  _globals['_LISTACCESSESRESPONSE']._serialized_start=534
+  _globals['_LISTACCESSESRESPONSE']._serialized_end=766
+  _globals['_LOGSERVICE']._serialized_start=768
+  _globals['_LOGSERVICE']._serialized_end=867
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,7 @@ class SubjectLogEntry(message.Message):
     RECORD_COMMITMENT_FIELD_NUMBER: builtins.int
     LINK_FIELD_NUMBER: builtins.int
     INDEX_FIELD_NUMBER: builtins.int
+    ERASED_UNDER_FIELD_NUMBER: builtins.int
     PROOF_FIELD_NUMBER: builtins.int
     entry: builtins.bytes
     """The serialised LogEntry, as it stands in the log."""
@@ -71,6 +72,10 @@ class SubjectLogEntry(message.Message):
     """The record commitment, where the record was erased; else empty."""
     index: builtins.int
     """Its place in the log, from 0."""
+    erased_under: builtins.bytes
+    """Record id of the erasure that the record went with, where it was erased; else empty. Its receipt is in
+    the response: what is shown as erased, and is not in the log as such, is withheld.
+    """
     @builtins.property
     def opening(self) -> log_pb2.LogOpening:
         """What it commits to; unset where that was erased."""
@@ -91,11 +96,12 @@ class SubjectLogEntry(message.Message):
         record_commitment: builtins.bytes = ...,
         link: log_pb2.LogLink | None = ...,
         index: builtins.int = ...,
+        erased_under: builtins.bytes = ...,
         proof: abc.Iterable[builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["link", b"link", "opening", b"opening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["entry", b"entry", "index", b"index", "link", b"link", "opening", b"opening", "proof", b"proof", "record_commitment", b"record_commitment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["entry", b"entry", "erased_under", b"erased_under", "index", b"index", "link", b"link", "opening", b"opening", "proof", b"proof", "record_commitment", b"record_commitment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -109,6 +115,7 @@ class ListAccessesResponse(message.Message):
     CHECKPOINT_FIELD_NUMBER: builtins.int
     ENTRIES_FIELD_NUMBER: builtins.int
     MORE_FIELD_NUMBER: builtins.int
+    ERASURES_FIELD_NUMBER: builtins.int
     checkpoint: builtins.bytes
     """The signed checkpoint that all proofs lead to."""
     more: builtins.bool
@@ -121,6 +128,10 @@ class ListAccessesResponse(message.Message):
     def entries(self) -> containers.RepeatedCompositeFieldContainer[SubjectLogEntry]:
         """Up to 200 entries, in the order of the chain."""
 
+    @builtins.property
+    def erasures(self) -> containers.RepeatedCompositeFieldContainer[log_pb2.LogReceipt]:
+        """The receipts of the erasures that entries of this page went with."""
+
     def __init__(
         self,
         *,
@@ -128,9 +139,10 @@ class ListAccessesResponse(message.Message):
         checkpoint: builtins.bytes = ...,
         entries: abc.Iterable[SubjectLogEntry] | None = ...,
         more: builtins.bool = ...,
+        erasures: abc.Iterable[log_pb2.LogReceipt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["history", b"history"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "entries", b"entries", "history", b"history", "more", b"more"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["checkpoint", b"checkpoint", "entries", b"entries", "erasures", b"erasures", "history", b"history", "more", b"more"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -30,7 +30,7 @@ from concordat.trust.commitment import (
 from concordat.trust.envelope import Verified, open_envelope, parse_statement
 from concordat.trust.errors import StatementMalformedError, TrustError
 from concordat.verify.consent import require_fresh
-from concordat.verify.receipt import open_record, opened_checkpoint
+from concordat.verify.receipt import Logged, open_receipt, open_record, opened_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +133,13 @@ class Chain:
                 history = open_envelope(response.history, v1.AccessHistory, exchange.keys, at)
             anchors.require_federation(history.message.federation)
             _require_answers(history.message, asked)
+            erasures = [open_receipt(receipt, anchors) for receipt in response.erasures]
         except (TrustError, Refusal) as error:
             raise self._broken(str(error), response) from error
         told = history.message
         if (told.log_size, told.log_root) != (checkpoint.size, checkpoint.root):
             raise self._broken("the exchange speaks of another log than its checkpoint", response)
-        return Page(told, checkpoint, response)
+        return Page(told, checkpoint, response, {e.entry.record_id: e for e in erasures})
 
     def _add(self, told: v1.SubjectLogEntry, page: "Page", subject_ref: bytes) -> None:
         """Add one entry; raise unless it is the next of the chain and in the log."""
@@ -148,6 +149,8 @@ class Chain:
             raise self._broken(f"entry {sequence} about you is missing, or is not the one it was")
         try:
             found = _open_entry(told, page.checkpoint)
+            if found.record is None:
+                _require_erased(told, found, page)
         except (TrustError, Refusal) as error:
             raise self._broken(f"entry {sequence} about you: {error}") from error
         if found.record is not None and found.record.subject_ref != subject_ref:
@@ -237,6 +240,7 @@ class Page:
     history: v1.AccessHistory
     checkpoint: SignedCheckpoint
     response: v1.ListAccessesResponse
+    erasures: dict[bytes, Logged]  # by record id
 
     @property
     def kept(self) -> Kept:
@@ -262,6 +266,21 @@ def _require_answers(told: v1.AccessHistory, asked: Verified[v1.SubjectRequest])
         from_timestamp(request.expires_at),
         from_timestamp(told.issued_at),
     )
+
+
+def _require_erased(told: v1.SubjectLogEntry, found: HistoryEntry, page: Page) -> None:
+    """Raise ``Refusal`` unless the log has an erasure, after the entry, that names it: else it is withheld."""
+    logged = page.erasures.get(told.erased_under)
+    if (
+        logged is None
+        or logged.entry.kind != v1.LogEntryKind.LOG_ENTRY_KIND_ERASURE
+        or found.entry.record_id not in logged.record.erasure.record_ids
+        or logged.index <= found.index
+    ):
+        raise Refusal(
+            v1.Reason.REASON_ACCESS_NOT_LOGGED,
+            "it is shown as erased, and the log has no erasure of it",
+        )
 
 
 def _open_entry(told: v1.SubjectLogEntry, checkpoint: SignedCheckpoint) -> HistoryEntry:

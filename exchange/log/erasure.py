@@ -38,7 +38,8 @@ def erase(
     now: datetime,
 ) -> None:
     """Erase the openings of ``entries`` (subject_ref, sequence, record_id), and log that it was done."""
-    table.erase(connection, [(subject, sequence) for subject, sequence, _ in entries])
+    draft = records.erasure([record_id for _, _, record_id in entries], basis, now)
+    places = [(subject, sequence) for subject, sequence, _ in entries]
+    table.erase(connection, places, draft.record_id)
     accesses.forget(connection, [(subject, record_id) for subject, _, record_id in entries])
-    record_ids = [record_id for _, _, record_id in entries]
-    table.enqueue(connection, [records.erasure(record_ids, basis, now)])
+    table.enqueue(connection, [draft])

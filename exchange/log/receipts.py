@@ -38,6 +38,7 @@ def subject_entry_of(row: Opening, size: int, reader: TileReader) -> v1.SubjectL
         entry=row.entry,
         opening=opening_of(row),
         record_commitment=row.record_commitment if row.record is None else b"",
+        erased_under=row.erased_under or b"",
         link=v1.LogLink(salt=row.link_salt, sequence=row.sequence, previous=row.previous),
         index=row.leaf_index,
         proof=merkle.inclusion_proof(row.leaf_index, size, reader.node),

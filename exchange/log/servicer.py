@@ -20,7 +20,7 @@ from exchange.consents import table as consents
 from exchange.consents.ledger import require_latest_binding
 from exchange.log import sequencing, table
 from exchange.log.growth import TileDamagedError, fetch_from
-from exchange.log.receipts import require_proved, subject_entry_of
+from exchange.log.receipts import receipt_of, require_proved, subject_entry_of
 from exchange.log.tile_store import TileStoreError
 
 if TYPE_CHECKING:
@@ -69,23 +69,42 @@ class LogServicer(LogServiceServicer):
         if not signed.note:
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, "the log is still empty")
         try:
-            entries = await asyncio.to_thread(self._entries, rows[:PAGE], signed)
+            rows, more = rows[:PAGE], len(rows) > PAGE
+            erasures = await self._erasures(rows, signed)
+            entries, proofs = await asyncio.to_thread(self._prove, rows, erasures, signed)
         except (TileDamagedError, TileStoreError, TrustError) as error:
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, str(error)) from error
         return v1.ListAccessesResponse(
             history=seal(self._history(asked, signed, end, at), self._signer),
             checkpoint=signed.note,
             entries=entries,
-            more=len(rows) > PAGE,
+            more=more,
+            erasures=proofs,
         )
 
-    def _entries(self, rows: list[Opening], signed: Signed) -> list[v1.SubjectLogEntry]:
+    async def _erasures(self, rows: list[Opening], signed: Signed) -> list[Opening]:
+        """Return the erasures that these entries went with; raise where one is not in the log yet."""
+        wanted = {(b"", row.erased_under) for row in rows if row.erased_under}
+        if not wanted:
+            return []
+        found = await self._store.arun(lambda connection: table.openings(connection, wanted))
+        logged = [opening for opening in found if opening.leaf_index < signed.size]
+        if len(logged) < len(wanted):
+            raise Refusal(Reason.REASON_LOG_UNAVAILABLE, "an erasure is being logged")
+        return logged
+
+    def _prove(
+        self, rows: list[Opening], erasures: list[Opening], signed: Signed
+    ) -> tuple[list[v1.SubjectLogEntry], list[v1.LogReceipt]]:
         """Prove each entry; raise where a damaged tile gives a proof that would speak against us."""
         reader = TileReader(fetch_from(self._tiles.read), signed.size)
         entries = [subject_entry_of(row, signed.size, reader) for row in rows]
+        receipts = [receipt_of(row, signed.size, signed.note, reader) for row in erasures]
         for entry in entries:
             require_proved(entry, signed.size, signed.root)
-        return entries
+        for receipt in receipts:
+            require_proved(receipt, signed.size, signed.root)
+        return entries, receipts
 
     def _history(
         self,

@@ -65,6 +65,7 @@ log_opening = Table(
     Column("record_commitment", LargeBinary(32), nullable=False),
     Column("record", LargeBinary),
     Column("salt", LargeBinary(32)),
+    Column("erased_under", LargeBinary(16)),  # record id of the erasure that cleared the two before
     Index("log_opening_by_record", "subject_ref", "record_id", unique=True),
     Index("log_opening_by_index", "leaf_index"),
 )
@@ -120,6 +121,7 @@ class Opening(NamedTuple):
     record_commitment: bytes
     record: bytes | None
     salt: bytes | None
+    erased_under: bytes | None = None
 
     @property
     def key(self) -> Key:
@@ -250,15 +252,15 @@ def older_openings(
     return connection.execute(query).all()
 
 
-def erase(connection: Connection, places: Iterable[tuple[bytes, int]]) -> None:
-    """Clear record and salt of the entries at these (subject_ref, sequence)."""
+def erase(connection: Connection, places: Iterable[tuple[bytes, int]], erasure_id: bytes) -> None:
+    """Clear record and salt of the entries at these (subject_ref, sequence), under that erasure."""
     connection.execute(
         update(log_opening)
         .where(
             log_opening.c.subject_ref == bindparam("key_ref"),
             log_opening.c.sequence == bindparam("key_sequence"),
         )
-        .values(record=None, salt=None),
+        .values(record=None, salt=None, erased_under=erasure_id),
         [{"key_ref": ref, "key_sequence": sequence} for ref, sequence in places],
     )
 

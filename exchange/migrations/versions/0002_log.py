@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("record_commitment", sa.LargeBinary(32), nullable=False),
         sa.Column("record", sa.LargeBinary),
         sa.Column("salt", sa.LargeBinary(32)),
+        sa.Column("erased_under", sa.LargeBinary(16)),
     )
     op.create_index(
         "log_opening_by_record", "log_opening", ["subject_ref", "record_id"], unique=True

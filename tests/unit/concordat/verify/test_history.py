@@ -154,6 +154,34 @@ def test_an_entry_that_was_erased_may_stand_between_others(fed: Federation, log:
     assert [entry.record is None for entry in chain.entries] == [False, False, True] + 3 * [False]
 
 
+def test_an_entry_is_not_erased_under_the_erasure_of_another(
+    fed: Federation, log: SmallLog
+) -> None:
+    ada = fed.subject("ada")
+    log.erase(ada, 3)
+    told = log.tell(ada)
+    third, fourth = told.answer.entries[2:4]
+    fourth.record_commitment = record_commitment(fourth.opening.record, fourth.opening.salt)
+    fourth.ClearField("opening")
+    for claimed in (third.erased_under, b"", bytes(16)):
+        fourth.erased_under = claimed
+        with pytest.raises(HistoryBrokenError, match="no erasure of it"):
+            read(fed, told)
+
+
+def test_an_erasure_that_is_not_in_the_log_erases_nothing(fed: Federation, log: SmallLog) -> None:
+    ada = fed.subject("ada")
+    log.erase(ada, 3)
+    told = log.tell(ada)
+    told.answer.erasures[0].proof[0] = bytes(32)
+    with pytest.raises(HistoryBrokenError):
+        read(fed, told)
+    told = log.tell(ada)
+    told.answer.ClearField("erasures")
+    with pytest.raises(HistoryBrokenError, match="no erasure of it"):
+        read(fed, told)
+
+
 # One entry left out, moved or changed ---------------------------------------------------------------
 
 
@@ -198,6 +226,12 @@ def _move_salt(entries: Entries, _bob: Entries) -> None:
 
 def _pretend_erased(entries: Entries, _bob: Entries) -> None:
     entries[3].record_commitment = record_commitment(entries[3].opening.record, bytes(32))
+    entries[3].ClearField("opening")
+
+
+def _withhold_truly(entries: Entries, _bob: Entries) -> None:
+    opening = entries[3].opening
+    entries[3].record_commitment = record_commitment(opening.record, opening.salt)
     entries[3].ClearField("opening")
 
 
@@ -253,6 +287,7 @@ BENDS: dict[str, Callable[[Entries, Entries], object]] = {
     "sequence out of all bounds": _other_field("link.sequence", 2**64 - 1),
     "predecessor changed": _other_field("link.previous", bytes(32)),
     "erasure pretended": _pretend_erased,
+    "record withheld, its commitment true": _withhold_truly,
     "record withheld": _withhold,
     "entry changed": _other_entry,
     "entry is no entry": _other_field("entry", b"\xff\xff"),
