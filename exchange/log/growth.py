@@ -55,7 +55,7 @@ def fetch_from(read: Read) -> Callable[[Tile], bytes]:
         data = read(tile.path)
         if data is None and tile.width < WIDTH:
             full = read(Tile(tile.level, tile.index).path)
-            data = full and full[: tile.width * 32]
+            data = full and full[: tile.width * merkle.HASH_BYTES]
         if data is None:
             raise TileDamagedError(tile, "it is missing")
         return data

@@ -82,20 +82,21 @@ def take_lease(connection: Connection, holder: str, seconds: float, at: datetime
     return lease
 
 
-def renew_lease(connection: Connection, lease: Lease, at: datetime) -> Row[Any]:
-    """Renew the lease and return the state, locked; raise ``LeaseLostError`` if another process has it."""
-    row = table.state(connection, lock=True)
+def require_lease(connection: Connection, lease: Lease, *, lock: bool = False) -> Row[Any]:
+    """Return the state, locked if asked; raise ``LeaseLostError`` if another process has the lease.
+
+    It is not renewed: whoever changes the state renews it with the change.
+    """
+    row = table.state(connection, lock=lock)
     if row is None or row.epoch != lease.epoch:
         raise LeaseLostError
-    table.set_state(connection, lease_until=lease.until(at))
     return row
 
 
-def require_lease(connection: Connection, lease: Lease) -> None:
-    """Raise ``LeaseLostError`` if another process has the lease; it is not renewed."""
-    row = table.state(connection)
-    if row is None or row.epoch != lease.epoch:
-        raise LeaseLostError
+def renew_lease(connection: Connection, lease: Lease, at: datetime) -> None:
+    """Renew the lease; raise ``LeaseLostError`` if another process has it."""
+    require_lease(connection, lease, lock=True)
+    table.set_state(connection, lease_until=lease.until(at))
 
 
 def give_up_lease(connection: Connection, lease: Lease) -> None:
@@ -123,8 +124,9 @@ def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
     """
     if not table.anything_waits(connection):
         return None
-    state = renew_lease(connection, lease, at)
+    state = require_lease(connection, lease, lock=True)
     if state.next_index > state.size:
+        table.set_state(connection, lease_until=lease.until(at))
         return pending(connection, state.size)
     rows = table.waiting(connection, MAX_BATCH)
     if not rows:
@@ -134,7 +136,12 @@ def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
     openings = _open_all(rows, heads, state.next_index, now)
     table.dequeue(connection, [row.queue_id for row in rows])
     table.add_openings(connection, openings)
-    table.set_state(connection, next_index=state.next_index + len(openings), latest_time=now)
+    table.set_state(
+        connection,
+        next_index=state.next_index + len(openings),
+        latest_time=now,
+        lease_until=lease.until(at),
+    )
     return Batch(openings)
 
 
@@ -194,10 +201,17 @@ def publish(
     Public first and recorded after, under one lock: should this die between the two, the batch is still
     on record and the next checkpoint is at least as large.
     """
-    state = renew_lease(connection, lease, at)
+    state = require_lease(connection, lease, lock=True)
     since = None
     if not witnessed:
         since = to_micros(at) if state.unwitnessed_since is None else state.unwitnessed_since
     tiles.publish(connection, note)
-    table.set_state(connection, size=size, root=root, checkpoint=note, unwitnessed_since=since)
+    table.set_state(
+        connection,
+        size=size,
+        root=root,
+        checkpoint=note,
+        unwitnessed_since=since,
+        lease_until=lease.until(at),
+    )
     return Signed(size, root, note, None if since is None else from_micros(since))
