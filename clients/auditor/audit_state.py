@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from clients.auditor.durable import write_durably
 from clients.auditor.errors import KeptUnusable
+from clients.durable import write_durably
 from concordat.trust.merkle import Frontier
 from concordat.trust.tiles import WIDTH
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from clients.auditor.durable import flush_folder, write_durably
 from clients.auditor.errors import AuditorError
+from clients.durable import flush, write_durably
 
 PREFIX = "evidence-"
 MAX_FOLDERS = 100
@@ -33,7 +33,7 @@ def keep_evidence(folder: Path, error: AuditorError) -> Path | None:
     for name, content in files.items():
         write_durably(made / name, content)
     write_durably(made / "finding.txt", f"{error.reason}\n{error}\n".encode())
-    flush_folder(folder)
+    flush(folder)
     return made
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from clients.auditor.durable import write_durably
 from clients.auditor.errors import (
     KEPT_NOTE,
     SEEN_NOTE,
@@ -26,6 +25,7 @@ from clients.auditor.growth import check_growth, check_successor
 from clients.auditor.http_files import HttpFiles
 from clients.auditor.policy import LogTrust
 from clients.auditor.source import LogSource
+from clients.durable import write_durably
 from concordat.trust.checkpoint import SignedCheckpoint
 from concordat.trust.note import MAX_NOTE_BYTES
 

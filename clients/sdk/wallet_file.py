@@ -21,6 +21,7 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from clients.durable import put_in_place
 from clients.sdk.accesses_record import kept_from_json, kept_to_json
 from clients.sdk.consent_record import ConsentRecord
 from clients.sdk.errors import WalletError
@@ -70,7 +71,7 @@ class WalletFolder:
             beside = folder / f".{KEY}.new"
             beside.unlink(missing_ok=True)
             signer.save(beside, passphrase)
-            _put_in_place(beside, folder / KEY)
+            put_in_place(beside, folder / KEY)
         return cls(folder, anchors, signer)
 
     @classmethod
@@ -180,24 +181,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        _put_in_place(beside, path)
+        put_in_place(beside, path)
     except OSError as error:
         raise WalletError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _put_in_place(beside: Path, path: Path) -> None:
-    """Flush ``beside`` to disk and rename it to ``path``, and flush the folder."""
-    _flush(beside)
-    beside.replace(path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def test_a_crash_before_the_key_is_in_place_starts_over(
             raise KeyboardInterrupt
         beside.replace(path)
 
-    monkeypatch.setattr(module, "_put_in_place", crash)
+    monkeypatch.setattr(module, "put_in_place", crash)
     with pytest.raises(KeyboardInterrupt):
         WalletFolder.create(tmp_path / "wallet", bundle, None)
     monkeypatch.undo()
