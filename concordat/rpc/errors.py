@@ -163,6 +163,75 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         _UNAVAILABLE,
         "Too few witnesses have seen the log, so nothing is released; try again later.",
     ),
+    Reason.REASON_LISTING_UNKNOWN: Spec(
+        _ABSENT, "No such listing, dispute or retraction of yours is on record; check the id."
+    ),
+    Reason.REASON_LISTING_TRANSITION_REFUSED: Spec(
+        _PRECONDITION,
+        "The listing's state does not allow this to you; look where it stands, then decide again.",
+    ),
+    Reason.REASON_LISTING_NOT_ATTESTED: Spec(
+        _INVALID,
+        "The filing must attest that it is accurate, and say by code why it comes late; check and file anew.",
+    ),
+    Reason.REASON_LISTING_INELIGIBLE: Spec(
+        _PRECONDITION,
+        "This debt may not be listed: too small, too recent, secured, frozen, or a minor's.",
+    ),
+    Reason.REASON_LISTING_OBSOLETE: Spec(
+        _PRECONDITION, "The debt is too old to be listed, or its register's entry has ended."
+    ),
+    Reason.REASON_REINSERTION_NOT_CERTIFIED: Spec(
+        _PRECONDITION,
+        "The debt had a listing that ended; file it with a reinsertion certificate and new evidence.",
+    ),
+    Reason.REASON_DEBT_CLOSED: Spec(
+        _PRECONDITION, "The debt was settled; it is not listed again. Do not retry."
+    ),
+    Reason.REASON_LISTING_NOT_OWN: Spec(
+        _DENIED, "You are no source of this listing; file the debt yourself, or ask its source."
+    ),
+    Reason.REASON_DISPUTE_REPEATED: Spec(
+        _PRECONDITION,
+        "The dispute brings nothing new; add evidence that was not heard yet, or appeal the ruling.",
+    ),
+    Reason.REASON_APPEAL_TOO_LATE: Spec(
+        _PRECONDITION,
+        "The time to appeal this ruling is over; raise a new dispute if there is new evidence.",
+    ),
+    Reason.REASON_REVIEWER_NOT_INDEPENDENT: Spec(
+        _DENIED,
+        "This reviewer is a party or decided before, or cannot hear this stage; name another one.",
+    ),
+    Reason.REASON_CORRECTION_NOT_FAVOURABLE: Spec(
+        _PRECONDITION,
+        "A correction may not put the subject worse; withdraw the listing and file anew.",
+    ),
+    Reason.REASON_WORDS_TOO_MANY: Spec(
+        _INVALID, "The statement has more than 200 words; shorten it and send it again."
+    ),
+    Reason.REASON_MIRROR_DIFFERS: Spec(
+        _PRECONDITION,
+        "The court's register and its listings here differ; file and withdraw what is missing, then sync.",
+    ),
+    Reason.REASON_LISTINGS_STALE: Spec(
+        _UNAVAILABLE, "The listings in memory are not current, so nothing is released; try again."
+    ),
+    Reason.REASON_SUBJECT_FROZEN: Spec(
+        _DENIED, "The subject has frozen its record; only the subject can lift that."
+    ),
+    Reason.REASON_LENDER_STEPPED_UP: Spec(
+        _DENIED,
+        "Your recent use looks like fishing: ask the subject for a fresh consent, and use it within ten minutes.",
+    ),
+    Reason.REASON_LENDER_THROTTLED: Spec(
+        _EXHAUSTED,
+        "Your recent use looks like fishing and is slowed down; the details say when to try again.",
+    ),
+    Reason.REASON_LENDER_STOPPED: Spec(
+        _EXHAUSTED,
+        "Your recent use looks like fishing and is stopped; the details say until when. Ask the regulator.",
+    ),
 }
 
 

@@ -30,6 +30,8 @@ def _members(*roles: Role.ValueType, deadline: bool = True) -> Row:
 _PUBLIC = Row(frozenset({Port.PUBLIC}))
 _ANYONE = Row(frozenset({Port.MEMBER, Port.PUBLIC}), licensed=False)
 _PROBE = Row(frozenset({Port.MEMBER, Port.PUBLIC}), licensed=False, deadline=False)
+_SOURCES = _members(Role.ROLE_FURNISHER, Role.ROLE_COURT)
+_JUDGES = _members(Role.ROLE_REVIEWER, Role.ROLE_APPEAL)
 
 POLICY: dict[str, Row] = {
     "/concordat.v1.ProviderService/RequestScores": _members(Role.ROLE_EXCHANGE),
@@ -44,6 +46,26 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.LogService/ListAccesses": _PUBLIC,
     "/concordat.v1.ViewService/RequestView": _members(Role.ROLE_LENDER),
     "/concordat.v1.ViewService/RequestViews": _members(Role.ROLE_LENDER),
+    "/concordat.v1.FurnisherService/FileListings": _SOURCES,
+    "/concordat.v1.FurnisherService/SubmitListingEvents": _SOURCES,
+    "/concordat.v1.FurnisherService/SubmitMirrorSync": _members(Role.ROLE_COURT),
+    "/concordat.v1.FurnisherService/ListDuties": _SOURCES,
+    "/concordat.v1.ListingService/CheckListings": _members(Role.ROLE_LENDER),
+    "/concordat.v1.ListingService/ScreenListings": _members(Role.ROLE_LENDER),
+    "/concordat.v1.ListingService/ListRetractions": _members(Role.ROLE_LENDER),
+    "/concordat.v1.ListingService/AcknowledgeRetraction": _members(Role.ROLE_LENDER),
+    "/concordat.v1.ReviewService/ListReviews": _JUDGES,
+    "/concordat.v1.ReviewService/GetReview": _JUDGES,
+    "/concordat.v1.ReviewService/SubmitRuling": _JUDGES,
+    "/concordat.v1.ReviewService/SubmitReviewEvent": _members(
+        Role.ROLE_REVIEWER, Role.ROLE_REGULATOR
+    ),
+    "/concordat.v1.SubjectService/ListOwnListings": _PUBLIC,
+    "/concordat.v1.SubjectService/ReadInbox": _PUBLIC,
+    "/concordat.v1.SubjectService/SubmitDispute": _PUBLIC,
+    "/concordat.v1.SubjectService/SubmitSubjectEvent": _PUBLIC,
+    "/concordat.v1.SubjectService/ChangeFlag": _PUBLIC,
+    "/concordat.v1.SubjectService/ChangeContact": _PUBLIC,
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
     ),

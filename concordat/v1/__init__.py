@@ -19,9 +19,77 @@ from concordat.v1.consent_service_pb2 import ListConsentsRequest as ListConsents
 from concordat.v1.consent_service_pb2 import ListConsentsResponse as ListConsentsResponse
 from concordat.v1.consent_service_pb2 import SubmitConsentEventRequest as SubmitConsentEventRequest
 from concordat.v1.consent_service_pb2 import SubmitConsentEventResponse as SubmitConsentEventResponse
+from concordat.v1.dispute_pb2 import Dispute as Dispute
+from concordat.v1.dispute_pb2 import DisputeStage as DisputeStage
+from concordat.v1.dispute_pb2 import Ruling as Ruling
+from concordat.v1.dispute_pb2 import RulingOutcome as RulingOutcome
+from concordat.v1.dispute_pb2 import SealedAttachment as SealedAttachment
 from concordat.v1.envelope_pb2 import BatchPath as BatchPath
 from concordat.v1.envelope_pb2 import Envelope as Envelope
 from concordat.v1.envelope_pb2 import Signature as Signature
+from concordat.v1.listing_pb2 import AmountBand as AmountBand
+from concordat.v1.listing_pb2 import Attestation as Attestation
+from concordat.v1.listing_pb2 import ContactChange as ContactChange
+from concordat.v1.listing_pb2 import Correction as Correction
+from concordat.v1.listing_pb2 import DisputeGround as DisputeGround
+from concordat.v1.listing_pb2 import FlagChange as FlagChange
+from concordat.v1.listing_pb2 import FlagKind as FlagKind
+from concordat.v1.listing_pb2 import LateFilingCode as LateFilingCode
+from concordat.v1.listing_pb2 import ListingAction as ListingAction
+from concordat.v1.listing_pb2 import ListingAnswer as ListingAnswer
+from concordat.v1.listing_pb2 import ListingBasis as ListingBasis
+from concordat.v1.listing_pb2 import ListingEvent as ListingEvent
+from concordat.v1.listing_pb2 import ListingFiling as ListingFiling
+from concordat.v1.listing_pb2 import ListingInView as ListingInView
+from concordat.v1.listing_pb2 import ListingKind as ListingKind
+from concordat.v1.listing_pb2 import ListingMark as ListingMark
+from concordat.v1.listing_pb2 import ListingState as ListingState
+from concordat.v1.listing_pb2 import ListingsInForce as ListingsInForce
+from concordat.v1.listing_pb2 import MirrorSync as MirrorSync
+from concordat.v1.listing_pb2 import Money as Money
+from concordat.v1.listing_pb2 import NoticeChannel as NoticeChannel
+from concordat.v1.listing_pb2 import NoticeProof as NoticeProof
+from concordat.v1.listing_pb2 import ReasonedExtension as ReasonedExtension
+from concordat.v1.listing_pb2 import Reinsertion as Reinsertion
+from concordat.v1.listing_pb2 import Retraction as Retraction
+from concordat.v1.listing_pb2 import RetractionAcknowledgement as RetractionAcknowledgement
+from concordat.v1.listing_pb2 import RetractionCause as RetractionCause
+from concordat.v1.listing_pb2 import ScreenAnswer as ScreenAnswer
+from concordat.v1.listing_pb2 import ScreenHit as ScreenHit
+from concordat.v1.listing_pb2 import ScreenRequest as ScreenRequest
+from concordat.v1.listing_pb2 import Settlement as Settlement
+from concordat.v1.listing_pb2 import SubjectFlags as SubjectFlags
+from concordat.v1.listing_pb2 import SubjectWords as SubjectWords
+from concordat.v1.listing_pb2 import WithdrawalCode as WithdrawalCode
+from concordat.v1.listing_service_pb2 import AcknowledgeRetractionRequest as AcknowledgeRetractionRequest
+from concordat.v1.listing_service_pb2 import AcknowledgeRetractionResponse as AcknowledgeRetractionResponse
+from concordat.v1.listing_service_pb2 import CheckListingsRequest as CheckListingsRequest
+from concordat.v1.listing_service_pb2 import CheckListingsResponse as CheckListingsResponse
+from concordat.v1.listing_service_pb2 import Duty as Duty
+from concordat.v1.listing_service_pb2 import DutyKind as DutyKind
+from concordat.v1.listing_service_pb2 import FileListingsRequest as FileListingsRequest
+from concordat.v1.listing_service_pb2 import FileListingsResponse as FileListingsResponse
+from concordat.v1.listing_service_pb2 import GetReviewRequest as GetReviewRequest
+from concordat.v1.listing_service_pb2 import GetReviewResponse as GetReviewResponse
+from concordat.v1.listing_service_pb2 import ListDutiesRequest as ListDutiesRequest
+from concordat.v1.listing_service_pb2 import ListDutiesResponse as ListDutiesResponse
+from concordat.v1.listing_service_pb2 import ListRetractionsRequest as ListRetractionsRequest
+from concordat.v1.listing_service_pb2 import ListRetractionsResponse as ListRetractionsResponse
+from concordat.v1.listing_service_pb2 import ListReviewsRequest as ListReviewsRequest
+from concordat.v1.listing_service_pb2 import ListReviewsResponse as ListReviewsResponse
+from concordat.v1.listing_service_pb2 import ListingResult as ListingResult
+from concordat.v1.listing_service_pb2 import ListingStanding as ListingStanding
+from concordat.v1.listing_service_pb2 import ReviewSummary as ReviewSummary
+from concordat.v1.listing_service_pb2 import ScreenListingsRequest as ScreenListingsRequest
+from concordat.v1.listing_service_pb2 import ScreenListingsResponse as ScreenListingsResponse
+from concordat.v1.listing_service_pb2 import SubmitListingEventsRequest as SubmitListingEventsRequest
+from concordat.v1.listing_service_pb2 import SubmitListingEventsResponse as SubmitListingEventsResponse
+from concordat.v1.listing_service_pb2 import SubmitMirrorSyncRequest as SubmitMirrorSyncRequest
+from concordat.v1.listing_service_pb2 import SubmitMirrorSyncResponse as SubmitMirrorSyncResponse
+from concordat.v1.listing_service_pb2 import SubmitReviewEventRequest as SubmitReviewEventRequest
+from concordat.v1.listing_service_pb2 import SubmitReviewEventResponse as SubmitReviewEventResponse
+from concordat.v1.listing_service_pb2 import SubmitRulingRequest as SubmitRulingRequest
+from concordat.v1.listing_service_pb2 import SubmitRulingResponse as SubmitRulingResponse
 from concordat.v1.log_pb2 import AccessHistory as AccessHistory
 from concordat.v1.log_pb2 import AccessIntent as AccessIntent
 from concordat.v1.log_pb2 import AccessRefusal as AccessRefusal
@@ -29,6 +97,8 @@ from concordat.v1.log_pb2 import AccessRelease as AccessRelease
 from concordat.v1.log_pb2 import ConsentAct as ConsentAct
 from concordat.v1.log_pb2 import Erasure as Erasure
 from concordat.v1.log_pb2 import ErasureBasis as ErasureBasis
+from concordat.v1.log_pb2 import ListingAct as ListingAct
+from concordat.v1.log_pb2 import ListingActKind as ListingActKind
 from concordat.v1.log_pb2 import LogEntry as LogEntry
 from concordat.v1.log_pb2 import LogEntryKind as LogEntryKind
 from concordat.v1.log_pb2 import LogLink as LogLink
@@ -36,8 +106,11 @@ from concordat.v1.log_pb2 import LogOpening as LogOpening
 from concordat.v1.log_pb2 import LogReceipt as LogReceipt
 from concordat.v1.log_pb2 import LogRecord as LogRecord
 from concordat.v1.log_pb2 import MemberAct as MemberAct
+from concordat.v1.log_pb2 import MirrorAct as MirrorAct
 from concordat.v1.log_pb2 import ReleaseResult as ReleaseResult
 from concordat.v1.log_pb2 import ReleasedPart as ReleasedPart
+from concordat.v1.log_pb2 import Screening as Screening
+from concordat.v1.log_pb2 import SubjectAct as SubjectAct
 from concordat.v1.log_service_pb2 import ListAccessesRequest as ListAccessesRequest
 from concordat.v1.log_service_pb2 import ListAccessesResponse as ListAccessesResponse
 from concordat.v1.log_service_pb2 import SubjectLogEntry as SubjectLogEntry
@@ -72,6 +145,23 @@ from concordat.v1.registrar_service_pb2 import BindSubjectResponse as BindSubjec
 from concordat.v1.registrar_service_pb2 import EvaluateIdentitiesRequest as EvaluateIdentitiesRequest
 from concordat.v1.registrar_service_pb2 import EvaluateIdentitiesResponse as EvaluateIdentitiesResponse
 from concordat.v1.registrar_service_pb2 import IdentitySuite as IdentitySuite
+from concordat.v1.subject_service_pb2 import ChangeContactRequest as ChangeContactRequest
+from concordat.v1.subject_service_pb2 import ChangeContactResponse as ChangeContactResponse
+from concordat.v1.subject_service_pb2 import ChangeFlagRequest as ChangeFlagRequest
+from concordat.v1.subject_service_pb2 import ChangeFlagResponse as ChangeFlagResponse
+from concordat.v1.subject_service_pb2 import InboxKind as InboxKind
+from concordat.v1.subject_service_pb2 import InboxMessage as InboxMessage
+from concordat.v1.subject_service_pb2 import ListOwnListingsRequest as ListOwnListingsRequest
+from concordat.v1.subject_service_pb2 import ListOwnListingsResponse as ListOwnListingsResponse
+from concordat.v1.subject_service_pb2 import ListingRecipient as ListingRecipient
+from concordat.v1.subject_service_pb2 import ListingStep as ListingStep
+from concordat.v1.subject_service_pb2 import OwnListing as OwnListing
+from concordat.v1.subject_service_pb2 import ReadInboxRequest as ReadInboxRequest
+from concordat.v1.subject_service_pb2 import ReadInboxResponse as ReadInboxResponse
+from concordat.v1.subject_service_pb2 import SubmitDisputeRequest as SubmitDisputeRequest
+from concordat.v1.subject_service_pb2 import SubmitDisputeResponse as SubmitDisputeResponse
+from concordat.v1.subject_service_pb2 import SubmitSubjectEventRequest as SubmitSubjectEventRequest
+from concordat.v1.subject_service_pb2 import SubmitSubjectEventResponse as SubmitSubjectEventResponse
 from concordat.v1.types_pb2 import Band as Band
 from concordat.v1.types_pb2 import DataCategory as DataCategory
 from concordat.v1.types_pb2 import Disclosure as Disclosure
@@ -104,10 +194,20 @@ __all__ = [
     "AccessIntent",
     "AccessRefusal",
     "AccessRelease",
+    "AcknowledgeRetractionRequest",
+    "AcknowledgeRetractionResponse",
+    "AmountBand",
+    "Attestation",
     "Band",
     "BatchPath",
     "BindSubjectRequest",
     "BindSubjectResponse",
+    "ChangeContactRequest",
+    "ChangeContactResponse",
+    "ChangeFlagRequest",
+    "ChangeFlagResponse",
+    "CheckListingsRequest",
+    "CheckListingsResponse",
     "Consent",
     "ConsentAct",
     "ConsentEvent",
@@ -116,28 +216,68 @@ __all__ = [
     "ConsentRecord",
     "ConsentState",
     "ConsentStatus",
+    "ContactChange",
     "Contribution",
+    "Correction",
     "DataCategory",
     "Disclosure",
     "DisclosureKind",
+    "Dispute",
+    "DisputeGround",
+    "DisputeStage",
+    "Duty",
+    "DutyKind",
     "Envelope",
     "Erasure",
     "ErasureBasis",
     "EvaluateIdentitiesRequest",
     "EvaluateIdentitiesResponse",
+    "FileListingsRequest",
+    "FileListingsResponse",
+    "FlagChange",
+    "FlagKind",
     "Frequency",
+    "GetReviewRequest",
+    "GetReviewResponse",
     "GrantConsentRequest",
     "GrantConsentResponse",
     "IdentitySuite",
+    "InboxKind",
+    "InboxMessage",
     "ItemRefusal",
+    "LateFilingCode",
     "Licence",
     "LicenceStatus",
     "ListAccessesRequest",
     "ListAccessesResponse",
     "ListConsentsRequest",
     "ListConsentsResponse",
+    "ListDutiesRequest",
+    "ListDutiesResponse",
     "ListMembersRequest",
     "ListMembersResponse",
+    "ListOwnListingsRequest",
+    "ListOwnListingsResponse",
+    "ListRetractionsRequest",
+    "ListRetractionsResponse",
+    "ListReviewsRequest",
+    "ListReviewsResponse",
+    "ListingAct",
+    "ListingActKind",
+    "ListingAction",
+    "ListingAnswer",
+    "ListingBasis",
+    "ListingEvent",
+    "ListingFiling",
+    "ListingInView",
+    "ListingKind",
+    "ListingMark",
+    "ListingRecipient",
+    "ListingResult",
+    "ListingStanding",
+    "ListingState",
+    "ListingStep",
+    "ListingsInForce",
     "LogEntry",
     "LogEntryKind",
     "LogLink",
@@ -145,16 +285,26 @@ __all__ = [
     "LogReceipt",
     "LogRecord",
     "MemberAct",
+    "MirrorAct",
+    "MirrorSync",
+    "Money",
     "NoScore",
+    "NoticeChannel",
+    "NoticeProof",
     "NotifyConsentEventRequest",
     "NotifyConsentEventResponse",
+    "OwnListing",
     "Period",
     "Profile",
     "ProviderOutcome",
     "ProviderOutcomeKind",
     "Purpose",
+    "ReadInboxRequest",
+    "ReadInboxResponse",
     "Reason",
+    "ReasonedExtension",
     "Receipt",
+    "Reinsertion",
     "ReleaseResult",
     "ReleasedPart",
     "RequestScoresRequest",
@@ -163,7 +313,13 @@ __all__ = [
     "RequestViewResponse",
     "RequestViewsRequest",
     "RequestViewsResponse",
+    "Retraction",
+    "RetractionAcknowledgement",
+    "RetractionCause",
+    "ReviewSummary",
     "Role",
+    "Ruling",
+    "RulingOutcome",
     "ScoreAnchor",
     "ScoreAnswer",
     "ScoreDirection",
@@ -173,19 +329,42 @@ __all__ = [
     "ScoreResult",
     "ScoreScale",
     "ScoreStatement",
+    "ScreenAnswer",
+    "ScreenHit",
+    "ScreenListingsRequest",
+    "ScreenListingsResponse",
+    "ScreenRequest",
+    "Screening",
+    "SealedAttachment",
+    "Settlement",
     "Signature",
     "SigningKey",
     "Standing",
+    "SubjectAct",
     "SubjectBinding",
+    "SubjectFlags",
     "SubjectLogEntry",
     "SubjectQuery",
     "SubjectRequest",
+    "SubjectWords",
     "SubmitConsentEventRequest",
     "SubmitConsentEventResponse",
+    "SubmitDisputeRequest",
+    "SubmitDisputeResponse",
     "SubmitLicenceRequest",
     "SubmitLicenceResponse",
     "SubmitLicenceStatusRequest",
     "SubmitLicenceStatusResponse",
+    "SubmitListingEventsRequest",
+    "SubmitListingEventsResponse",
+    "SubmitMirrorSyncRequest",
+    "SubmitMirrorSyncResponse",
+    "SubmitReviewEventRequest",
+    "SubmitReviewEventResponse",
+    "SubmitRulingRequest",
+    "SubmitRulingResponse",
+    "SubmitSubjectEventRequest",
+    "SubmitSubjectEventResponse",
     "ThresholdAnswer",
     "TrustBundle",
     "UnifiedScore",
@@ -195,4 +374,5 @@ __all__ = [
     "ViewResult",
     "WatchMembersRequest",
     "WatchMembersResponse",
+    "WithdrawalCode",
 ]

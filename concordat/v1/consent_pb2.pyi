@@ -154,6 +154,10 @@ class _SubjectQueryEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SubjectQu
     """All of its consents with state, uses and events."""
     SUBJECT_QUERY_ACCESSES: _SubjectQuery.ValueType  # 2
     """All entries of the log about it: accesses, refused attempts, consents, with proofs."""
+    SUBJECT_QUERY_LISTINGS: _SubjectQuery.ValueType  # 3
+    """All listings about it, with their history, and its flags."""
+    SUBJECT_QUERY_INBOX: _SubjectQuery.ValueType  # 4
+    """Its inbox."""
 
 class SubjectQuery(_SubjectQuery, metaclass=_SubjectQueryEnumTypeWrapper):
     """What a subject may ask for about itself."""
@@ -164,6 +168,10 @@ SUBJECT_QUERY_CONSENTS: SubjectQuery.ValueType  # 1
 """All of its consents with state, uses and events."""
 SUBJECT_QUERY_ACCESSES: SubjectQuery.ValueType  # 2
 """All entries of the log about it: accesses, refused attempts, consents, with proofs."""
+SUBJECT_QUERY_LISTINGS: SubjectQuery.ValueType  # 3
+"""All listings about it, with their history, and its flags."""
+SUBJECT_QUERY_INBOX: SubjectQuery.ValueType  # 4
+"""Its inbox."""
 
 @typing.final
 class SubjectBinding(message.Message):

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from concordat.v1 import listing_pb2 as concordat_dot_v1_dot_listing__pb2
 from concordat.v1 import reason_pb2 as concordat_dot_v1_dot_reason__pb2
 from concordat.v1 import types_pb2 as concordat_dot_v1_dot_types__pb2
 from concordat.v1 import view_pb2 as concordat_dot_v1_dot_view__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63oncordat/v1/log.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19\x63oncordat/v1/reason.proto\x1a\x18\x63oncordat/v1/types.proto\x1a\x17\x63oncordat/v1/view.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x08LogEntry\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.LogEntryKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\tlogged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\trecord_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1b\n\ncommitment\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\x9c\x03\n\tLogRecord\x12\x1a\n\trecord_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0bsubject_ref\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \x12,\n\x06intent\x18\x04 \x01(\x0b\x32\x1a.concordat.v1.AccessIntentH\x00\x12.\n\x07release\x18\x05 \x01(\x0b\x32\x1b.concordat.v1.AccessReleaseH\x00\x12.\n\x07refusal\x18\x06 \x01(\x0b\x32\x1b.concordat.v1.AccessRefusalH\x00\x12+\n\x07\x63onsent\x18\x07 \x01(\x0b\x32\x18.concordat.v1.ConsentActH\x00\x12)\n\x06member\x18\x08 \x01(\x0b\x32\x17.concordat.v1.MemberActH\x00\x12(\n\x07\x65rasure\x18\t \x01(\x0b\x32\x15.concordat.v1.ErasureH\x00\x42\x0c\n\x03\x61\x63t\x12\x05\xbaH\x02\x08\x01\"\x9c\x02\n\x0c\x41\x63\x63\x65ssIntent\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x07purpose\x18\x02 \x01(\x0e\x32\x15.concordat.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x34\n\ndisclosure\x18\x03 \x01(\x0b\x32\x18.concordat.v1.DisclosureB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nconsent_id\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1f\n\x0erequest_digest\x18\x05 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x37\n\tproviders\x18\x06 \x03(\tB$\xbaH!\x92\x01\x1e\x10 \"\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\"z\n\x0cReleasedPart\x12/\n\x08provider\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x39\n\x04kind\x18\x02 \x01(\x0e\x32!.concordat.v1.ProviderOutcomeKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xc8\x02\n\rAccessRelease\x12\x1a\n\taccess_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12-\n\x06lender\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1c\n\x0bview_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x37\n\x06result\x18\x04 \x01(\x0e\x32\x1b.concordat.v1.ReleaseResultB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\ncategories\x18\x05 \x03(\x0e\x32\x1a.concordat.v1.DataCategoryB\x0f\xbaH\x0c\x92\x01\t\x10\x08\"\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0epolicy_version\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x33\n\x05parts\x18\x07 \x03(\x0b\x32\x1a.concordat.v1.ReleasedPartB\x08\xbaH\x05\x92\x01\x02\x10 \"\xde\x01\n\rAccessRefusal\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x07purpose\x18\x02 \x01(\x0e\x32\x15.concordat.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\nconsent_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x1f\n\x0erequest_digest\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12.\n\x06reason\x18\x05 \x01(\x0e\x32\x14.concordat.v1.ReasonB\x08\xbaH\x05\x82\x01\x02\x10\x01\"B\n\nConsentAct\x12\x1b\n\nconsent_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"V\n\tMemberAct\x12\x30\n\tmember_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"g\n\x07\x45rasure\x12\x35\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ErasureBasisB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12%\n\nrecord_ids\x18\x02 \x03(\x0c\x42\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10\x80\x08\"\x04z\x02h\x10\"b\n\nLogOpening\x12\x1b\n\x06record\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\xc0\x01\x12\x15\n\x04salt\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12 \n\x0flink_commitment\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"V\n\x07LogLink\x12\x15\n\x04salt\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x19\n\x08sequence\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x19\n\x08previous\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xa1\x01\n\nLogReceipt\x12\x19\n\x05\x65ntry\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x02\x12)\n\x07opening\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogOpening\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x1d\n\x05proof\x18\x04 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10?\"\x04z\x02h \x12\x1f\n\ncheckpoint\x18\x05 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x01\"\xf8\x01\n\rAccessHistory\x12\x1d\n\nfederation\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18x\x12\x1c\n\x0bsubject_ref\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x0e\n\x06length\x18\x03 \x01(\x04\x12\x15\n\x04head\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x10\n\x08log_size\x18\x05 \x01(\x04\x12\x19\n\x08log_root\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1f\n\x0erequest_digest\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x35\n\tissued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01*\xaf\x02\n\x0cLogEntryKind\x12\x1e\n\x1aLOG_ENTRY_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cLOG_ENTRY_KIND_ACCESS_INTENT\x10\x01\x12!\n\x1dLOG_ENTRY_KIND_ACCESS_RELEASE\x10\x02\x12!\n\x1dLOG_ENTRY_KIND_ACCESS_REFUSAL\x10\x03\x12\x1a\n\x16LOG_ENTRY_KIND_CONSENT\x10\x04\x12 \n\x1cLOG_ENTRY_KIND_CONSENT_EVENT\x10\x05\x12\x1a\n\x16LOG_ENTRY_KIND_LICENCE\x10\x06\x12!\n\x1dLOG_ENTRY_KIND_LICENCE_STATUS\x10\x07\x12\x1a\n\x16LOG_ENTRY_KIND_ERASURE\x10\x08*\x85\x01\n\rReleaseResult\x12\x1e\n\x1aRELEASE_RESULT_UNSPECIFIED\x10\x00\x12\x1b\n\x17RELEASE_RESULT_COMPLETE\x10\x01\x12\x1a\n\x16RELEASE_RESULT_PARTIAL\x10\x02\x12\x1b\n\x17RELEASE_RESULT_NO_SCORE\x10\x03*r\n\x0c\x45rasureBasis\x12\x1d\n\x19\x45RASURE_BASIS_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RASURE_BASIS_RETENTION_OVER\x10\x01\x12!\n\x1d\x45RASURE_BASIS_SUBJECT_REQUEST\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x63oncordat/v1/log.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x63oncordat/v1/listing.proto\x1a\x19\x63oncordat/v1/reason.proto\x1a\x18\x63oncordat/v1/types.proto\x1a\x17\x63oncordat/v1/view.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x08LogEntry\x12\x34\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.LogEntryKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\tlogged_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\trecord_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1b\n\ncommitment\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xcf\x04\n\tLogRecord\x12\x1a\n\trecord_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x0brecorded_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0bsubject_ref\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18 \x12,\n\x06intent\x18\x04 \x01(\x0b\x32\x1a.concordat.v1.AccessIntentH\x00\x12.\n\x07release\x18\x05 \x01(\x0b\x32\x1b.concordat.v1.AccessReleaseH\x00\x12.\n\x07refusal\x18\x06 \x01(\x0b\x32\x1b.concordat.v1.AccessRefusalH\x00\x12+\n\x07\x63onsent\x18\x07 \x01(\x0b\x32\x18.concordat.v1.ConsentActH\x00\x12)\n\x06member\x18\x08 \x01(\x0b\x32\x17.concordat.v1.MemberActH\x00\x12(\n\x07\x65rasure\x18\t \x01(\x0b\x32\x15.concordat.v1.ErasureH\x00\x12+\n\x07listing\x18\n \x01(\x0b\x32\x18.concordat.v1.ListingActH\x00\x12+\n\x07subject\x18\x0b \x01(\x0b\x32\x18.concordat.v1.SubjectActH\x00\x12,\n\tscreening\x18\x0c \x01(\x0b\x32\x17.concordat.v1.ScreeningH\x00\x12)\n\x06mirror\x18\r \x01(\x0b\x32\x17.concordat.v1.MirrorActH\x00\x42\x0c\n\x03\x61\x63t\x12\x05\xbaH\x02\x08\x01\"\x9c\x02\n\x0c\x41\x63\x63\x65ssIntent\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x07purpose\x18\x02 \x01(\x0e\x32\x15.concordat.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x34\n\ndisclosure\x18\x03 \x01(\x0b\x32\x18.concordat.v1.DisclosureB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\nconsent_id\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1f\n\x0erequest_digest\x18\x05 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x37\n\tproviders\x18\x06 \x03(\tB$\xbaH!\x92\x01\x1e\x10 \"\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\"z\n\x0cReleasedPart\x12/\n\x08provider\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x39\n\x04kind\x18\x02 \x01(\x0e\x32!.concordat.v1.ProviderOutcomeKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xe3\x02\n\rAccessRelease\x12\x1a\n\taccess_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12-\n\x06lender\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1c\n\x0bview_digest\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x37\n\x06result\x18\x04 \x01(\x0e\x32\x1b.concordat.v1.ReleaseResultB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\ncategories\x18\x05 \x03(\x0e\x32\x1a.concordat.v1.DataCategoryB\x0f\xbaH\x0c\x92\x01\t\x10\x08\"\x05\x82\x01\x02\x10\x01\x12\x1f\n\x0epolicy_version\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18 \x12\x33\n\x05parts\x18\x07 \x03(\x0b\x32\x1a.concordat.v1.ReleasedPartB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x19\n\x08listings\x18\x08 \x01(\rB\x07\xbaH\x04*\x02\x18@\"\xde\x01\n\rAccessRefusal\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x07purpose\x18\x02 \x01(\x0e\x32\x15.concordat.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\nconsent_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x1f\n\x0erequest_digest\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12.\n\x06reason\x18\x05 \x01(\x0e\x32\x14.concordat.v1.ReasonB\x08\xbaH\x05\x82\x01\x02\x10\x01\"B\n\nConsentAct\x12\x1b\n\nconsent_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"V\n\tMemberAct\x12\x30\n\tmember_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\x99\x02\n\nListingAct\x12\x1b\n\nlisting_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x36\n\x04kind\x18\x02 \x01(\x0e\x32\x1c.concordat.v1.ListingActKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x35\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x1b.concordat.v1.ListingActionB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x05\x61\x63tor\x18\x04 \x01(\tB \xbaH\x1dr\x1b\x32\x19^([a-z][a-z0-9-]{1,62})?$\x12\x17\n\x06\x64igest\x18\x05 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x35\n\x05state\x18\x06 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"e\n\nSubjectAct\x12\x17\n\x06\x64igest\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12.\n\x04\x66lag\x18\x02 \x01(\x0e\x32\x16.concordat.v1.FlagKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x0e\n\x06placed\x18\x03 \x01(\x08\"\xf6\x01\n\tScreening\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\x07purpose\x18\x02 \x01(\x0e\x32\x15.concordat.v1.PurposeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\nconsent_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1f\n\x0erequest_digest\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12/\n\x07refusal\x18\x05 \x01(\x0e\x32\x14.concordat.v1.ReasonB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x08listings\x18\x06 \x01(\rB\x07\xbaH\x04*\x02\x18@\"R\n\tMirrorAct\x12,\n\x05\x63ourt\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"g\n\x07\x45rasure\x12\x35\n\x05\x62\x61sis\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ErasureBasisB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12%\n\nrecord_ids\x18\x02 \x03(\x0c\x42\x11\xbaH\x0e\x92\x01\x0b\x08\x01\x10\x80\x08\"\x04z\x02h\x10\"b\n\nLogOpening\x12\x1b\n\x06record\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\xc0\x01\x12\x15\n\x04salt\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12 \n\x0flink_commitment\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"V\n\x07LogLink\x12\x15\n\x04salt\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x19\n\x08sequence\x18\x02 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12\x19\n\x08previous\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xa1\x01\n\nLogReceipt\x12\x19\n\x05\x65ntry\x18\x01 \x01(\x0c\x42\n\xbaH\x07z\x05\x10\x01\x18\x80\x02\x12)\n\x07opening\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogOpening\x12\r\n\x05index\x18\x03 \x01(\x04\x12\x1d\n\x05proof\x18\x04 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10?\"\x04z\x02h \x12\x1f\n\ncheckpoint\x18\x05 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x01\"\xf8\x01\n\rAccessHistory\x12\x1d\n\nfederation\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18x\x12\x1c\n\x0bsubject_ref\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x0e\n\x06length\x18\x03 \x01(\x04\x12\x15\n\x04head\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x10\n\x08log_size\x18\x05 \x01(\x04\x12\x19\n\x08log_root\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1f\n\x0erequest_digest\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x35\n\tissued_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01*\xa5\x03\n\x0cLogEntryKind\x12\x1e\n\x1aLOG_ENTRY_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cLOG_ENTRY_KIND_ACCESS_INTENT\x10\x01\x12!\n\x1dLOG_ENTRY_KIND_ACCESS_RELEASE\x10\x02\x12!\n\x1dLOG_ENTRY_KIND_ACCESS_REFUSAL\x10\x03\x12\x1a\n\x16LOG_ENTRY_KIND_CONSENT\x10\x04\x12 \n\x1cLOG_ENTRY_KIND_CONSENT_EVENT\x10\x05\x12\x1a\n\x16LOG_ENTRY_KIND_LICENCE\x10\x06\x12!\n\x1dLOG_ENTRY_KIND_LICENCE_STATUS\x10\x07\x12\x1a\n\x16LOG_ENTRY_KIND_ERASURE\x10\x08\x12\x1a\n\x16LOG_ENTRY_KIND_LISTING\x10\t\x12\x1a\n\x16LOG_ENTRY_KIND_SUBJECT\x10\n\x12\x1c\n\x18LOG_ENTRY_KIND_SCREENING\x10\x0b\x12\x1e\n\x1aLOG_ENTRY_KIND_MIRROR_SYNC\x10\x0c*\xa7\x01\n\rReleaseResult\x12\x1e\n\x1aRELEASE_RESULT_UNSPECIFIED\x10\x00\x12\x1b\n\x17RELEASE_RESULT_COMPLETE\x10\x01\x12\x1a\n\x16RELEASE_RESULT_PARTIAL\x10\x02\x12\x1b\n\x17RELEASE_RESULT_NO_SCORE\x10\x03\x12 \n\x1cRELEASE_RESULT_LISTINGS_ONLY\x10\x04*\x85\x02\n\x0eListingActKind\x12 \n\x1cLISTING_ACT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16LISTING_ACT_KIND_FILED\x10\x01\x12\x1b\n\x17LISTING_ACT_KIND_JOINED\x10\x02\x12\x1a\n\x16LISTING_ACT_KIND_EVENT\x10\x03\x12\x1d\n\x19LISTING_ACT_KIND_DISPUTED\x10\x04\x12\x1a\n\x16LISTING_ACT_KIND_RULED\x10\x05\x12\x1e\n\x1aLISTING_ACT_KIND_RETRACTED\x10\x06\x12!\n\x1dLISTING_ACT_KIND_ACKNOWLEDGED\x10\x07*r\n\x0c\x45rasureBasis\x12\x1d\n\x19\x45RASURE_BASIS_UNSPECIFIED\x10\x00\x12 \n\x1c\x45RASURE_BASIS_RETENTION_OVER\x10\x01\x12!\n\x1d\x45RASURE_BASIS_SUBJECT_REQUEST\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,6 +84,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSRELEASE'].fields_by_name['policy_version']._serialized_options = b'\272H\004r\002\030 '
   _globals['_ACCESSRELEASE'].fields_by_name['parts']._loaded_options = None
   _globals['_ACCESSRELEASE'].fields_by_name['parts']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_ACCESSRELEASE'].fields_by_name['listings']._loaded_options = None
+  _globals['_ACCESSRELEASE'].fields_by_name['listings']._serialized_options = b'\272H\004*\002\030@'
   _globals['_ACCESSREFUSAL'].fields_by_name['lender']._loaded_options = None
   _globals['_ACCESSREFUSAL'].fields_by_name['lender']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
   _globals['_ACCESSREFUSAL'].fields_by_name['purpose']._loaded_options = None
@@ -101,6 +104,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBERACT'].fields_by_name['member_id']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
   _globals['_MEMBERACT'].fields_by_name['digest']._loaded_options = None
   _globals['_MEMBERACT'].fields_by_name['digest']._serialized_options = b'\272H\004z\002h '
+  _globals['_LISTINGACT'].fields_by_name['listing_id']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['listing_id']._serialized_options = b'\272H\004z\002h\020'
+  _globals['_LISTINGACT'].fields_by_name['kind']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['kind']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_LISTINGACT'].fields_by_name['action']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['action']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_LISTINGACT'].fields_by_name['actor']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['actor']._serialized_options = b'\272H\035r\0332\031^([a-z][a-z0-9-]{1,62})?$'
+  _globals['_LISTINGACT'].fields_by_name['digest']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['digest']._serialized_options = b'\272H\004z\002h '
+  _globals['_LISTINGACT'].fields_by_name['state']._loaded_options = None
+  _globals['_LISTINGACT'].fields_by_name['state']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
+  _globals['_SUBJECTACT'].fields_by_name['digest']._loaded_options = None
+  _globals['_SUBJECTACT'].fields_by_name['digest']._serialized_options = b'\272H\004z\002h '
+  _globals['_SUBJECTACT'].fields_by_name['flag']._loaded_options = None
+  _globals['_SUBJECTACT'].fields_by_name['flag']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SCREENING'].fields_by_name['lender']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['lender']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
+  _globals['_SCREENING'].fields_by_name['purpose']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['purpose']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SCREENING'].fields_by_name['consent_id']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['consent_id']._serialized_options = b'\272H\004z\002h\020'
+  _globals['_SCREENING'].fields_by_name['request_digest']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['request_digest']._serialized_options = b'\272H\004z\002h '
+  _globals['_SCREENING'].fields_by_name['refusal']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['refusal']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SCREENING'].fields_by_name['listings']._loaded_options = None
+  _globals['_SCREENING'].fields_by_name['listings']._serialized_options = b'\272H\004*\002\030@'
+  _globals['_MIRRORACT'].fields_by_name['court']._loaded_options = None
+  _globals['_MIRRORACT'].fields_by_name['court']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
+  _globals['_MIRRORACT'].fields_by_name['digest']._loaded_options = None
+  _globals['_MIRRORACT'].fields_by_name['digest']._serialized_options = b'\272H\004z\002h '
   _globals['_ERASURE'].fields_by_name['basis']._loaded_options = None
   _globals['_ERASURE'].fields_by_name['basis']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_ERASURE'].fields_by_name['record_ids']._loaded_options = None
@@ -135,36 +170,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSHISTORY'].fields_by_name['request_digest']._serialized_options = b'\272H\004z\002h '
   _globals['_ACCESSHISTORY'].fields_by_name['issued_at']._loaded_options = None
   _globals['_ACCESSHISTORY'].fields_by_name['issued_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_LOGENTRYKIND']._serialized_start=2606
-  _globals['_LOGENTRYKIND']._serialized_end=2909
-  _globals['_RELEASERESULT']._serialized_start=2912
-  _globals['_RELEASERESULT']._serialized_end=3045
-  _globals['_ERASUREBASIS']._serialized_start=3047
-  _globals['_ERASUREBASIS']._serialized_end=3161
-  _globals['_LOGENTRY']._serialized_start=181
-  _globals['_LOGENTRY']._serialized_end=357
-  _globals['_LOGRECORD']._serialized_start=360
-  _globals['_LOGRECORD']._serialized_end=772
-  _globals['_ACCESSINTENT']._serialized_start=775
-  _globals['_ACCESSINTENT']._serialized_end=1059
-  _globals['_RELEASEDPART']._serialized_start=1061
-  _globals['_RELEASEDPART']._serialized_end=1183
-  _globals['_ACCESSRELEASE']._serialized_start=1186
-  _globals['_ACCESSRELEASE']._serialized_end=1514
-  _globals['_ACCESSREFUSAL']._serialized_start=1517
-  _globals['_ACCESSREFUSAL']._serialized_end=1739
-  _globals['_CONSENTACT']._serialized_start=1741
-  _globals['_CONSENTACT']._serialized_end=1807
-  _globals['_MEMBERACT']._serialized_start=1809
-  _globals['_MEMBERACT']._serialized_end=1895
-  _globals['_ERASURE']._serialized_start=1897
-  _globals['_ERASURE']._serialized_end=2000
-  _globals['_LOGOPENING']._serialized_start=2002
-  _globals['_LOGOPENING']._serialized_end=2100
-  _globals['_LOGLINK']._serialized_start=2102
-  _globals['_LOGLINK']._serialized_end=2188
-  _globals['_LOGRECEIPT']._serialized_start=2191
-  _globals['_LOGRECEIPT']._serialized_end=2352
-  _globals['_ACCESSHISTORY']._serialized_start=2355
-  _globals['_ACCESSHISTORY']._serialized_end=2603
+  _globals['_LOGENTRYKIND']._serialized_start=3560
+  _globals['_LOGENTRYKIND']._serialized_end=3981
+  _globals['_RELEASERESULT']._serialized_start=3984
+  _globals['_RELEASERESULT']._serialized_end=4151
+  _globals['_LISTINGACTKIND']._serialized_start=4154
+  _globals['_LISTINGACTKIND']._serialized_end=4415
+  _globals['_ERASUREBASIS']._serialized_start=4417
+  _globals['_ERASUREBASIS']._serialized_end=4531
+  _globals['_LOGENTRY']._serialized_start=209
+  _globals['_LOGENTRY']._serialized_end=385
+  _globals['_LOGRECORD']._serialized_start=388
+  _globals['_LOGRECORD']._serialized_end=979
+  _globals['_ACCESSINTENT']._serialized_start=982
+  _globals['_ACCESSINTENT']._serialized_end=1266
+  _globals['_RELEASEDPART']._serialized_start=1268
+  _globals['_RELEASEDPART']._serialized_end=1390
+  _globals['_ACCESSRELEASE']._serialized_start=1393
+  _globals['_ACCESSRELEASE']._serialized_end=1748
+  _globals['_ACCESSREFUSAL']._serialized_start=1751
+  _globals['_ACCESSREFUSAL']._serialized_end=1973
+  _globals['_CONSENTACT']._serialized_start=1975
+  _globals['_CONSENTACT']._serialized_end=2041
+  _globals['_MEMBERACT']._serialized_start=2043
+  _globals['_MEMBERACT']._serialized_end=2129
+  _globals['_LISTINGACT']._serialized_start=2132
+  _globals['_LISTINGACT']._serialized_end=2413
+  _globals['_SUBJECTACT']._serialized_start=2415
+  _globals['_SUBJECTACT']._serialized_end=2516
+  _globals['_SCREENING']._serialized_start=2519
+  _globals['_SCREENING']._serialized_end=2765
+  _globals['_MIRRORACT']._serialized_start=2767
+  _globals['_MIRRORACT']._serialized_end=2849
+  _globals['_ERASURE']._serialized_start=2851
+  _globals['_ERASURE']._serialized_end=2954
+  _globals['_LOGOPENING']._serialized_start=2956
+  _globals['_LOGOPENING']._serialized_end=3054
+  _globals['_LOGLINK']._serialized_start=3056
+  _globals['_LOGLINK']._serialized_end=3142
+  _globals['_LOGRECEIPT']._serialized_start=3145
+  _globals['_LOGRECEIPT']._serialized_end=3306
+  _globals['_ACCESSHISTORY']._serialized_start=3309
+  _globals['_ACCESSHISTORY']._serialized_end=3557
 # @@protoc_insertion_point(module_scope)

@@ -10,6 +10,7 @@ parties can open; erasing the opening leaves the log whole and the entry without
 """
 
 from collections import abc as abc
+from concordat.v1 import listing_pb2 as listing_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from concordat.v1 import types_pb2 as types_pb2
 from concordat.v1 import view_pb2 as view_pb2
@@ -53,6 +54,14 @@ class _LogEntryKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogEntryK
     """A member was suspended, reinstated or revoked. Record: `member`."""
     LOG_ENTRY_KIND_ERASURE: _LogEntryKind.ValueType  # 8
     """Openings of earlier entries were erased. Record: `erasure`."""
+    LOG_ENTRY_KIND_LISTING: _LogEntryKind.ValueType  # 9
+    """Something happened to a listing. Record: `listing`."""
+    LOG_ENTRY_KIND_SUBJECT: _LogEntryKind.ValueType  # 10
+    """The subject placed or lifted a flag, or changed where notices go. Record: `subject`."""
+    LOG_ENTRY_KIND_SCREENING: _LogEntryKind.ValueType  # 11
+    """A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
+    LOG_ENTRY_KIND_MIRROR_SYNC: _LogEntryKind.ValueType  # 12
+    """A court's register was found to be the same as its listings. Record: `mirror`."""
 
 class LogEntryKind(_LogEntryKind, metaclass=_LogEntryKindEnumTypeWrapper):
     """What kind of act an entry stands for."""
@@ -75,6 +84,14 @@ LOG_ENTRY_KIND_LICENCE_STATUS: LogEntryKind.ValueType  # 7
 """A member was suspended, reinstated or revoked. Record: `member`."""
 LOG_ENTRY_KIND_ERASURE: LogEntryKind.ValueType  # 8
 """Openings of earlier entries were erased. Record: `erasure`."""
+LOG_ENTRY_KIND_LISTING: LogEntryKind.ValueType  # 9
+"""Something happened to a listing. Record: `listing`."""
+LOG_ENTRY_KIND_SUBJECT: LogEntryKind.ValueType  # 10
+"""The subject placed or lifted a flag, or changed where notices go. Record: `subject`."""
+LOG_ENTRY_KIND_SCREENING: LogEntryKind.ValueType  # 11
+"""A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
+LOG_ENTRY_KIND_MIRROR_SYNC: LogEntryKind.ValueType  # 12
+"""A court's register was found to be the same as its listings. Record: `mirror`."""
 
 class _ReleaseResult:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -90,6 +107,8 @@ class _ReleaseResultEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ReleaseR
     """A score made of some providers."""
     RELEASE_RESULT_NO_SCORE: _ReleaseResult.ValueType  # 3
     """No score."""
+    RELEASE_RESULT_LISTINGS_ONLY: _ReleaseResult.ValueType  # 4
+    """No score was asked for: listings or flags alone."""
 
 class ReleaseResult(_ReleaseResult, metaclass=_ReleaseResultEnumTypeWrapper):
     """How a release ended, without the score."""
@@ -102,6 +121,51 @@ RELEASE_RESULT_PARTIAL: ReleaseResult.ValueType  # 2
 """A score made of some providers."""
 RELEASE_RESULT_NO_SCORE: ReleaseResult.ValueType  # 3
 """No score."""
+RELEASE_RESULT_LISTINGS_ONLY: ReleaseResult.ValueType  # 4
+"""No score was asked for: listings or flags alone."""
+
+class _ListingActKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ListingActKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ListingActKind.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    LISTING_ACT_KIND_UNSPECIFIED: _ListingActKind.ValueType  # 0
+    """Not set; refused."""
+    LISTING_ACT_KIND_FILED: _ListingActKind.ValueType  # 1
+    """A ListingFiling that made it."""
+    LISTING_ACT_KIND_JOINED: _ListingActKind.ValueType  # 2
+    """A ListingFiling of the same debt by another source."""
+    LISTING_ACT_KIND_EVENT: _ListingActKind.ValueType  # 3
+    """A ListingEvent; `action` says which."""
+    LISTING_ACT_KIND_DISPUTED: _ListingActKind.ValueType  # 4
+    """A Dispute."""
+    LISTING_ACT_KIND_RULED: _ListingActKind.ValueType  # 5
+    """A Ruling."""
+    LISTING_ACT_KIND_RETRACTED: _ListingActKind.ValueType  # 6
+    """A Retraction was issued to a lender."""
+    LISTING_ACT_KIND_ACKNOWLEDGED: _ListingActKind.ValueType  # 7
+    """A lender acknowledged one."""
+
+class ListingActKind(_ListingActKind, metaclass=_ListingActKindEnumTypeWrapper):
+    """What kind of statement moved a listing."""
+
+LISTING_ACT_KIND_UNSPECIFIED: ListingActKind.ValueType  # 0
+"""Not set; refused."""
+LISTING_ACT_KIND_FILED: ListingActKind.ValueType  # 1
+"""A ListingFiling that made it."""
+LISTING_ACT_KIND_JOINED: ListingActKind.ValueType  # 2
+"""A ListingFiling of the same debt by another source."""
+LISTING_ACT_KIND_EVENT: ListingActKind.ValueType  # 3
+"""A ListingEvent; `action` says which."""
+LISTING_ACT_KIND_DISPUTED: ListingActKind.ValueType  # 4
+"""A Dispute."""
+LISTING_ACT_KIND_RULED: ListingActKind.ValueType  # 5
+"""A Ruling."""
+LISTING_ACT_KIND_RETRACTED: ListingActKind.ValueType  # 6
+"""A Retraction was issued to a lender."""
+LISTING_ACT_KIND_ACKNOWLEDGED: ListingActKind.ValueType  # 7
+"""A lender acknowledged one."""
 
 class _ErasureBasis:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -177,6 +241,10 @@ class LogRecord(message.Message):
     CONSENT_FIELD_NUMBER: builtins.int
     MEMBER_FIELD_NUMBER: builtins.int
     ERASURE_FIELD_NUMBER: builtins.int
+    LISTING_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    SCREENING_FIELD_NUMBER: builtins.int
+    MIRROR_FIELD_NUMBER: builtins.int
     record_id: builtins.bytes
     """The entry's."""
     subject_ref: builtins.bytes
@@ -209,6 +277,22 @@ class LogRecord(message.Message):
     def erasure(self) -> Erasure:
         """For ERASURE."""
 
+    @builtins.property
+    def listing(self) -> ListingAct:
+        """For LISTING."""
+
+    @builtins.property
+    def subject(self) -> SubjectAct:
+        """For SUBJECT."""
+
+    @builtins.property
+    def screening(self) -> Screening:
+        """For SCREENING."""
+
+    @builtins.property
+    def mirror(self) -> MirrorAct:
+        """For MIRROR_SYNC."""
+
     def __init__(
         self,
         *,
@@ -221,12 +305,16 @@ class LogRecord(message.Message):
         consent: ConsentAct | None = ...,
         member: MemberAct | None = ...,
         erasure: Erasure | None = ...,
+        listing: ListingAct | None = ...,
+        subject: SubjectAct | None = ...,
+        screening: Screening | None = ...,
+        mirror: MirrorAct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "member", b"member", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "member", b"member", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "subject_ref", b"subject_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure"]  # noqa: Y015
+    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror"]  # noqa: Y015
     _WhichOneofArgType_act: _TypeAlias = typing.Literal["act", b"act"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_act) -> _WhichOneofReturnType_act | None: ...
 
@@ -311,6 +399,7 @@ class AccessRelease(message.Message):
     CATEGORIES_FIELD_NUMBER: builtins.int
     POLICY_VERSION_FIELD_NUMBER: builtins.int
     PARTS_FIELD_NUMBER: builtins.int
+    LISTINGS_FIELD_NUMBER: builtins.int
     access_id: builtins.bytes
     """Record id of the intent it was released under."""
     lender: builtins.str
@@ -321,6 +410,8 @@ class AccessRelease(message.Message):
     """How it ended."""
     policy_version: builtins.str
     """Pooling rule used."""
+    listings: builtins.int
+    """How many listings were shown."""
     @builtins.property
     def categories(self) -> containers.RepeatedScalarFieldContainer[types_pb2.DataCategory.ValueType]:
         """What was released."""
@@ -339,10 +430,11 @@ class AccessRelease(message.Message):
         categories: abc.Iterable[types_pb2.DataCategory.ValueType] | None = ...,
         policy_version: builtins.str = ...,
         parts: abc.Iterable[ReleasedPart] | None = ...,
+        listings: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "categories", b"categories", "lender", b"lender", "parts", b"parts", "policy_version", b"policy_version", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "categories", b"categories", "lender", b"lender", "listings", b"listings", "parts", b"parts", "policy_version", b"policy_version", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -427,6 +519,138 @@ class MemberAct(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "member_id", b"member_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ListingAct(message.Message):
+    """Something that happened to a listing."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LISTING_ID_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    ACTION_FIELD_NUMBER: builtins.int
+    ACTOR_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    listing_id: builtins.bytes
+    """The listing."""
+    kind: ListingActKind.ValueType
+    """What kind of statement."""
+    action: listing_pb2.ListingAction.ValueType
+    """Of an event: what happened."""
+    actor: builtins.str
+    """Who caused it, by member id; empty for the subject. Of a retraction: the lender."""
+    digest: builtins.bytes
+    """Digest of the statement."""
+    state: listing_pb2.ListingState.ValueType
+    """The listing's state after it."""
+    def __init__(
+        self,
+        *,
+        listing_id: builtins.bytes = ...,
+        kind: ListingActKind.ValueType = ...,
+        action: listing_pb2.ListingAction.ValueType = ...,
+        actor: builtins.str = ...,
+        digest: builtins.bytes = ...,
+        state: listing_pb2.ListingState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "digest", b"digest", "kind", b"kind", "listing_id", b"listing_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SubjectAct(message.Message):
+    """A subject's statement about itself that was taken in."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: builtins.int
+    FLAG_FIELD_NUMBER: builtins.int
+    PLACED_FIELD_NUMBER: builtins.int
+    digest: builtins.bytes
+    """Digest of the FlagChange or ContactChange."""
+    flag: listing_pb2.FlagKind.ValueType
+    """The flag that was changed; unset for a contact."""
+    placed: builtins.bool
+    """Whether it was placed."""
+    def __init__(
+        self,
+        *,
+        digest: builtins.bytes = ...,
+        flag: listing_pb2.FlagKind.ValueType = ...,
+        placed: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "flag", b"flag", "placed", b"placed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Screening(message.Message):
+    """A subject was screened by a lender that has its periodic consent."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LENDER_FIELD_NUMBER: builtins.int
+    PURPOSE_FIELD_NUMBER: builtins.int
+    CONSENT_ID_FIELD_NUMBER: builtins.int
+    REQUEST_DIGEST_FIELD_NUMBER: builtins.int
+    REFUSAL_FIELD_NUMBER: builtins.int
+    LISTINGS_FIELD_NUMBER: builtins.int
+    lender: builtins.str
+    """The lender."""
+    purpose: types_pb2.Purpose.ValueType
+    """What for."""
+    consent_id: builtins.bytes
+    """The consent it rests on."""
+    request_digest: builtins.bytes
+    """Statement digest of the screen request."""
+    refusal: reason_pb2.Reason.ValueType
+    """Why it was refused; unset where it was answered."""
+    listings: builtins.int
+    """How many listings were shown."""
+    def __init__(
+        self,
+        *,
+        lender: builtins.str = ...,
+        purpose: types_pb2.Purpose.ValueType = ...,
+        consent_id: builtins.bytes = ...,
+        request_digest: builtins.bytes = ...,
+        refusal: reason_pb2.Reason.ValueType = ...,
+        listings: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_id", b"consent_id", "lender", b"lender", "listings", b"listings", "purpose", b"purpose", "refusal", b"refusal", "request_digest", b"request_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class MirrorAct(message.Message):
+    """A court's MirrorSync that was taken in."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    COURT_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    court: builtins.str
+    """The court."""
+    digest: builtins.bytes
+    """Digest of the statement."""
+    def __init__(
+        self,
+        *,
+        court: builtins.str = ...,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["court", b"court", "digest", b"digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ isort:skip_file
 Who takes part: the trust bundle, licences and their status."""
 
 from collections import abc as abc
+from concordat.v1 import listing_pb2 as listing_pb2
 from concordat.v1 import types_pb2 as types_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
@@ -349,6 +350,9 @@ class Licence(message.Message):
     NOT_BEFORE_FIELD_NUMBER: builtins.int
     NOT_AFTER_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
+    SEALING_KEY_FIELD_NUMBER: builtins.int
+    OWN_PROFILE_FIELD_NUMBER: builtins.int
+    FURNISHES_FIELD_NUMBER: builtins.int
     licence_id: builtins.bytes
     """UUIDv7, 16 bytes."""
     federation: builtins.str
@@ -367,6 +371,10 @@ class Licence(message.Message):
     """Which time limits apply to it."""
     version: builtins.int
     """Grows with each licence of the member; from 1."""
+    sealing_key: builtins.bytes
+    """Raw X25519 public key that evidence is sealed to; set where it reviews or hears appeals, else empty."""
+    own_profile: builtins.str
+    """Name of its profile; set exactly for PROFILE_OWN."""
     @builtins.property
     def roles(self) -> containers.RepeatedScalarFieldContainer[types_pb2.Role.ValueType]:
         """What the member may do."""
@@ -395,6 +403,10 @@ class Licence(message.Message):
     def not_after(self) -> timestamp_pb2.Timestamp:
         """In force until, exclusive."""
 
+    @builtins.property
+    def furnishes(self) -> containers.RepeatedScalarFieldContainer[listing_pb2.ListingBasis.ValueType]:
+        """What debts it may file; empty: all that its roles allow."""
+
     def __init__(
         self,
         *,
@@ -414,10 +426,13 @@ class Licence(message.Message):
         not_before: timestamp_pb2.Timestamp | None = ...,
         not_after: timestamp_pb2.Timestamp | None = ...,
         version: builtins.int = ...,
+        sealing_key: builtins.bytes = ...,
+        own_profile: builtins.str = ...,
+        furnishes: abc.Iterable[listing_pb2.ListingBasis.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["not_after", b"not_after", "not_before", b"not_before", "score_policy", b"score_policy", "score_scale", b"score_scale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoint", b"endpoint", "federation", b"federation", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_policy", b"score_policy", "score_scale", b"score_scale", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoint", b"endpoint", "federation", b"federation", "furnishes", b"furnishes", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "own_profile", b"own_profile", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_policy", b"score_policy", "score_scale", b"score_scale", "sealing_key", b"sealing_key", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,6 +113,44 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The log cannot take entries now, so nothing is released; what was recorded stays recorded."""
     REASON_LOG_UNWITNESSED: _Reason.ValueType  # 71
     """Too few witnesses have seen the log for too long, so nothing is released."""
+    REASON_LISTING_UNKNOWN: _Reason.ValueType  # 80
+    """No such listing, dispute or retraction is on record for the caller."""
+    REASON_LISTING_TRANSITION_REFUSED: _Reason.ValueType  # 81
+    """The listing's state does not allow this to the caller."""
+    REASON_LISTING_NOT_ATTESTED: _Reason.ValueType  # 82
+    """The furnisher does not vouch for the facts, or files late with no code that explains it."""
+    REASON_LISTING_INELIGIBLE: _Reason.ValueType  # 83
+    """The debt may not be listed: too small, too recent, secured, frozen, or a minor's."""
+    REASON_LISTING_OBSOLETE: _Reason.ValueType  # 84
+    """The debt is too old to be listed, or its register's entry has ended."""
+    REASON_REINSERTION_NOT_CERTIFIED: _Reason.ValueType  # 85
+    """The debt had a listing that ended; certify it anew, with new evidence."""
+    REASON_DEBT_CLOSED: _Reason.ValueType  # 86
+    """The debt was settled; it is never listed again."""
+    REASON_LISTING_NOT_OWN: _Reason.ValueType  # 87
+    """The caller is no source of this listing."""
+    REASON_DISPUTE_REPEATED: _Reason.ValueType  # 88
+    """The dispute brings nothing new; bring new evidence, or appeal the ruling."""
+    REASON_APPEAL_TOO_LATE: _Reason.ValueType  # 89
+    """The time to appeal this ruling is over."""
+    REASON_REVIEWER_NOT_INDEPENDENT: _Reason.ValueType  # 90
+    """The reviewer is a source of the listing, or decided it before."""
+    REASON_CORRECTION_NOT_FAVOURABLE: _Reason.ValueType  # 91
+    """The correction would put the subject worse; withdraw and file anew."""
+    REASON_WORDS_TOO_MANY: _Reason.ValueType  # 92
+    """The subject's statement has more than 200 words."""
+    REASON_MIRROR_DIFFERS: _Reason.ValueType  # 93
+    """The court's register and its listings here differ."""
+    REASON_LISTINGS_STALE: _Reason.ValueType  # 94
+    """The listings in memory are too old to answer from; nothing is released."""
+    REASON_SUBJECT_FROZEN: _Reason.ValueType  # 95
+    """The subject has frozen its record; nothing is released to anyone."""
+    REASON_LENDER_STEPPED_UP: _Reason.ValueType  # 96
+    """The lender's use looks like fishing: only consents granted in the past ten minutes are served."""
+    REASON_LENDER_THROTTLED: _Reason.ValueType  # 97
+    """The lender's use looks like fishing: it is slowed down; the details say when to try again."""
+    REASON_LENDER_STOPPED: _Reason.ValueType  # 98
+    """The lender's use looks like fishing: it is stopped; the details say until when."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which a Concordat process refuses or fails. Carried as `google.rpc.ErrorInfo.reason`
@@ -208,6 +246,44 @@ REASON_LOG_UNAVAILABLE: Reason.ValueType  # 70
 """The log cannot take entries now, so nothing is released; what was recorded stays recorded."""
 REASON_LOG_UNWITNESSED: Reason.ValueType  # 71
 """Too few witnesses have seen the log for too long, so nothing is released."""
+REASON_LISTING_UNKNOWN: Reason.ValueType  # 80
+"""No such listing, dispute or retraction is on record for the caller."""
+REASON_LISTING_TRANSITION_REFUSED: Reason.ValueType  # 81
+"""The listing's state does not allow this to the caller."""
+REASON_LISTING_NOT_ATTESTED: Reason.ValueType  # 82
+"""The furnisher does not vouch for the facts, or files late with no code that explains it."""
+REASON_LISTING_INELIGIBLE: Reason.ValueType  # 83
+"""The debt may not be listed: too small, too recent, secured, frozen, or a minor's."""
+REASON_LISTING_OBSOLETE: Reason.ValueType  # 84
+"""The debt is too old to be listed, or its register's entry has ended."""
+REASON_REINSERTION_NOT_CERTIFIED: Reason.ValueType  # 85
+"""The debt had a listing that ended; certify it anew, with new evidence."""
+REASON_DEBT_CLOSED: Reason.ValueType  # 86
+"""The debt was settled; it is never listed again."""
+REASON_LISTING_NOT_OWN: Reason.ValueType  # 87
+"""The caller is no source of this listing."""
+REASON_DISPUTE_REPEATED: Reason.ValueType  # 88
+"""The dispute brings nothing new; bring new evidence, or appeal the ruling."""
+REASON_APPEAL_TOO_LATE: Reason.ValueType  # 89
+"""The time to appeal this ruling is over."""
+REASON_REVIEWER_NOT_INDEPENDENT: Reason.ValueType  # 90
+"""The reviewer is a source of the listing, or decided it before."""
+REASON_CORRECTION_NOT_FAVOURABLE: Reason.ValueType  # 91
+"""The correction would put the subject worse; withdraw and file anew."""
+REASON_WORDS_TOO_MANY: Reason.ValueType  # 92
+"""The subject's statement has more than 200 words."""
+REASON_MIRROR_DIFFERS: Reason.ValueType  # 93
+"""The court's register and its listings here differ."""
+REASON_LISTINGS_STALE: Reason.ValueType  # 94
+"""The listings in memory are too old to answer from; nothing is released."""
+REASON_SUBJECT_FROZEN: Reason.ValueType  # 95
+"""The subject has frozen its record; nothing is released to anyone."""
+REASON_LENDER_STEPPED_UP: Reason.ValueType  # 96
+"""The lender's use looks like fishing: only consents granted in the past ten minutes are served."""
+REASON_LENDER_THROTTLED: Reason.ValueType  # 97
+"""The lender's use looks like fishing: it is slowed down; the details say when to try again."""
+REASON_LENDER_STOPPED: Reason.ValueType  # 98
+"""The lender's use looks like fishing: it is stopped; the details say until when."""
 
 @typing.final
 class ItemRefusal(message.Message):

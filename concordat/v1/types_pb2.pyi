@@ -158,6 +158,8 @@ class _ProfileEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Profile.ValueT
     """India."""
     PROFILE_UK: _Profile.ValueType  # 5
     """United Kingdom."""
+    PROFILE_OWN: _Profile.ValueType  # 6
+    """One that the federation's operator wrote; the licence names it in `own_profile`."""
 
 class Profile(_Profile, metaclass=_ProfileEnumTypeWrapper):
     """Which jurisdiction's time limits apply."""
@@ -174,6 +176,8 @@ PROFILE_IN: Profile.ValueType  # 4
 """India."""
 PROFILE_UK: Profile.ValueType  # 5
 """United Kingdom."""
+PROFILE_OWN: Profile.ValueType  # 6
+"""One that the federation's operator wrote; the licence names it in `own_profile`."""
 
 class _DisclosureKind:
     ValueType = typing.NewType("ValueType", builtins.int)

@@ -5,6 +5,7 @@ isort:skip_file
 The exchange's main product: request, providers' statements, and the view made of them."""
 
 from collections import abc as abc
+from concordat.v1 import listing_pb2 as listing_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from concordat.v1 import types_pb2 as types_pb2
 from google.protobuf import descriptor as descriptor
@@ -467,6 +468,8 @@ class View(message.Message):
     RECEIPT_FIELD_NUMBER: builtins.int
     ISSUED_AT_FIELD_NUMBER: builtins.int
     DELETE_BY_FIELD_NUMBER: builtins.int
+    LISTINGS_FIELD_NUMBER: builtins.int
+    FLAGS_FIELD_NUMBER: builtins.int
     view_id: builtins.bytes
     """UUIDv7, 16 bytes."""
     federation: builtins.str
@@ -525,6 +528,14 @@ class View(message.Message):
     def delete_by(self) -> timestamp_pb2.Timestamp:
         """When the lender must have deleted it: issued_at plus the consent's data life."""
 
+    @builtins.property
+    def listings(self) -> listing_pb2.ListingsInForce:
+        """The listings in force; set exactly where the consent covers DATA_CATEGORY_LISTINGS."""
+
+    @builtins.property
+    def flags(self) -> listing_pb2.SubjectFlags:
+        """Freeze and alert; set exactly where the consent covers DATA_CATEGORY_FLAGS."""
+
     def __init__(
         self,
         *,
@@ -547,10 +558,12 @@ class View(message.Message):
         receipt: Receipt | None = ...,
         issued_at: timestamp_pb2.Timestamp | None = ...,
         delete_by: timestamp_pb2.Timestamp | None = ...,
+        listings: listing_pb2.ListingsInForce | None = ...,
+        flags: listing_pb2.SubjectFlags | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["complete", b"complete", "delete_by", b"delete_by", "disclosure", b"disclosure", "issued_at", b"issued_at", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "receipt", b"receipt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["complete", b"complete", "delete_by", b"delete_by", "disclosure", b"disclosure", "flags", b"flags", "issued_at", b"issued_at", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "policy_version", b"policy_version", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "flags", b"flags", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "policy_version", b"policy_version", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["complete", "partial", "no_score"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015

@@ -23,6 +23,10 @@ _ACTS = {
     LogEntryKind.LOG_ENTRY_KIND_LICENCE: "member",
     LogEntryKind.LOG_ENTRY_KIND_LICENCE_STATUS: "member",
     LogEntryKind.LOG_ENTRY_KIND_ERASURE: "erasure",
+    LogEntryKind.LOG_ENTRY_KIND_LISTING: "listing",
+    LogEntryKind.LOG_ENTRY_KIND_SUBJECT: "subject",
+    LogEntryKind.LOG_ENTRY_KIND_SCREENING: "screening",
+    LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC: "mirror",
 }
 
 
