@@ -49,6 +49,7 @@ from concordat.v1.listing_pb2 import MirrorSync as MirrorSync
 from concordat.v1.listing_pb2 import Money as Money
 from concordat.v1.listing_pb2 import NoticeChannel as NoticeChannel
 from concordat.v1.listing_pb2 import NoticeProof as NoticeProof
+from concordat.v1.listing_pb2 import Prolongation as Prolongation
 from concordat.v1.listing_pb2 import ReasonedExtension as ReasonedExtension
 from concordat.v1.listing_pb2 import Reinsertion as Reinsertion
 from concordat.v1.listing_pb2 import Retraction as Retraction
@@ -296,6 +297,7 @@ __all__ = [
     "OwnListing",
     "Period",
     "Profile",
+    "Prolongation",
     "ProviderOutcome",
     "ProviderOutcomeKind",
     "Purpose",

@@ -216,7 +216,7 @@ class _ListingActionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ListingA
     LISTING_ACTION_SETTLE: _ListingAction.ValueType  # 2
     """Furnisher, court, subject: the debt is paid. Needs `receipt_hash` and `paid_at`."""
     LISTING_ACTION_WITHDRAW: _ListingAction.ValueType  # 3
-    """Furnisher, court: taken back. Needs `withdrawal`."""
+    """Furnisher, court, and before its effect a reviewer: taken back. Needs `withdrawal`."""
     LISTING_ACTION_CORRECT: _ListingAction.ValueType  # 4
     """Furnisher, court: facts corrected in the subject's favour. Needs `correction`."""
     LISTING_ACTION_OPEN_REVIEW: _ListingAction.ValueType  # 5
@@ -235,6 +235,8 @@ class _ListingActionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ListingA
     """Exchange: ended after settlement, by the profile's rule."""
     LISTING_ACTION_EXPIRE: _ListingAction.ValueType  # 12
     """Exchange: past its end."""
+    LISTING_ACTION_PROLONG: _ListingAction.ValueType  # 13
+    """Court: its own order prolongs the entry, where the profile allows it. Needs `prolongation`."""
 
 class ListingAction(_ListingAction, metaclass=_ListingActionEnumTypeWrapper):
     """What may happen to a listing after it was filed."""
@@ -246,7 +248,7 @@ LISTING_ACTION_RECONFIRM: ListingAction.ValueType  # 1
 LISTING_ACTION_SETTLE: ListingAction.ValueType  # 2
 """Furnisher, court, subject: the debt is paid. Needs `receipt_hash` and `paid_at`."""
 LISTING_ACTION_WITHDRAW: ListingAction.ValueType  # 3
-"""Furnisher, court: taken back. Needs `withdrawal`."""
+"""Furnisher, court, and before its effect a reviewer: taken back. Needs `withdrawal`."""
 LISTING_ACTION_CORRECT: ListingAction.ValueType  # 4
 """Furnisher, court: facts corrected in the subject's favour. Needs `correction`."""
 LISTING_ACTION_OPEN_REVIEW: ListingAction.ValueType  # 5
@@ -265,6 +267,8 @@ LISTING_ACTION_REPAIR: ListingAction.ValueType  # 11
 """Exchange: ended after settlement, by the profile's rule."""
 LISTING_ACTION_EXPIRE: ListingAction.ValueType  # 12
 """Exchange: past its end."""
+LISTING_ACTION_PROLONG: ListingAction.ValueType  # 13
+"""Court: its own order prolongs the entry, where the profile allows it. Needs `prolongation`."""
 
 class _WithdrawalCode:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -284,6 +288,8 @@ class _WithdrawalCodeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Withdra
     """The debt was waived, or is time-barred."""
     WITHDRAWAL_CODE_GONE_FROM_REGISTER: _WithdrawalCode.ValueType  # 5
     """The public register no longer shows the judgment."""
+    WITHDRAWAL_CODE_STRUCK_OUT: _WithdrawalCode.ValueType  # 6
+    """A reviewer struck it out before it took effect."""
 
 class WithdrawalCode(_WithdrawalCode, metaclass=_WithdrawalCodeEnumTypeWrapper):
     """Why a source takes a listing back."""
@@ -300,6 +306,8 @@ WITHDRAWAL_CODE_WAIVED: WithdrawalCode.ValueType  # 4
 """The debt was waived, or is time-barred."""
 WITHDRAWAL_CODE_GONE_FROM_REGISTER: WithdrawalCode.ValueType  # 5
 """The public register no longer shows the judgment."""
+WITHDRAWAL_CODE_STRUCK_OUT: WithdrawalCode.ValueType  # 6
+"""A reviewer struck it out before it took effect."""
 
 class _NoticeChannel:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -723,6 +731,7 @@ class ListingEvent(message.Message):
     EXTENSION_FIELD_NUMBER: builtins.int
     WORDS_FIELD_NUMBER: builtins.int
     NOTICE_FIELD_NUMBER: builtins.int
+    PROLONGATION_FIELD_NUMBER: builtins.int
     event_id: builtins.bytes
     """UUIDv7, 16 bytes. The same id with the same bytes changes nothing."""
     federation: builtins.str
@@ -763,6 +772,10 @@ class ListingEvent(message.Message):
     def notice(self) -> NoticeProof:
         """Of NOTICE_SERVED."""
 
+    @builtins.property
+    def prolongation(self) -> Prolongation:
+        """Of PROLONG."""
+
     def __init__(
         self,
         *,
@@ -780,12 +793,13 @@ class ListingEvent(message.Message):
         extension: ReasonedExtension | None = ...,
         words: SubjectWords | None = ...,
         notice: NoticeProof | None = ...,
+        prolongation: Prolongation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["correction", b"correction", "decided_at", b"decided_at", "extension", b"extension", "ground", b"ground", "notice", b"notice", "particulars", b"particulars", "settlement", b"settlement", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["correction", b"correction", "decided_at", b"decided_at", "extension", b"extension", "ground", b"ground", "notice", b"notice", "particulars", b"particulars", "prolongation", b"prolongation", "settlement", b"settlement", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "correction", b"correction", "decided_at", b"decided_at", "event_id", b"event_id", "extension", b"extension", "federation", b"federation", "ground", b"ground", "listing_id", b"listing_id", "notice", b"notice", "particulars", b"particulars", "settlement", b"settlement", "subject_ref", b"subject_ref", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "correction", b"correction", "decided_at", b"decided_at", "event_id", b"event_id", "extension", b"extension", "federation", b"federation", "ground", b"ground", "listing_id", b"listing_id", "notice", b"notice", "particulars", b"particulars", "prolongation", b"prolongation", "settlement", b"settlement", "subject_ref", b"subject_ref", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_particulars: _TypeAlias = typing.Literal["settlement", "withdrawal", "correction", "ground", "extension", "words", "notice"]  # noqa: Y015
+    _WhichOneofReturnType_particulars: _TypeAlias = typing.Literal["settlement", "withdrawal", "correction", "ground", "extension", "words", "notice", "prolongation"]  # noqa: Y015
     _WhichOneofArgType_particulars: _TypeAlias = typing.Literal["particulars", b"particulars"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_particulars) -> _WhichOneofReturnType_particulars | None: ...
 
@@ -812,6 +826,32 @@ class Settlement(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["paid_at", b"paid_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["paid_at", b"paid_at", "receipt_hash", b"receipt_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Prolongation(message.Message):
+    """A court's own order that an entry stays longer."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ORDER_HASH_FIELD_NUMBER: builtins.int
+    UNTIL_FIELD_NUMBER: builtins.int
+    order_hash: builtins.bytes
+    """SHA-256 of the order."""
+    @builtins.property
+    def until(self) -> timestamp_pb2.Timestamp:
+        """The new end."""
+
+    def __init__(
+        self,
+        *,
+        order_hash: builtins.bytes = ...,
+        until: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["order_hash", b"order_hash", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""The unified blacklist: listings with a basis, a clock and a voice."""
