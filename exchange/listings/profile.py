@@ -97,9 +97,7 @@ class Profile(_Part):
     extension: Length | None = Field(
         default=None, description="By how much a reviewer may prolong that, once, with reasons."
     )
-    appeal_within: Length = Field(
-        default=Span(days=10), description="From a ruling to its appeal."
-    )
+    appeal_within: Length = Field(default=Span(days=10), description="From a ruling to its appeal.")
     appeal: Length = Field(default=Span(days=15), description="From an appeal to its decision.")
     currency: str = Field(pattern="^[A-Z]{3}$", description="What debts are counted in.")
     floor_minor: int = Field(ge=0, description="Debts below this are not listed; minor units.")
