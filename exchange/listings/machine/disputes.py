@@ -58,7 +58,6 @@ def raise_dispute(listing: Listing, dispute: v1.Dispute, profile: Profile, at: d
             dispute.stage,
             dispute.ground,
             dispute.reviewer,
-            evidence,
             limit.after(at),
             suppresses(listing, profile),
         ),

@@ -130,7 +130,6 @@ def _open_review(
             DisputeStage.DISPUTE_STAGE_REVIEW,
             event.ground,
             reviewer,
-            frozenset(),
             profile.dispute.after(at),
             suppresses(listing, profile),
         ),

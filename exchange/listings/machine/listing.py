@@ -46,7 +46,6 @@ class OpenDispute:
     stage: DisputeStage.ValueType
     ground: v1.DisputeGround.ValueType
     reviewer: str  # who decides; empty where any of the right role may
-    evidence: frozenset[bytes]
     due_at: datetime
     suppresses: bool
     extended: bool = False
