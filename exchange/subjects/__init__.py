@@ -1,0 +1,1 @@
+"""What a subject does alone: inbox, flags, contact."""

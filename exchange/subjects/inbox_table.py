@@ -1,0 +1,82 @@
+"""The inbox of each subject at the exchange."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from exchange.schema import metadata
+
+inbox_message = Table(
+    "inbox_message",
+    metadata,
+    Column("subject_ref", LargeBinary(32), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),  # from 1, without gaps
+    Column("kind", Integer, nullable=False),  # InboxKind
+    Column("listing_id", LargeBinary(16), nullable=False),
+    Column("sent_at", BigInteger, nullable=False),
+    Column("text", String(8000), nullable=False),
+    Column("fetched_at", BigInteger),  # first; NULL before
+    Column("fetched_by", LargeBinary(32)),  # digest of the subject's request that fetched it
+)
+
+
+def message_id(sequence: int) -> bytes:
+    """Return the id of a message, 16 bytes that grow with its place."""
+    return sequence.to_bytes(16, "big")
+
+
+def last_sequences(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, int]:
+    """Return the place of the last message of each subject that has one."""
+    query = (
+        select(inbox_message.c.subject_ref, func.max(inbox_message.c.sequence))
+        .where(inbox_message.c.subject_ref.in_(list(set(refs))))
+        .group_by(inbox_message.c.subject_ref)
+    )
+    return {ref: last for ref, last in connection.execute(query).tuples()}
+
+
+def add(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+    """Put messages into inboxes."""
+    connection.execute(insert(inbox_message), rows)
+
+
+def page(
+    connection: Connection, subject_ref: bytes, after: int, most: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return a subject's messages after a place, oldest first."""
+    query = (
+        select(inbox_message)
+        .where(inbox_message.c.subject_ref == subject_ref, inbox_message.c.sequence > after)
+        .order_by(inbox_message.c.sequence)
+        .limit(most)
+    )
+    return connection.execute(query).all()
+
+
+def mark_fetched(
+    connection: Connection, subject_ref: bytes, sequences: Sequence[int], digest: bytes, at: int
+) -> None:
+    """Keep when, and by which signed request, messages were first fetched."""
+    connection.execute(
+        update(inbox_message)
+        .where(
+            inbox_message.c.subject_ref == subject_ref,
+            inbox_message.c.sequence.in_(list(sequences)),
+            inbox_message.c.fetched_at.is_(None),
+        )
+        .values(fetched_at=at, fetched_by=digest)
+    )
