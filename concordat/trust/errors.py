@@ -23,3 +23,11 @@ class MalformedNoteError(TrustError):
 
 class ProofInvalidError(TrustError):
     """A Merkle proof does not lead to the root."""
+
+
+class SealInvalidError(TrustError):
+    """What was sealed does not open: another key's, another dispute's, changed, or framed wrongly."""
+
+
+class PlaintextTooLargeError(TrustError):
+    """More than fits into one sealed attachment."""
