@@ -1,8 +1,23 @@
 """Every table of the exchange, imported in one place so that migrations and tests see them all."""
 
 from exchange.consents.table import consent, consent_event, subject_binding
+from exchange.listings.table import (
+    court_sync,
+    filing_seen,
+    listing,
+    listing_debt,
+    listing_revision,
+    listing_source,
+    listing_step,
+    listing_told,
+    retraction,
+    sealed_attachment,
+)
 from exchange.log.table import log_opening, log_queue, log_state, log_tile
 from exchange.schema import clock_mark, member_statement, metadata
+from exchange.subjects.contact_table import subject_contact
+from exchange.subjects.flag_table import subject_flag
+from exchange.subjects.inbox_table import inbox_message
 from exchange.views.table import access_entry, request_seen
 
 __all__ = [
@@ -10,6 +25,15 @@ __all__ = [
     "clock_mark",
     "consent",
     "consent_event",
+    "court_sync",
+    "filing_seen",
+    "inbox_message",
+    "listing",
+    "listing_debt",
+    "listing_revision",
+    "listing_source",
+    "listing_step",
+    "listing_told",
     "log_opening",
     "log_queue",
     "log_state",
@@ -17,5 +41,9 @@ __all__ = [
     "member_statement",
     "metadata",
     "request_seen",
+    "retraction",
+    "sealed_attachment",
     "subject_binding",
+    "subject_contact",
+    "subject_flag",
 ]

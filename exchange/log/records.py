@@ -1,16 +1,23 @@
 """What is entered in the log, as drafts: made from values, pure. They become entries when sequenced."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from __future__ import annotations
 
-from google.protobuf.timestamp_pb2 import Timestamp
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id
 from concordat.v1 import DataCategory, LogEntryKind, ReleaseResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from exchange.listings.cause import Cause
+    from exchange.listings.machine import Listing
 
 _RESULTS = {
     "complete": ReleaseResult.RELEASE_RESULT_COMPLETE,
@@ -121,3 +128,76 @@ def erasure(record_ids: Sequence[bytes], basis: v1.ErasureBasis.ValueType, at: d
     """Openings that are erased in the same transaction."""
     act = v1.Erasure(basis=basis, record_ids=record_ids)
     return _draft(LogEntryKind.LOG_ENTRY_KIND_ERASURE, to_timestamp(at), erasure=act)
+
+
+def listing_act(listing: Listing, cause: Cause, at: datetime) -> Draft:
+    """A statement that moved a listing."""
+    return _listing_draft(listing, cause.kind, cause.actor, cause.digest, at, cause.action)
+
+
+def retraction_act(
+    listing: Listing,
+    kind: v1.ListingActKind.ValueType,
+    lender: str,
+    digest: bytes,
+    at: datetime,
+) -> Draft:
+    """A retraction that was issued to a lender, or that the lender acknowledged."""
+    return _listing_draft(listing, kind, lender, digest, at)
+
+
+def _listing_draft(
+    listing: Listing,
+    kind: v1.ListingActKind.ValueType,
+    actor: str,
+    digest: bytes,
+    at: datetime,
+    action: v1.ListingAction.ValueType = v1.ListingAction.LISTING_ACTION_UNSPECIFIED,
+) -> Draft:
+    act = v1.ListingAct(
+        listing_id=listing.listing_id,
+        kind=kind,
+        action=action,
+        actor=actor,
+        digest=digest,
+        state=listing.state,
+    )
+    entry = LogEntryKind.LOG_ENTRY_KIND_LISTING
+    return _draft(entry, to_timestamp(at), listing.subject_ref, listing=act)
+
+
+def subject_act(statement: v1.FlagChange | v1.ContactChange, digest: bytes, at: datetime) -> Draft:
+    """A flag that the subject placed or lifted, or where it wants its notices."""
+    act = v1.SubjectAct(digest=digest)
+    if isinstance(statement, v1.FlagChange):
+        act.flag, act.placed = statement.kind, statement.placed
+    entry = LogEntryKind.LOG_ENTRY_KIND_SUBJECT
+    return _draft(entry, to_timestamp(at), statement.subject_ref, subject=act)
+
+
+def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
+    """A court's register that was found the same as its listings."""
+    act = v1.MirrorAct(court=court, digest=digest)
+    return _draft(LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC, to_timestamp(at), mirror=act)
+
+
+def screening(
+    request: v1.ScreenRequest,
+    digest: bytes,
+    place: tuple[bytes, bytes],
+    result: tuple[v1.Reason.ValueType, int],
+    at: datetime,
+) -> Draft:
+    """One subject of a screening: ``place`` is its ref and consent id, ``result`` refusal and listings shown."""
+    subject_ref, consent_id = place
+    refusal, listings = result
+    act = v1.Screening(
+        lender=request.lender,
+        purpose=request.purpose,
+        consent_id=consent_id,
+        request_digest=digest,
+        refusal=refusal,
+        listings=listings,
+    )
+    entry = LogEntryKind.LOG_ENTRY_KIND_SCREENING
+    return _draft(entry, to_timestamp(at), subject_ref, screening=act)

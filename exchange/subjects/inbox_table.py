@@ -46,7 +46,7 @@ def last_sequences(connection: Connection, refs: Iterable[bytes]) -> dict[bytes,
         .where(inbox_message.c.subject_ref.in_(list(set(refs))))
         .group_by(inbox_message.c.subject_ref)
     )
-    return {ref: last for ref, last in connection.execute(query).tuples()}
+    return dict(connection.execute(query).tuples().all())
 
 
 def add(connection: Connection, rows: Sequence[dict[str, object]]) -> None:

@@ -1,0 +1,103 @@
+"""Courts' mirror feeds: a court's listings are shown only while its register is known to say the same (R11)."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from concordat.clock import from_timestamp, to_micros
+from concordat.refusal import Refusal
+from concordat.v1 import ListingState, Reason
+from exchange.listings.ledger import Ledger, Office
+from exchange.listings.machine.listing import LIVE
+from exchange.listings.table import court_sync, listing, listing_source
+from exchange.log import records
+from exchange.log import table as log
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from concordat import v1
+    from concordat.trust.envelope import Verified
+
+SYNCED_WITHIN = timedelta(days=1)  # R11
+_AT_ONCE = 500
+
+
+def take_sync(
+    connection: Connection,
+    office: Office,
+    sync: Verified[v1.MirrorSync],
+    envelope: v1.Envelope,
+    at: datetime,
+) -> datetime:
+    """Take a court's word that its register is the same; return until when its listings are shown.
+
+    Its listings whose notice period is over, and that waited for this, take effect. Raises ``Refusal``
+    (REASON_MIRROR_DIFFERS) where they are not the same, (REASON_STATEMENT_NOT_FRESH) where the register was
+    read too long ago.
+    """
+    said = sync.message
+    read_at = from_timestamp(said.read_at)
+    if at - read_at >= SYNCED_WITHIN:
+        raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"the register was read {read_at}")
+    debts = live_debts(connection, said.court)
+    if len(debts) != said.entries or digest_of_debts(debts) != said.digest:
+        raise Refusal(
+            Reason.REASON_MIRROR_DIFFERS, f"{len(debts)} live here, {said.entries} in the register"
+        )
+    connection.execute(delete(court_sync).where(court_sync.c.court == said.court))
+    connection.execute(
+        insert(court_sync).values(
+            court=said.court,
+            synced_at=to_micros(min(read_at, at)),
+            envelope=envelope.SerializeToString(),
+        )
+    )
+    log.enqueue(connection, [records.mirror_act(said.court, sync.digest, at)])
+    _follow_waiting(connection, office, said.court, at)
+    return min(read_at, at) + SYNCED_WITHIN
+
+
+def live_debts(connection: Connection, court: str) -> list[bytes]:
+    """Return the debt commitments of a court's live listings, ascending."""
+    query = (
+        select(listing.c.debt)
+        .join(
+            listing_source,
+            (listing_source.c.subject_ref == listing.c.subject_ref)
+            & (listing_source.c.listing_id == listing.c.listing_id),
+        )
+        .where(listing_source.c.source == court, listing_source.c.live, listing.c.state.in_(LIVE))
+    )
+    return sorted(connection.execute(query).scalars())
+
+
+def digest_of_debts(debts: list[bytes]) -> bytes:
+    """Return the digest that a MirrorSync carries, of commitments in ascending order."""
+    return hashlib.sha256(b"".join(debts)).digest()
+
+
+def _follow_waiting(connection: Connection, office: Office, court: str, at: datetime) -> None:
+    """Let those take effect that only waited for the court to reconfirm them."""
+    query = (
+        select(listing.c.subject_ref, listing.c.listing_id)
+        .where(
+            listing.c.court == court,
+            listing.c.state == ListingState.LISTING_STATE_NOTICED,
+            listing.c.effective_from <= to_micros(at),
+        )
+        .order_by(listing.c.subject_ref, listing.c.listing_id)
+    )
+    keys = [(row.subject_ref, row.listing_id) for row in connection.execute(query)]
+    for start in range(0, len(keys), _AT_ONCE):
+        ledger = Ledger(connection, office, at)
+        ledger.lock(keys[start : start + _AT_ONCE])
+        for key in keys[start : start + _AT_ONCE]:
+            ledger.follow(key)
+        ledger.write()
