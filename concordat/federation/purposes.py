@@ -11,7 +11,13 @@ from concordat.v1 import Reason
 class PurposeRule:
     """What a consent for one purpose must look like."""
 
-    releases_score: bool = True
+    categories: frozenset[int] = frozenset(
+        {
+            v1.DataCategory.DATA_CATEGORY_SCORE,
+            v1.DataCategory.DATA_CATEGORY_LISTINGS,
+            v1.DataCategory.DATA_CATEGORY_FLAGS,
+        }
+    )
     disclosures: frozenset[int] = frozenset(
         {
             v1.DisclosureKind.DISCLOSURE_KIND_FULL,
@@ -26,23 +32,31 @@ PURPOSES: dict[int, PurposeRule] = {
     v1.Purpose.PURPOSE_CREDIT_APPLICATION: PurposeRule(),
     v1.Purpose.PURPOSE_GUARANTOR_CHECK: PurposeRule(),
     v1.Purpose.PURPOSE_ACCOUNT_REVIEW: PurposeRule(at_most_quarterly=True),
+    # Yes or no and nothing else; the subject's own warning may go along, and no listing ever.
     v1.Purpose.PURPOSE_DEPOSIT_WAIVER: PurposeRule(
-        disclosures=frozenset({v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD})
+        categories=frozenset(
+            {v1.DataCategory.DATA_CATEGORY_SCORE, v1.DataCategory.DATA_CATEGORY_FLAGS}
+        ),
+        disclosures=frozenset({v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD}),
     ),
-    v1.Purpose.PURPOSE_FRAUD_FLAGS: PurposeRule(releases_score=False),
+    v1.Purpose.PURPOSE_FRAUD_FLAGS: PurposeRule(
+        categories=frozenset({v1.DataCategory.DATA_CATEGORY_FLAGS})
+    ),
 }
 
 _AT_LEAST_A_QUARTER = {v1.Period.PERIOD_QUARTER, v1.Period.PERIOD_YEAR}
 
 
 def require_purpose_allows(consent: v1.Consent) -> None:
-    """Raise ``Refusal`` (REASON_PURPOSE_NOT_ALLOWED) unless a score may be released on ``consent``'s terms."""
+    """Raise ``Refusal`` (REASON_PURPOSE_NOT_ALLOWED) unless the purpose allows ``consent``'s terms at all.
+
+    Whatever is released under it: a score needs ``require_releases_score`` too.
+    """
     rule = PURPOSES[consent.purpose]
-    if (
-        not rule.releases_score
-        or v1.DataCategory.DATA_CATEGORY_SCORE not in consent.data_categories
-    ):
-        raise Refusal(Reason.REASON_PURPOSE_NOT_ALLOWED, "the consent covers no score")
+    if not consent.data_categories or not rule.categories.issuperset(consent.data_categories):
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED, "the purpose does not cover these categories of data"
+        )
     if consent.disclosure.kind not in rule.disclosures:
         raise Refusal(
             Reason.REASON_PURPOSE_NOT_ALLOWED, "the purpose allows a threshold disclosure only"
@@ -55,6 +69,20 @@ def require_purpose_allows(consent: v1.Consent) -> None:
         raise Refusal(
             Reason.REASON_PURPOSE_NOT_ALLOWED, "an account review is periodic, at most quarterly"
         )
+
+
+def require_releases_score(consent: v1.Consent) -> None:
+    """Raise ``Refusal`` (REASON_PURPOSE_NOT_ALLOWED) unless ``consent`` covers a score.
+
+    Says nothing of its other terms: see ``require_purpose_allows``.
+    """
+    if not covers(consent, v1.DataCategory.DATA_CATEGORY_SCORE):
+        raise Refusal(Reason.REASON_PURPOSE_NOT_ALLOWED, "the consent covers no score")
+
+
+def covers(consent: v1.Consent, category: v1.DataCategory.ValueType) -> bool:
+    """Tell whether ``consent`` covers a category of data, for a purpose that may."""
+    return category in consent.data_categories and category in PURPOSES[consent.purpose].categories
 
 
 def require_licensed_purpose(lender: v1.Licence, purpose: v1.Purpose.ValueType) -> None:

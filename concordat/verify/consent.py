@@ -6,7 +6,7 @@ from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.federation.purposes import require_purpose_allows
+from concordat.federation.purposes import require_purpose_allows, require_releases_score
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified, open_envelope
 from concordat.trust.keys import KeyRing
@@ -143,7 +143,9 @@ def require_consent_covers(
 ) -> None:
     """Raise ``Refusal`` unless ``request`` asks for no more than ``consent`` gives, from ``provider`` too.
 
-    Rules R02 to R04: same consent, subject, purpose and disclosure; recipient and provider named.
+    Rules R02 to R04: same consent, subject, purpose and disclosure; recipient and provider named. What a
+    provider is asked for is a score, so with ``provider`` the consent must cover one; whoever releases a
+    score in any other way asks ``require_releases_score`` too.
     """
     terms = consent.message
     if request.lender != terms.recipient:
@@ -156,7 +158,10 @@ def require_consent_covers(
     ):
         raise Refusal(Reason.REASON_CONSENT_MISMATCH)
     require_purpose_allows(terms)
-    if provider is not None and provider not in terms.providers:
+    if provider is None:
+        return
+    require_releases_score(terms)
+    if provider not in terms.providers:
         raise Refusal(Reason.REASON_PROVIDER_NOT_NAMED, f"{provider} is not named")
 
 

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from concordat import v1
 from concordat.federation.anchors import Anchors
+from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified, open_envelope
 from concordat.v1 import Reason
@@ -219,6 +220,7 @@ def _check_view(
     consent = sources.consent.message
     with run.check("terms"):
         require_consent_covers(sources.consent, sources.request.message)
+        require_releases_score(consent)
         view_rules.require_terms(view, sources.request.message, consent)
     with run.check("digests"):
         view_rules.require_digest("request", view.request_digest, sources.request.digest)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import structlog
 
 from concordat import v1
+from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal_batch
@@ -113,6 +114,7 @@ class ViewDesk:
             consent = open_consent(ask.consent, binding, anchors, at)
             consent_id = consent.message.consent_id
             require_consent_covers(consent, request.message)
+            require_releases_score(consent.message)
             require_consent_in_force(consent.message, at)
         except Refusal as refusal:
             return Rejected(request, consent_id, refusal, at)

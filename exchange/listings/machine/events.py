@@ -6,6 +6,7 @@ from datetime import datetime
 
 from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
+from concordat.federation.words import require_few_words
 from concordat.refusal import Refusal
 from concordat.v1 import DisputeStage, Reason, WithdrawalCode
 from exchange.listings.machine.allowed import ACT_OF, Act, Actor, Party, require_allowed
@@ -30,7 +31,6 @@ from exchange.listings.machine.steps import (
     undecided,
 )
 from exchange.listings.profile import Profile
-from exchange.listings.words import require_few_words
 
 
 def apply_event(

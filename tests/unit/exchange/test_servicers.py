@@ -116,8 +116,9 @@ def under_a_binding_of_the_exchanges_own_making(
 
 
 def for_what_no_purpose_allows(federation: Federation, granted: Granted) -> Granted:
-    flags = [v1.DataCategory.DATA_CATEGORY_FLAGS]
-    return federation.consent(granted.person, data_categories=flags)
+    listings = [v1.DataCategory.DATA_CATEGORY_LISTINGS]
+    purpose = v1.Purpose.PURPOSE_FRAUD_FLAGS
+    return federation.consent(granted.person, purpose=purpose, data_categories=listings)
 
 
 def already_over(federation: Federation, granted: Granted) -> Granted:

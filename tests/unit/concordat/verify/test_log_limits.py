@@ -22,7 +22,15 @@ from tests.builders import Federation, signer
 EARLIEST = to_timestamp(datetime(1, 1, 1, 0, 0, 0, 999999, tzinfo=UTC))  # the longest as a varint
 NAME = "a" * 63
 ID, DIGEST = b"\xff" * 16, b"\xff" * 32
-SUBJECTS = ("intent", "release", "refusal", "consent")  # acts about a person
+SUBJECTS = (
+    "intent",
+    "release",
+    "refusal",
+    "consent",
+    "listing",
+    "subject",
+    "screening",
+)  # acts about a person
 
 
 def largest(act: str) -> v1.LogRecord:
@@ -50,6 +58,7 @@ def largest(act: str) -> v1.LogRecord:
                 categories=[max(v1.DataCategory.values())] * 8,
                 policy_version="\U0001f4b0" * 32,
                 parts=[v1.ReleasedPart(provider=name, kind=outcome) for name in names],
+                listings=64,
             )
         ),
         "refusal": v1.LogRecord(
@@ -69,6 +78,30 @@ def largest(act: str) -> v1.LogRecord:
                 record_ids=[number.to_bytes(16, "big") for number in range(1024)],
             )
         ),
+        "listing": v1.LogRecord(
+            listing=v1.ListingAct(
+                listing_id=ID,
+                kind=max(v1.ListingActKind.values()),
+                action=max(v1.ListingAction.values()),
+                actor=NAME,
+                digest=DIGEST,
+                state=max(v1.ListingState.values()),
+            )
+        ),
+        "subject": v1.LogRecord(
+            subject=v1.SubjectAct(digest=DIGEST, flag=max(v1.FlagKind.values()), placed=True)
+        ),
+        "screening": v1.LogRecord(
+            screening=v1.Screening(
+                lender=NAME,
+                purpose=max(v1.Purpose.values()),
+                consent_id=ID,
+                request_digest=DIGEST,
+                refusal=max(v1.Reason.values()),
+                listings=64,
+            )
+        ),
+        "mirror": v1.LogRecord(mirror=v1.MirrorAct(court=NAME, digest=DIGEST)),
     }
     record = acts[act]
     record.record_id, record.subject_ref = ID, DIGEST
