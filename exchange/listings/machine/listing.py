@@ -19,7 +19,7 @@ WITHDRAWN = ListingState.LISTING_STATE_WITHDRAWN
 REPAIRED = ListingState.LISTING_STATE_REPAIRED
 EXPIRED = ListingState.LISTING_STATE_EXPIRED
 
-State: TypeAlias = "ListingState.ValueType"
+State: TypeAlias = ListingState.ValueType
 LIVE: frozenset[State] = frozenset(
     {DRAFT, NOTICED, CONTESTED, EFFECTIVE, SETTLED, UNDER_REVIEW, APPEAL}
 )
