@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, Row, and_, or_, select
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
@@ -122,7 +123,7 @@ def _statement(connection: Connection, key: reading.Key, statement_id: bytes) ->
     return None if raw is None else v1.Envelope.FromString(raw)
 
 
-def _subject_settled(steps: Sequence[reading.Row[object]]) -> bool:
+def _subject_settled(steps: Sequence[Row[Any]]) -> bool:
     """Tell whether it was the subject who said that the debt is paid."""
     for step in reversed(steps):
         envelope = v1.Envelope.FromString(step.envelope)

@@ -1,0 +1,201 @@
+"""The listings in force as this process has them in memory, kept current from the database.
+
+At the start all are read; then, several times a second, what changed since the last revision seen. Whoever
+answers from here has what is shown confirmed by the database in the transaction that records the answer
+(``exchange.listings.told``), so that what is struck out is gone from every process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import select
+
+from concordat.clock import to_micros
+from concordat.refusal import Refusal
+from concordat.v1 import Reason
+from exchange.listings import reading
+from exchange.listings.index import Builder, Entry, ListingIndex, Removal
+from exchange.listings.showing import entry_of, is_fresh
+from exchange.listings.table import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from concordat.store.group_commit import GroupCommit
+    from exchange.listings.index import Change
+    from exchange.listings.profile import Profiles
+    from exchange.listings.reading import Key, Stored
+
+_log = structlog.get_logger("concordat.listings")
+
+EVERY_SECONDS = 0.25
+STALE_AFTER_SECONDS = 1.0  # nothing is answered from a memory that is older
+_AT_ONCE = 2000
+
+
+class Feeds:
+    """Numbers for the courts whose registers must be fresh, and which are."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self._numbers: dict[str, int] = {}
+        self.synced: Mapping[str, datetime] = {}
+
+    def number(self, court: str) -> int:
+        """Return the number of a court's feed; 0 where there is no court."""
+        return self._numbers.setdefault(court, len(self._numbers) + 1) if court else 0
+
+    def live(self, at: datetime) -> frozenset[int]:
+        """Return the numbers of the feeds that are fresh."""
+        return frozenset(
+            number
+            for court, number in self._numbers.items()
+            if is_fresh(self.synced.get(court), at)
+        )
+
+
+class ListingBook:
+    """What this process answers lenders from."""
+
+    def __init__(self, store: GroupCommit, profiles: Profiles) -> None:
+        """Read from ``store``; call ``load`` before anything else."""
+        self._store = store
+        self._profiles = profiles
+        self._feeds = Feeds()
+        self._index = ListingIndex()
+        self._revision = 0
+        self._current_at = 0.0  # monotonic
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Return how many listings there are."""
+        return len(self._index)
+
+    def load(self) -> None:
+        """Read all listings in force; takes some seconds a million."""
+        began = time.monotonic()
+        builder, after = Builder(), (b"", b"")
+        self._revision, self._feeds.synced = self._store.run(
+            lambda connection: (reading.revision(connection), reading.syncs(connection))
+        )
+        while True:
+            start = after
+            page = self._store.run(lambda connection: _shown_page(connection, start))  # noqa: B023
+            entries = [entry for stored in page if (entry := self._entry(stored)) is not None]
+            builder.add_many(entries)
+            if len(page) < _AT_ONCE:
+                break
+            after = page[-1].key
+        self._index = builder.finish()
+        self._current_at = time.monotonic()
+        _log.info("listings_loaded", listings=len(self), seconds=round(self._current_at - began, 1))
+
+    def _entry(self, stored: Stored) -> Entry | None:
+        listing = stored.listing
+        profile = self._profiles[listing.profile]
+        return entry_of(listing, profile, self._feeds.number(listing.court))
+
+    # Looking up -----------------------------------------------------------------------------------
+
+    def require_current(self) -> None:
+        """Raise ``Refusal`` (REASON_LISTINGS_STALE) where the memory is older than a second."""
+        age = time.monotonic() - self._current_at
+        if age > STALE_AFTER_SECONDS:
+            raise Refusal(Reason.REASON_LISTINGS_STALE, f"{age:.1f} s old")
+
+    def shown(self, refs: Sequence[bytes], at: datetime) -> dict[int, list[Entry]]:
+        """Return, by place among ``refs``, the listings that a lender sees now; none where there are none."""
+        now, live = to_micros(at), self._feeds.live(at)
+        if len(refs) == 1:
+            found = self._index.lookup(refs[0], now, live)
+            return {0: found} if found else {}
+        return self._index.lookup_packed(b"".join(refs), now, live)
+
+    # Keeping current ------------------------------------------------------------------------------
+
+    def nudge(self) -> None:
+        """Look for changes at once: one was made here."""
+        self._wake.set()
+
+    async def follow(self) -> None:
+        """Take changes in until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001 - the database may be away; answers stop meanwhile
+                _log.warning("listings_not_refreshed", error=type(error).__name__)
+                await asyncio.sleep(EVERY_SECONDS)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), EVERY_SECONDS)
+            self._wake.clear()
+
+    async def refresh(self) -> None:
+        """Take in what changed since the last time."""
+        while True:
+            began, since = time.monotonic(), self._revision
+            synced, changed = await self._store.arun(
+                lambda connection: (
+                    reading.syncs(connection),
+                    _changed_since(connection, since),  # noqa: B023
+                )
+            )
+            self._feeds.synced = synced
+            if changed:
+                self._index.replace([self._change(stored) for stored in changed])
+                self._revision = max(stored.revision for stored in changed)
+            if len(changed) < _AT_ONCE:
+                self._current_at = began
+                return
+
+    def _change(self, stored: Stored) -> Change:
+        return self._entry(stored) or Removal(*stored.key)
+
+
+def _shown_page(connection: Connection, after: Key) -> list[Stored]:
+    query = (
+        select(listing.c.subject_ref, listing.c.listing_id)
+        .where(
+            listing.c.mark > 0,
+            (listing.c.subject_ref > after[0])
+            | ((listing.c.subject_ref == after[0]) & (listing.c.listing_id > after[1])),
+        )
+        .order_by(listing.c.subject_ref, listing.c.listing_id)
+        .limit(_AT_ONCE)
+    )
+    return _in_order(connection, [tuple(row) for row in connection.execute(query)])
+
+
+def _changed_since(connection: Connection, revision: int) -> list[Stored]:
+    """Return the next listings that changed after a revision: whole revisions, about 2,000 listings.
+
+    One revision may touch more listings than a page: it is never cut.
+    """
+    query = (
+        select(listing.c.subject_ref, listing.c.listing_id, listing.c.revision)
+        .where(listing.c.revision > revision)
+        .order_by(listing.c.revision)
+        .limit(_AT_ONCE)
+    )
+    rows = connection.execute(query).all()
+    keys = [(row.subject_ref, row.listing_id) for row in rows]
+    if len(rows) == _AT_ONCE:
+        last = rows[-1].revision
+        rest = select(listing.c.subject_ref, listing.c.listing_id).where(listing.c.revision == last)
+        keys = list(dict.fromkeys([*keys, *(tuple(row) for row in connection.execute(rest))]))
+    return _in_order(connection, keys)
+
+
+def _in_order(connection: Connection, keys: Sequence[Key]) -> list[Stored]:
+    found: dict[Key, Stored] = {}
+    for start in range(0, len(keys), _AT_ONCE):
+        found |= reading.by_keys(connection, keys[start : start + _AT_ONCE])
+    return [found[key] for key in keys]
