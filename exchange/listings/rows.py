@@ -40,6 +40,7 @@ def listing_values(listing: Listing) -> Values:
         "withdrawal": listing.withdrawal,
         "disputes": listing.disputes,
         "heard": b"".join(sorted(listing.heard)),
+        "evidence": b"".join(sorted(listing.evidence)),
         **_dispute_values(listing.dispute),
         **_ruling_values(listing.ruling),
         "words": words.text if words else None,
@@ -90,7 +91,6 @@ def source_values(listing: Listing) -> list[Values]:
 
 def listing_of(row: Row[Any], sources: Sequence[Row[Any]]) -> Listing:
     """Return the listing that a row and its sources' rows hold."""
-    heard: bytes = row.heard
     return Listing(
         listing_id=row.listing_id,
         subject_ref=row.subject_ref,
@@ -113,12 +113,17 @@ def listing_of(row: Row[Any], sources: Sequence[Row[Any]]) -> Listing:
         dispute=_dispute_of(row),
         ruling=_ruling_of(row),
         disputes=row.disputes,
-        heard=frozenset(
-            heard[start : start + _HASH_BYTES] for start in range(0, len(heard), _HASH_BYTES)
-        ),
+        heard=_hashes(row.heard),
+        evidence=_hashes(row.evidence),
         prolonged_from=_moment(row.prolonged_from),
         words=v1.SubjectWords(text=row.words, language=row.words_language) if row.words else None,
         withdrawal=row.withdrawal,
+    )
+
+
+def _hashes(joined: bytes) -> frozenset[bytes]:
+    return frozenset(
+        joined[start : start + _HASH_BYTES] for start in range(0, len(joined), _HASH_BYTES)
     )
 
 

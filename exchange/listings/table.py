@@ -38,6 +38,7 @@ listing = Table(
     Column("withdrawal", Integer, nullable=False),  # WithdrawalCode
     Column("disputes", Integer, nullable=False),
     Column("heard", LargeBinary, nullable=False),  # evidence hashes, 32 bytes each, ascending
+    Column("evidence", LargeBinary, nullable=False),  # likewise, of filings and corrections
     Column("dispute_id", LargeBinary(16)),  # the open dispute, and what is known of it
     Column("dispute_stage", Integer),
     Column("dispute_ground", Integer),

@@ -65,7 +65,8 @@ ALLOWED: Mapping[Act, tuple[Allowed, ...]] = {
     Act.TAKE_EFFECT: ((_EXCHANGE, frozenset({NOTICED})),),
     Act.EXPIRE: ((_EXCHANGE, LIVE),),
     Act.TIME_OUT: ((_EXCHANGE, frozenset({CONTESTED, UNDER_REVIEW, APPEAL})),),
-    Act.REPAIR: ((_EXCHANGE, frozenset({SETTLED})),),
+    # What is settled is repaired when that is due, whether or not its subject disputes it meanwhile.
+    Act.REPAIR: ((_EXCHANGE, frozenset({SETTLED, UNDER_REVIEW, APPEAL})),),
     Act.RECONFIRM: ((_SOURCES, LIVE),),
     Act.SETTLE: ((_SOURCES | _SUBJECT, frozenset({EFFECTIVE, UNDER_REVIEW, APPEAL})),),
     Act.WITHDRAW: (
@@ -118,16 +119,19 @@ class Party:
 
 
 def require_allowed(listing: Listing, act: Act, party: Party) -> None:
-    """Raise ``Refusal`` unless this actor may do this in this state."""
+    """Raise ``Refusal`` unless this actor may do this in this state.
+
+    Who is no source (any more) is told just that, so that it learns nothing of how the listing stands.
+    """
+    if party.actor in _SOURCES and not any(
+        source.member_id == party.member_id for source in listing.live_sources
+    ):
+        raise Refusal(Reason.REASON_LISTING_NOT_OWN, f"{party.member_id} is no source")
     if not any(party.actor in who and listing.state in states for who, states in ALLOWED[act]):
         raise Refusal(
             Reason.REASON_LISTING_TRANSITION_REFUSED,
             f"{act.value} by {party.actor.value} in {ListingState.Name(listing.state)}",
         )
-    if party.actor in _SOURCES and not any(
-        source.member_id == party.member_id for source in listing.live_sources
-    ):
-        raise Refusal(Reason.REASON_LISTING_NOT_OWN, f"{party.member_id} is no source")
 
 
 def require_live(listing: Listing) -> None:

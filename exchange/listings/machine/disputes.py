@@ -5,7 +5,7 @@ from datetime import datetime
 
 from concordat import v1
 from concordat.refusal import Refusal
-from concordat.v1 import Reason, RulingOutcome
+from concordat.v1 import DisputeGround, Reason, RulingOutcome
 from exchange.listings.machine.allowed import STAGES, Act, Actor, Party, require_allowed
 from exchange.listings.machine.listing import (
     APPEAL,
@@ -105,12 +105,17 @@ def rule(
         case RulingOutcome.RULING_OUTCOME_RECTIFIED:
             decided = corrected(decided, ruling.correction, profile)
             if ruling.not_settled:
-                decided = _unsettled(decided)
+                decided = _unsettled(decided, dispute)
     return returned(decided, at)
 
 
-def _unsettled(listing: Listing) -> Listing:
-    """Return a listing whose settlement is struck out; its end stays where settling had put it."""
+def _unsettled(listing: Listing, dispute: OpenDispute) -> Listing:
+    """Return a listing whose settlement is struck out; its end stays where settling had put it.
+
+    Only where that is what the review is about: nobody's own dispute puts him worse.
+    """
+    if dispute.ground != DisputeGround.DISPUTE_GROUND_SETTLEMENT_DENIED:
+        raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "no settlement is in dispute")
     if listing.back_to != SETTLED:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "it is not settled")
     return replace(listing, settled_at=None, back_to=EFFECTIVE)

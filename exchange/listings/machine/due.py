@@ -8,7 +8,6 @@ from exchange.listings.machine.listing import (
     LIVE,
     NOTICED,
     REPAIRED,
-    SETTLED,
     WITHDRAWN,
     Listing,
     State,
@@ -34,7 +33,7 @@ def tick(
         return ListingAction.LISTING_ACTION_EXPIRE
     if listing.dispute is not None and at >= listing.dispute.due_at:
         return ListingAction.LISTING_ACTION_TIME_OUT
-    if listing.state == SETTLED and (due := repair_due(listing, profile)) and at >= due[0]:
+    if (due := repair_due(listing, profile)) is not None and at >= due[0]:
         return ListingAction.LISTING_ACTION_REPAIR
     if listing.state == NOTICED and _may_take_effect(listing, at, synced or {}):
         return ListingAction.LISTING_ACTION_TAKE_EFFECT
@@ -44,11 +43,18 @@ def tick(
 def _may_take_effect(listing: Listing, at: datetime, synced: Mapping[str, datetime]) -> bool:
     if listing.effective_from is None or at < listing.effective_from:
         return False
-    latest = max(
-        max(source.reconfirmed_at, synced.get(source.member_id, source.reconfirmed_at))
+    return reconfirmed(listing, at, synced)
+
+
+def reconfirmed(listing: Listing, at: datetime, synced: Mapping[str, datetime]) -> bool:
+    """Tell whether a source said in the past five days that the facts still hold; courts' syncs say so too."""
+    said = [source.reconfirmed_at for source in listing.live_sources]
+    said += [
+        synced[source.member_id]
         for source in listing.live_sources
-    )
-    return at - latest <= RECONFIRMED_WITHIN
+        if source.court and source.member_id in synced
+    ]
+    return at - max(said) <= RECONFIRMED_WITHIN
 
 
 def repair_due(listing: Listing, profile: Profile) -> tuple[datetime, State] | None:
@@ -71,7 +77,8 @@ def repair_due(listing: Listing, profile: Profile) -> tuple[datetime, State] | N
 def next_due(listing: Listing, profile: Profile) -> datetime | None:
     """Return the next time at which ``tick`` may have something to do; None once it has ended.
 
-    What has passed its notice period and waits to be reconfirmed is not looked at again until it is.
+    It is in the past where the notice period is over and the listing waits to be reconfirmed: then there is
+    nothing to do before that, or its end.
     """
     if listing.state not in LIVE:
         return None
@@ -80,6 +87,6 @@ def next_due(listing: Listing, profile: Profile) -> datetime | None:
         due.append(listing.dispute.due_at)
     if listing.state == NOTICED and listing.effective_from is not None:
         due.append(listing.effective_from)
-    if listing.state == SETTLED and (repair := repair_due(listing, profile)):
+    if (repair := repair_due(listing, profile)) is not None:
         due.append(repair[0])
     return min(due)

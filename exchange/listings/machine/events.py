@@ -8,9 +8,9 @@ from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.words import require_few_words
 from concordat.refusal import Refusal
-from concordat.v1 import DisputeStage, Reason, WithdrawalCode
+from concordat.v1 import DisputeStage, ListingKind, Reason, WithdrawalCode
 from exchange.listings.machine.allowed import ACT_OF, Act, Actor, Party, require_allowed
-from exchange.listings.machine.due import repair_due
+from exchange.listings.machine.due import reconfirmed, repair_due
 from exchange.listings.machine.listing import (
     EFFECTIVE,
     EXPIRED,
@@ -29,6 +29,7 @@ from exchange.listings.machine.steps import (
     require_open,
     suppresses,
     undecided,
+    without,
 )
 from exchange.listings.profile import Profile
 
@@ -43,12 +44,16 @@ def apply_event(
 
 
 def _reconfirm(
-    listing: Listing, _: v1.ListingEvent, party: Party, __: Profile, at: datetime
+    listing: Listing, event: v1.ListingEvent, party: Party, _: Profile, at: datetime
 ) -> Listing:
+    # As of when it was said: an old statement that arrives late, or again, is no fresher for it.
+    said = min(at, from_timestamp(event.decided_at))
     return replace(
         listing,
         sources=tuple(
-            replace(source, reconfirmed_at=at) if source.member_id == party.member_id else source
+            replace(source, reconfirmed_at=max(source.reconfirmed_at, said))
+            if source.member_id == party.member_id
+            else source
             for source in listing.sources
         ),
     )
@@ -76,23 +81,21 @@ def _settle(
 
 
 def _withdraw(
-    listing: Listing, event: v1.ListingEvent, party: Party, __: Profile, ___: datetime
+    listing: Listing, event: v1.ListingEvent, party: Party, profile: Profile, _: datetime
 ) -> Listing:
     struck_out = event.withdrawal == WithdrawalCode.WITHDRAWAL_CODE_STRUCK_OUT
     if struck_out != (party.actor is Actor.REVIEWER):
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "the code is not this actor's")
-    if party.actor is not Actor.REVIEWER:
-        sources = tuple(
-            replace(source, live=False) if source.member_id == party.member_id else source
-            for source in listing.sources
-        )
-        listing = replace(listing, sources=sources)
-        settles = event.withdrawal in (
-            WithdrawalCode.WITHDRAWAL_CODE_PAID,
-            WithdrawalCode.WITHDRAWAL_CODE_WAIVED,
-        )
-        if listing.live_sources and not settles:
-            return listing  # others still vouch for it
+    if party.actor is Actor.REVIEWER:
+        require_independent(listing, party.member_id)
+        return ended(listing, WITHDRAWN, event.withdrawal)
+    listing = without(listing, {party.member_id}, profile)
+    settles = event.withdrawal in (
+        WithdrawalCode.WITHDRAWAL_CODE_PAID,
+        WithdrawalCode.WITHDRAWAL_CODE_WAIVED,
+    )
+    if listing.live_sources and not settles:
+        return listing  # others still vouch for it
     return ended(listing, WITHDRAWN, event.withdrawal)
 
 
@@ -105,12 +108,15 @@ def _correct(
 def _prolong(
     listing: Listing, event: v1.ListingEvent, _: Party, profile: Profile, at: datetime
 ) -> Listing:
-    allowed = profile.limits(listing.kind).prolonged_by_court
+    limits = profile.limits(listing.kind)
+    allowed = limits.prolonged_by_court
     start = listing.prolonged_from or listing.expires_at
     until = from_timestamp(event.prolongation.until)
     if allowed is None or not listing.court:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "the profile allows no such order")
-    if at >= listing.expires_at or not listing.expires_at < until <= allowed.after(start):
+    # Counted from the profile's own end, wherever a correction or another profile's filing has put it.
+    latest = allowed.after(min(start, limits.life.after(listing.delinquent_since)))
+    if at >= listing.expires_at or not listing.expires_at < until <= latest:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "beyond what an order may do")
     return replace(listing, expires_at=until, prolonged_from=start)
 
@@ -137,10 +143,13 @@ def _open_review(
 
 
 def _extend(
-    listing: Listing, event: v1.ListingEvent, party: Party, profile: Profile, _: datetime
+    listing: Listing, event: v1.ListingEvent, party: Party, profile: Profile, at: datetime
 ) -> Listing:
     dispute = require_open(listing, event.extension.dispute_id)
     require_decides(dispute, party)
+    require_independent(listing, party.member_id)
+    if at >= dispute.due_at:
+        raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "the limit is over")
     if profile.extension is None or dispute.extended:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "no more time can be taken")
     more = replace(dispute, due_at=profile.extension.after(dispute.due_at), extended=True)
@@ -169,6 +178,9 @@ def _take_effect(
 ) -> Listing:
     if listing.effective_from is None or at < listing.effective_from:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "the notice period is not over")
+    # A court may have reconfirmed by its sync, which ``tick`` knows of.
+    if listing.kind == ListingKind.LISTING_KIND_DEBT and not reconfirmed(listing, at, {}):
+        raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "it is not reconfirmed")
     return replace(listing, state=EFFECTIVE, effective_at=at)
 
 

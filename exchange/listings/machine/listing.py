@@ -87,6 +87,7 @@ class Listing:
     ruling: LastRuling | None = None
     disputes: int = 0  # raised so far
     heard: frozenset[bytes] = frozenset()  # evidence of all disputes so far
+    evidence: frozenset[bytes] = frozenset()  # of all filings and corrections so far
     prolonged_from: datetime | None = None  # the end before a court's order
     words: v1.SubjectWords | None = None
     withdrawal: WithdrawalCode.ValueType = WithdrawalCode.WITHDRAWAL_CODE_UNSPECIFIED
@@ -148,5 +149,5 @@ class PastDebt:
             min(listing.delinquent_since for listing in ended),
             min(listing.expires_at for listing in ended),
             any(listing.closed for listing in ended),
-            frozenset(listing.evidence_hash for listing in ended),
+            frozenset().union(*(listing.evidence for listing in ended)),
         )

@@ -1,6 +1,6 @@
 """What a lender sees of a listing, and when those who saw it must hear of a change."""
 
-from concordat.v1 import ListingMark, RetractionCause
+from concordat.v1 import ListingKind, ListingMark, RetractionCause
 from exchange.listings.machine.listing import (
     APPEAL,
     EFFECTIVE,
@@ -12,6 +12,7 @@ from exchange.listings.machine.listing import (
     State,
 )
 
+JUDGMENT = ListingKind.LISTING_KIND_JUDGMENT
 _MARKS: dict[tuple[State | None, bool], ListingMark.ValueType] = {
     (EFFECTIVE, False): ListingMark.LISTING_MARK_EFFECTIVE,
     (SETTLED, False): ListingMark.LISTING_MARK_SETTLED,
@@ -37,7 +38,8 @@ def recall_cause(before: Listing, after: Listing) -> RetractionCause.ValueType |
     """Return why those who were told of a listing must hear of a change; None where they need not (R14)."""
     if after.state in (WITHDRAWN, REPAIRED) and before.state != after.state:
         return RetractionCause.RETRACTION_CAUSE_WITHDRAWN
-    if after.version > before.version:
+    no_judgment = before.kind == JUDGMENT and after.kind != JUDGMENT
+    if after.version > before.version or no_judgment:
         return RetractionCause.RETRACTION_CAUSE_CORRECTED
     if after.settled_at is not None and before.settled_at is None:
         return RetractionCause.RETRACTION_CAUSE_SETTLED

@@ -1,5 +1,6 @@
 """Steps that several moves share; pure, each from a listing to the listing after it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -82,18 +83,51 @@ def corrected(listing: Listing, facts: v1.Correction, profile: Profile) -> Listi
         if since < listing.delinquent_since
         else listing.expires_at,
         evidence_hash=facts.evidence_hash,
+        evidence=listing.evidence | {facts.evidence_hash},
         version=listing.version + 1,
     )
 
 
+def without(listing: Listing, gone: Collection[str], profile: Profile) -> Listing:
+    """Return a listing that some sources (member ids) vouch for no longer.
+
+    The limits of those that stay apply where they are stricter: what a court's entry was granted (a mark
+    where a private debt is suppressed, time by its order) goes when no court is left.
+    """
+    sources = tuple(
+        replace(source, live=source.live and source.member_id not in gone)
+        for source in listing.sources
+    )
+    after = replace(listing, sources=sources)
+    limits, ends = profile.limits(after.kind), [after.expires_at]
+    ordered = after.prolonged_from
+    if ordered is not None and after.kind == ListingKind.LISTING_KIND_DEBT:
+        ends.append(ordered)
+        ordered = None
+    if ordered is None:
+        ends.append(limits.life.after(after.delinquent_since))
+    if after.settled_at is not None and limits.after_settlement is not None:
+        ends.append(limits.after_settlement.after(after.settled_at))
+    dispute = after.dispute
+    if dispute is not None:
+        hidden = dispute.suppresses or suppresses(after, profile)
+        dispute = replace(dispute, suppresses=hidden)
+    return replace(after, expires_at=min(ends), prolonged_from=ordered, dispute=dispute)
+
+
 def undecided(listing: Listing, dispute: OpenDispute, profile: Profile, at: datetime) -> Listing:
-    """Return what becomes of a listing whose dispute could not be decided (R12)."""
+    """Return what becomes of a listing whose dispute could not be decided (R12).
+
+    Of one that courts and others vouch for, only the courts' entry is left.
+    """
     if listing.kind == ListingKind.LISTING_KIND_DEBT:
         return ended(listing, WITHDRAWN)
+    private = {source.member_id for source in listing.live_sources if not source.court}
+    listing = without(listing, private, profile)
     if dispute.stage == DisputeStage.DISPUTE_STAGE_APPEAL:
         return returned(listing, at)  # the register stands until the court changes it
     escalated = replace(
-        dispute,
+        listing.dispute or dispute,
         stage=DisputeStage.DISPUTE_STAGE_APPEAL,
         reviewer="",
         due_at=profile.appeal.after(at),
