@@ -18,6 +18,8 @@ from sqlalchemy import (
     update,
 )
 
+from concordat import v1
+from concordat.clock import from_micros, to_timestamp
 from exchange.schema import metadata
 
 inbox_message = Table(
@@ -65,6 +67,26 @@ def page(
         .limit(most)
     )
     return connection.execute(query).all()
+
+
+def message_of(
+    connection: Connection, subject_ref: bytes, message_id: bytes
+) -> v1.InboxMessage | None:
+    """Return one of a subject's messages; None where there is none such."""
+    query = select(inbox_message).where(
+        inbox_message.c.subject_ref == subject_ref,
+        inbox_message.c.sequence == int.from_bytes(message_id, "big"),
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return v1.InboxMessage(
+        message_id=message_id,
+        kind=row.kind,
+        listing_id=row.listing_id,
+        sent_at=to_timestamp(from_micros(row.sent_at)),
+        text=row.text,
+    )
 
 
 def mark_fetched(
