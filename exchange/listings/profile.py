@@ -15,13 +15,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.v1 import AmountBand, ListingKind, Reason
 
-_SPAN = re.compile(r"(?:(\d{1,3})y)?(?:(\d{1,3})m)?(?:(\d{1,4})d)?")
+_SPAN = re.compile(r"(?:(\d{1,3})y)?(?:(\d{1,3})m)?(?:(\d{1,4})d)?", re.ASCII)
 
 
 class ProfileError(Exception):
@@ -53,7 +53,15 @@ def _span(written: object) -> Span:
     return Span(years * 12 + months, days)
 
 
+def _some(span: Span) -> Span:
+    if span == Span():
+        raise ValueError("must be longer than nothing")
+    return span
+
+
 Length = Annotated[Span, BeforeValidator(_span)]
+Period = Annotated[Length, AfterValidator(_some)]
+Minor = Annotated[int, Field(strict=True, ge=0)]
 
 
 class _Part(BaseModel):
@@ -68,19 +76,19 @@ class Repair(_Part):
     paid_within: Length | None = Field(
         default=None, description="Only where it was settled this soon after the anchor."
     )
-    up_to_minor: int | None = Field(
-        default=None, ge=0, description="Only up to this amount, minor units."
+    up_to_minor: Minor | None = Field(
+        default=None, description="Only up to this amount, minor units."
     )
 
 
 class KindLimits(_Part):
     """Limits of one kind of listing."""
 
-    life: Length = Field(description="How long after the anchor it ends.")
+    life: Period = Field(description="How long after the anchor it ends.")
     after_settlement: Length | None = Field(
         default=None, description="How long after settlement it ends, where that is sooner."
     )
-    prolonged_by_court: Length | None = Field(
+    prolonged_by_court: Period | None = Field(
         default=None, description="By how much in all a court's own order may prolong it."
     )
     while_disputed: Literal["suppress", "mark"] = Field(
@@ -92,16 +100,18 @@ class KindLimits(_Part):
 class Profile(_Part):
     """The limits of one jurisdiction."""
 
-    notice: Length = Field(description="From the delivery of the notice to the earliest effect.")
-    dispute: Length = Field(description="From a dispute to its ruling.")
-    extension: Length | None = Field(
+    notice: Period = Field(description="From the delivery of the notice to the earliest effect.")
+    dispute: Period = Field(description="From a dispute to its ruling.")
+    extension: Period | None = Field(
         default=None, description="By how much a reviewer may prolong that, once, with reasons."
     )
-    appeal_within: Length = Field(default=Span(days=10), description="From a ruling to its appeal.")
-    appeal: Length = Field(default=Span(days=15), description="From an appeal to its decision.")
+    appeal_within: Period = Field(default=Span(days=10), description="From a ruling to its appeal.")
+    appeal: Period = Field(default=Span(days=15), description="From an appeal to its decision.")
     currency: str = Field(pattern="^[A-Z]{3}$", description="What debts are counted in.")
-    floor_minor: int = Field(ge=0, description="Debts below this are not listed; minor units.")
-    bands_minor: tuple[int, int, int] = Field(description="Where amount bands end; minor units.")
+    floor_minor: Minor = Field(description="Debts below this are not listed; minor units.")
+    bands_minor: tuple[Minor, Minor, Minor] = Field(
+        description="Where amount bands end; minor units."
+    )
     debt: KindLimits
     judgment: KindLimits
 
@@ -142,15 +152,17 @@ class Profiles:
 
         An operator's own profile may not take a built-in one's name.
         """
+        if folder is not None and not folder.is_dir():
+            raise ProfileError(f"{folder}: there is no such folder")
         found = {
-            name: parse_profile(text.read_text(), f"profile {name}")
+            name: parse_profile(text.read_text(encoding="utf-8"), f"profile {name}")
             for name in _BUILT_IN.values()
             for text in (files("exchange.listings") / "profiles" / f"{name}.toml",)
         }
         for path in sorted(folder.glob("*.toml")) if folder else []:
             if path.stem in found:
                 raise ProfileError(f"{path}: the name {path.stem!r} is a built-in profile's")
-            found[path.stem] = parse_profile(path.read_text(), str(path))
+            found[path.stem] = parse_profile(_text_of(path), str(path))
         return cls(found)
 
     def name_of(self, licence: v1.Licence) -> str:
@@ -163,6 +175,13 @@ class Profiles:
     def __getitem__(self, name: str) -> Profile:
         """Return a profile by its name."""
         return self._profiles[name]
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: {error}") from error
 
 
 def parse_profile(text: str, where: str) -> Profile:
