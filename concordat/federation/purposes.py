@@ -80,9 +80,27 @@ def require_releases_score(consent: v1.Consent) -> None:
         raise Refusal(Reason.REASON_PURPOSE_NOT_ALLOWED, "the consent covers no score")
 
 
+def require_releases_listings(consent: v1.Consent) -> None:
+    """Raise ``Refusal`` (REASON_PURPOSE_NOT_ALLOWED) unless ``consent`` covers listings or flags."""
+    if not (
+        covers(consent, v1.DataCategory.DATA_CATEGORY_LISTINGS)
+        or covers(consent, v1.DataCategory.DATA_CATEGORY_FLAGS)
+    ):
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED, "the consent covers neither listings nor flags"
+        )
+
+
 def covers(consent: v1.Consent, category: v1.DataCategory.ValueType) -> bool:
     """Tell whether ``consent`` covers a category of data, for a purpose that may."""
     return category in consent.data_categories and category in PURPOSES[consent.purpose].categories
+
+
+def covers_more_than_flags(consent: v1.Consent) -> bool:
+    """Tell whether anything but freeze and fraud alert may be released under ``consent``."""
+    return any(
+        category != v1.DataCategory.DATA_CATEGORY_FLAGS for category in consent.data_categories
+    )
 
 
 def require_licensed_purpose(lender: v1.Licence, purpose: v1.Purpose.ValueType) -> None:

@@ -51,7 +51,8 @@ def grant(
     table.put_binding(connection, binding.message, binding_envelope, known)
     until = to_micros(from_timestamp(terms.valid_until))
     if row is None:
-        table.add(connection, terms, consent.digest, envelope, until)
+        version = binding.message.version
+        table.add(connection, terms, consent.digest, envelope, until, version)
         log.enqueue(connection, [records.consent_act(terms, consent.digest, at)])
         return Standing(ConsentState.CONSENT_STATE_ACTIVE, 0, 0, binding.message.version)
     state = state_at(row.state, until, to_micros(at))

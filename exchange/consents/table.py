@@ -1,6 +1,7 @@
 """Consents, their events, and the subjects' key bindings."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -43,6 +44,7 @@ consent = Table(
     Column("uses", Integer, nullable=False),
     Column("event_sequence", BigInteger, nullable=False),  # of the latest event; 0 for none
     Column("valid_until", BigInteger, nullable=False),
+    Column("binding_version", Integer, nullable=False),  # of the key that signed it
     Column("envelope", LargeBinary, nullable=False),
     Index("consent_by_expiry", "state", "valid_until"),
 )
@@ -74,6 +76,14 @@ _LOCK_CONSENTS = (
     .order_by(consent.c.subject_ref, consent.c.consent_id)
     .with_for_update()
 )
+_LOCK_TERMS = (
+    select(consent)
+    .where(
+        tuple_(consent.c.subject_ref, consent.c.consent_id).in_(bindparam("keys", expanding=True))
+    )
+    .order_by(consent.c.subject_ref, consent.c.consent_id)
+    .with_for_update()
+)
 _BINDING_VERSIONS = select(subject_binding.c.subject_ref, subject_binding.c.version).where(
     subject_binding.c.subject_ref.in_(bindparam("refs", expanding=True))
 )
@@ -88,10 +98,38 @@ _SET_USES = (
 Key = tuple[bytes, bytes]  # subject_ref, consent_id
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A consent on record, with what it says; it was verified when it was granted."""
+
+    terms: v1.Consent
+    recipient: str
+    state: ConsentState.ValueType
+    uses: int
+    valid_until: int
+    binding_version: int
+
+
 def lock(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[Any, ...]]]:
     """Return the consents that exist, by key, locked until the transaction ends."""
     rows = connection.execute(_LOCK_CONSENTS, {"keys": sorted(set(keys))})
     return {(row.subject_ref, row.consent_id): row for row in rows}
+
+
+def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Terms]:
+    """Return the consents that exist, with what they say, locked until the transaction ends."""
+    rows = connection.execute(_LOCK_TERMS, {"keys": sorted(set(keys))})
+    return {
+        (row.subject_ref, row.consent_id): Terms(
+            v1.Consent.FromString(v1.Envelope.FromString(row.envelope).payload),
+            row.recipient,
+            row.state,
+            row.uses,
+            row.valid_until,
+            row.binding_version,
+        )
+        for row in rows
+    }
 
 
 def binding_versions(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, int]:
@@ -131,7 +169,12 @@ def put_binding(
 
 
 def add(
-    connection: Connection, terms: v1.Consent, digest: bytes, envelope: v1.Envelope, until: int
+    connection: Connection,
+    terms: v1.Consent,
+    digest: bytes,
+    envelope: v1.Envelope,
+    until: int,
+    binding_version: int,
 ) -> None:
     """Put a consent on record, active and unused."""
     connection.execute(
@@ -144,6 +187,7 @@ def add(
             uses=0,
             event_sequence=0,
             valid_until=until,
+            binding_version=binding_version,
             envelope=envelope.SerializeToString(),
         )
     )

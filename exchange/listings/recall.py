@@ -13,9 +13,11 @@ from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal_batch
 from concordat.v1 import ListingActKind, Reason
+from exchange.listings import reading
 from exchange.listings.machine import recall_cause
 from exchange.listings.table import listing_told, retraction
 from exchange.log import records
+from exchange.log import table as log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,9 +143,8 @@ def acknowledge(
     connection: Connection,
     acknowledgement: Verified[v1.RetractionAcknowledgement],
     envelope: v1.Envelope,
-    state_of: Listing | None,
     at: datetime,
-) -> list[Draft]:
+) -> None:
     """Keep a lender's acknowledgement; the same again changes nothing. Raises ``Refusal``."""
     said = acknowledgement.message
     key = (retraction.c.lender == said.lender, retraction.c.retraction_id == said.retraction_id)
@@ -151,13 +152,14 @@ def acknowledge(
     if row is None or row.digest != said.retraction_digest:
         raise Refusal(Reason.REASON_LISTING_UNKNOWN, "no such retraction of this lender's")
     if row.acknowledged_at is not None:
-        return []
+        return
     connection.execute(
         update(retraction)
         .where(*key)
         .values(acknowledged_at=to_micros(at), acknowledgement=envelope.SerializeToString())
     )
-    if state_of is None:
-        return []
+    listing_key = (row.subject_ref, row.listing_id)
+    listing = reading.by_keys(connection, [listing_key])[listing_key].listing
     kind = ListingActKind.LISTING_ACT_KIND_ACKNOWLEDGED
-    return [records.retraction_act(state_of, kind, said.lender, acknowledgement.digest, at)]
+    draft = records.retraction_act(listing, kind, said.lender, acknowledgement.digest, at)
+    log.enqueue(connection, [draft])

@@ -101,9 +101,26 @@ def release(view: v1.View, digest: bytes, categories: Sequence[DataCategory.Valu
         categories=categories,
         policy_version=view.policy_version,
         parts=[v1.ReleasedPart(provider=p.provider, kind=p.kind) for p in view.providers],
+        listings=len(view.listings.listings),
     )
     kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE
     return _draft(kind, view.issued_at, view.subject_ref, release=act)
+
+
+def listing_release(
+    answer: v1.ListingAnswer, digest: bytes, categories: Sequence[DataCategory.ValueType]
+) -> Draft:
+    """A listing answer that is about to go out."""
+    act = v1.AccessRelease(
+        access_id=answer.access_id,
+        lender=answer.lender,
+        view_digest=digest,
+        result=ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY,
+        categories=categories,
+        listings=len(answer.listings.listings),
+    )
+    kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE
+    return _draft(kind, answer.issued_at, answer.subject_ref, release=act)
 
 
 def consent_act(statement: v1.Consent | v1.ConsentEvent, digest: bytes, at: datetime) -> Draft:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 
 from concordat import v1
 from concordat.clock import from_micros, to_micros
+from concordat.federation.purposes import covers_more_than_flags
 from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.trust.envelope import Verified
@@ -23,6 +24,7 @@ from exchange.consents.rules import state_at
 from exchange.log import records
 from exchange.log import table as log
 from exchange.log.records import Draft
+from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
 from exchange.views import table
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -73,6 +75,7 @@ class Admitted:
     access_id: bytes
     recorded_at: datetime
     standing: Standing
+    flags: Flags = NO_FLAGS
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
     """
     rows = consents.lock(connection, [item.consent_key for item in items])
     versions = consents.binding_versions(connection, [item.consent_key[0] for item in items])
+    flags = flags_of(connection, [item.consent_key[0] for item in items])
     seen = table.seen(connection, [item.request_key for item in items])
     uses = {key: _Use(row, row.uses, row.state) for key, row in rows.items()}
     known: dict[table.RequestKey, tuple[bytes, bytes, int]] = {
@@ -109,6 +113,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
         try:
             if before is not None:
                 access_id, recorded_at = _again(item, before)
+            _require_not_frozen(item, flags.get(item.subject_ref, NO_FLAGS))
             _require_usable(connection, item, use, version, counts=before is None)
         except Refusal as refusal:
             results.append(refusal)
@@ -146,6 +151,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
                     use.row.event_sequence,
                     max(version or 0, item.binding.message.version),
                 ),
+                flags.get(item.subject_ref, NO_FLAGS),
             )
         )
     table.add(connection, entries, requests)
@@ -154,6 +160,12 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
     if counted:
         consents.set_uses(connection, counted)
     return results
+
+
+def _require_not_frozen(item: Checked, flags: Flags) -> None:
+    """Raise ``Refusal`` where the subject lets nothing be released (R21); that it does is told where asked."""
+    if flags.frozen and covers_more_than_flags(item.consent.message):
+        raise Refusal(Reason.REASON_SUBJECT_FROZEN)
 
 
 def _again(item: Checked, before: tuple[bytes, bytes, int]) -> tuple[bytes, int]:

@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.directory import Member
+from concordat.federation.purposes import covers
 from concordat.ids import new_id
 from concordat.pooling import pool, reaches
 from concordat.refusal import Refusal
 from concordat.statements import digest_of
-from concordat.v1 import DisclosureKind, ProviderOutcomeKind, Reason
+from concordat.v1 import DataCategory, DisclosureKind, ProviderOutcomeKind, Reason
+from exchange.listings.showing import in_force
+from exchange.listings.told import NOTHING, Shown
+from exchange.subjects.flag_table import Flags
 from exchange.views.dispatch import Answered, Gathering, Outcome, ProviderRefused
 
 _FAILURES = {
@@ -28,8 +32,13 @@ _ABSENCES = {
 }
 
 
-def compose_view(gathering: Gathering, exchange: Member, at: datetime) -> v1.View:
-    """Return the (unsigned) view of one subject: score as disclosed, outcomes, digests of all it rests on."""
+def compose_view(
+    gathering: Gathering, exchange: Member, at: datetime, shown: Shown = NOTHING
+) -> v1.View:
+    """Return the (unsigned) view of one subject: score as disclosed, outcomes, digests of all it rests on.
+
+    ``shown`` are its listings in force; they go in where the consent covers them.
+    """
     admitted = gathering.admitted
     checked = admitted.checked
     request, terms = checked.request.message, checked.consent.message
@@ -68,7 +77,18 @@ def compose_view(gathering: Gathering, exchange: Member, at: datetime) -> v1.Vie
         view.partial.CopyFrom(disclose(score, request.disclosure))
     else:
         view.complete.CopyFrom(disclose(score, request.disclosure))
+    add_listings(view, terms, admitted.flags, shown)
     return view
+
+
+def add_listings(
+    answer: v1.View | v1.ListingAnswer, terms: v1.Consent, flags: Flags, shown: Shown
+) -> None:
+    """Put listings in force and flags into an answer, each where the consent covers it."""
+    if covers(terms, DataCategory.DATA_CATEGORY_LISTINGS):
+        answer.listings.CopyFrom(in_force(shown.entries, shown.words))
+    if covers(terms, DataCategory.DATA_CATEGORY_FLAGS):
+        answer.flags.CopyFrom(v1.SubjectFlags(frozen=flags.frozen, fraud_alert=flags.fraud_alert))
 
 
 def _answers(gathering: Gathering) -> list[Answered]:
@@ -128,9 +148,3 @@ def statements_to_release(gathering: Gathering) -> list[v1.Envelope]:
     if disclosure.kind != DisclosureKind.DISCLOSURE_KIND_FULL:
         return []
     return [answer.envelope for answer in _answers(gathering)]
-
-
-def released_categories(gathering: Gathering) -> list[v1.DataCategory.ValueType]:
-    """Return the categories of data in the view: of those that the consent allows, the ones there are."""
-    allowed = gathering.admitted.checked.consent.message.data_categories
-    return [category for category in allowed if category == v1.DataCategory.DATA_CATEGORY_SCORE]

@@ -6,47 +6,32 @@ is in a signed checkpoint of the log, and nothing is stored about a score.
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic as _monotonic
-from typing import TYPE_CHECKING, TypeVar
-
-import structlog
+from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal_batch
-from concordat.v1 import Reason
-from concordat.verify.consent import (
-    open_binding,
-    open_consent,
-    require_consent_covers,
-    require_consent_in_force,
-)
-from concordat.verify.request import open_view_request
-from exchange.views.admit import Admitted, Checked, Rejected, admit_many, reject_many
-from exchange.views.compose import (
-    compose_view,
-    released_categories,
-    statements_to_release,
-)
-from exchange.views.release import Release, release_many
+from concordat.v1 import DataCategory
+from exchange.listings.told import NOTHING
+from exchange.views.checking import check_ask
+from exchange.views.compose import compose_view, statements_to_release
+from exchange.views.release import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from concordat.clock import Clock
     from concordat.federation.directory import Member, MemberDirectory
-    from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
+    from exchange.listings.answering import Lookout
+    from exchange.listings.told import Shown
     from exchange.log.book import LogBook
+    from exchange.views.accesses import Accesses, Logged
     from exchange.views.dispatch import Dispatcher, Gathering
-
-T = TypeVar("T")
-
-_log = structlog.get_logger("concordat.views")
 
 # The longest that providers are waited for, whatever the lender's deadline.
 PROVIDER_SECONDS = 5.0
@@ -58,16 +43,18 @@ class ViewDesk:
     def __init__(
         self,
         directory: MemberDirectory,
-        store: GroupCommit,
+        accesses: Accesses,
+        lookout: Lookout,
         book: LogBook,
         dispatcher: Dispatcher,
         signer: Signer,
         clock: Clock,
         provider_seconds: float = PROVIDER_SECONDS,
     ) -> None:
-        """Check against ``directory``, record in ``store``, log in ``book``, ask through ``dispatcher``."""
+        """Check against ``directory``, record in ``accesses``, ask through ``dispatcher``."""
         self._directory = directory
-        self._store = store
+        self._accesses = accesses
+        self._lookout = lookout
         self._book = book
         self._dispatcher = dispatcher
         self._signer = signer
@@ -90,62 +77,20 @@ class ViewDesk:
             self._book.require_open(at)
             budget = next_hop_seconds(seconds_left)
             ends = _monotonic() + seconds_left
-            checked = [self._check(ask, caller, at) for ask in asks]
-            recorded = await self._record(checked)
-            logged = await self._logged(recorded, budget)
+            anchors = self._directory.anchors
+            checked = [check_ask(ask, caller, anchors, at, require_releases_score) for ask in asks]
+            # Record: an access entry for each, durable before anything else happens (R24). Log: each is in a
+            # signed checkpoint before a provider hears of it, and proves it to them.
+            recorded = await self._accesses.record(checked)
+            logged = await self._accesses.logged(recorded, budget)
             gathered = await self._gather(logged, ends - _monotonic())
             released = iter(await self._release(gathered, ends - _monotonic()))
             return [result if isinstance(result, Refusal) else next(released) for result in logged]
         finally:
             self._dispatcher.in_flight -= len(asks)
 
-    def _check(
-        self, ask: v1.RequestViewRequest, lender: Member, at: datetime
-    ) -> Checked | Rejected | Refusal:
-        """Admit: verify every envelope, and that the request stays within the consent."""
-        anchors = self._directory.anchors
-        try:
-            request = open_view_request(ask.request, lender, anchors, at)
-        except Refusal as refusal:
-            return refusal  # whom it is about is not proved
-        consent_id = b""
-        try:
-            binding = open_binding(ask.binding, anchors, at)
-            consent = open_consent(ask.consent, binding, anchors, at)
-            consent_id = consent.message.consent_id
-            require_consent_covers(consent, request.message)
-            require_releases_score(consent.message)
-            require_consent_in_force(consent.message, at)
-        except Refusal as refusal:
-            return Rejected(request, consent_id, refusal, at)
-        return Checked(ask, request, consent, binding, lender.licence_digest, at)
-
-    async def _record(
-        self, checked: Sequence[Checked | Rejected | Refusal]
-    ) -> list[Admitted | Refusal]:
-        """Record: an access entry for each, durable before anything else happens (R24)."""
-        return await asyncio.gather(*(self._record_one(item) for item in checked))
-
-    async def _record_one(self, item: Checked | Rejected | Refusal) -> Admitted | Refusal:
-        match item:
-            case Checked():
-                return await _caught(self._store.arun_in(admit_many, item))
-            case Rejected():
-                return await _caught(self._store.arun_in(reject_many, item))
-            case _:
-                return item
-
-    async def _logged(
-        self, recorded: Sequence[Admitted | Refusal], seconds: float
-    ) -> list[tuple[Admitted, v1.LogReceipt] | Refusal]:
-        """Log: each access is in a signed checkpoint before a provider hears of it, and proves it to them."""
-        admitted = [result for result in recorded if isinstance(result, Admitted)]
-        keys = [(each.checked.subject_ref, each.access_id) for each in admitted]
-        receipts = iter(await self._book.receipts(keys, seconds))
-        return [_with_receipt(result, receipts) for result in recorded]
-
     async def _gather(
-        self, logged: Sequence[tuple[Admitted, v1.LogReceipt] | Refusal], seconds_left: float
+        self, logged: Sequence[Logged | Refusal], seconds_left: float
     ) -> list[Gathering]:
         """Gather: every provider that a consent names, at once."""
         asked = [result for result in logged if not isinstance(result, Refusal)]
@@ -157,59 +102,50 @@ class ViewDesk:
     async def _release(
         self, gathered: Sequence[Gathering], seconds_left: float
     ) -> list[v1.RequestViewResponse | Refusal]:
-        """Pool and sign, record and log what goes out, and only then let it go."""
+        """Pool, add listings and sign, record and log what goes out, and only then let it go."""
         if not gathered:
             return []
         at = self._clock.now()
         exchange = self._directory.require(self._directory.anchors.bundle.exchange_id, at)
-        views = [compose_view(gathering, exchange, at) for gathering in gathered]
+        shown = await self._shown(gathered, at)
+        views = [
+            compose_view(gathering, exchange, at, each)
+            for gathering, each in zip(gathered, shown, strict=True)
+        ]
         envelopes = seal_batch(views, self._signer)
         releases = [
-            Release(view, digest_of(envelope), released_categories(gathering))
-            for view, envelope, gathering in zip(views, envelopes, gathered, strict=True)
-        ]
-        recorded = await asyncio.gather(
-            *(_caught(self._store.arun_in(release_many, each)) for each in releases)
-        )
-        keys = [
-            (each.view.subject_ref, record_id)
-            for each, record_id in zip(releases, recorded, strict=True)
-            if not isinstance(record_id, Refusal)
-        ]
-        receipts = iter(await self._book.receipts(keys, seconds_left - MARGIN_SECONDS))
-        answers: list[v1.RequestViewResponse | Refusal] = []
-        for gathering, envelope, record_id in zip(gathered, envelopes, recorded, strict=True):
-            receipt = record_id if isinstance(record_id, Refusal) else next(receipts)
-            if isinstance(receipt, Refusal):
-                answers.append(receipt)
-                continue
-            answers.append(
-                v1.RequestViewResponse(
-                    view=envelope,
-                    consent_status=gathering.status,
-                    statements=statements_to_release(gathering),
-                    intent=gathering.intent,
-                    release=receipt,
-                )
+            Release.of_view(view, digest_of(envelope), _categories(gathering), each)
+            for view, envelope, gathering, each in zip(
+                views, envelopes, gathered, shown, strict=True
             )
-        return answers
+        ]
+        receipts = await self._accesses.released(releases, seconds_left - MARGIN_SECONDS)
+        return [
+            receipt
+            if isinstance(receipt, Refusal)
+            else v1.RequestViewResponse(
+                view=envelope,
+                consent_status=gathering.status,
+                statements=statements_to_release(gathering),
+                intent=gathering.intent,
+                release=receipt,
+            )
+            for gathering, envelope, receipt in zip(gathered, envelopes, receipts, strict=True)
+        ]
+
+    async def _shown(self, gathered: Sequence[Gathering], at: datetime) -> list[Shown]:
+        """Return the listings in force of each subject whose consent covers them."""
+        places = [
+            place
+            for place, gathering in enumerate(gathered)
+            if DataCategory.DATA_CATEGORY_LISTINGS in _categories(gathering)
+        ]
+        refs = [gathered[place].admitted.checked.subject_ref for place in places]
+        found = await self._lookout.shown(refs, at)
+        by_place = {places[nth]: each for nth, each in found.items()}
+        return [by_place.get(place, NOTHING) for place in range(len(gathered))]
 
 
-def _with_receipt(
-    result: Admitted | Refusal, receipts: Iterator[v1.LogReceipt | Refusal]
-) -> tuple[Admitted, v1.LogReceipt] | Refusal:
-    if isinstance(result, Refusal):
-        return result
-    receipt = next(receipts)
-    return receipt if isinstance(receipt, Refusal) else (result, receipt)
-
-
-async def _caught(recording: Awaitable[T]) -> T | Refusal:
-    """Return what was recorded, or why not; what failed inside becomes a refusal that says nothing more."""
-    try:
-        return await recording
-    except Refusal as refusal:
-        return refusal
-    except Exception as error:  # noqa: BLE001 - logged, and an answer like any other
-        _log.error("recording_failed", exc_info=error)
-        return Refusal(Reason.REASON_INTERNAL)
+def _categories(gathering: Gathering) -> Sequence[DataCategory.ValueType]:
+    """Return the categories of data that go out: all that the consent covers."""
+    return gathering.admitted.checked.consent.message.data_categories

@@ -107,6 +107,35 @@ def counted_since(
     return list(rows.scalars())
 
 
+def uses_since(
+    connection: Connection, keys: Iterable[tuple[bytes, bytes]], since: int
+) -> dict[tuple[bytes, bytes], list[int]]:
+    """Return the times of the counted uses of many consents after ``since``, by (subject_ref, consent_id)."""
+    query = select(
+        access_entry.c.subject_ref, access_entry.c.consent_id, access_entry.c.recorded_at
+    ).where(
+        tuple_(access_entry.c.subject_ref, access_entry.c.consent_id).in_(list(keys)),
+        access_entry.c.recorded_at > since,
+        access_entry.c.counted,
+    )
+    found: dict[tuple[bytes, bytes], list[int]] = {}
+    for ref, consent_id, at in connection.execute(query):
+        found.setdefault((ref, consent_id), []).append(at)
+    return found
+
+
+def accesses_of(
+    connection: Connection, request_digest: bytes, refs: Iterable[bytes]
+) -> dict[bytes, bytes]:
+    """Return the access id of each subject that a request was let in for."""
+    query = select(access_entry.c.subject_ref, access_entry.c.access_id).where(
+        access_entry.c.subject_ref.in_(list(refs)),
+        access_entry.c.request_digest == request_digest,
+        access_entry.c.counted,
+    )
+    return dict(connection.execute(query).tuples().all())
+
+
 def add(
     connection: Connection,
     entries: Sequence[dict[str, object]],
