@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from concordat.settings import Address, ServerSettings
+from concordat.settings import Address, ServerSettings, SettingsError
+
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class WitnessSettings(BaseModel):
@@ -61,10 +63,92 @@ class LogSettings(BaseModel):
     )
 
 
+class MailSettings(BaseModel):
+    """Table ``[listings.mail]``: the mail server through which notices go out besides the inbox."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(
+        min_length=1, description="The mail server. Without the table no mail is sent."
+    )
+    port: int = Field(default=587, ge=1, le=65_535, description="Its port.")
+    security: Literal["starttls", "tls", "plain"] = Field(
+        default="starttls",
+        description="`starttls`: TLS is required before anything is said; `tls`: from the first byte; "
+        "`plain`: none, for a server on this machine alone.",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="CA certificates (PEM) that the server's must lead to; unset for the system's.",
+    )
+    sender: str = Field(
+        pattern=r"^[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{1,189}$",
+        description="The address that notices come from; somebody should read what comes back to it.",
+    )
+    username: str = Field(default="", description="To log in with; unset for no login.")
+    password_file: Path | None = Field(
+        default=None, description="File whose first line is the password; needed with `username`."
+    )
+    full_text: bool = Field(
+        default=True,
+        description="Whether mail carries the whole notice and so serves it, from the moment the server "
+        "takes it: the server must check the recipient before it does, as no relay on trust would. If not, "
+        "mail only says that a notice waits, and only reading the inbox counts.",
+    )
+    timeout_seconds: float = Field(
+        default=20.0, gt=0, le=120, description="The longest that any one answer is waited for."
+    )
+    message_seconds: float = Field(
+        default=60.0, gt=0, le=300, description="The longest that sending one message may take."
+    )
+    at_once: int = Field(default=4, ge=1, le=32, description="Messages sent at the same time.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.security == "plain" and self.host not in _THIS_MACHINE:
+            raise ValueError(
+                "security = 'plain' is for a server on this machine; use starttls or tls"
+            )
+        if bool(self.username) != (self.password_file is not None):
+            raise ValueError("username and password_file go together")
+        return self
+
+    def password(self) -> str:
+        """Return the password, empty for none; raise ``SettingsError`` if it can't be read."""
+        if self.password_file is None:
+            return ""
+        try:
+            return self.password_file.read_text("utf-8").splitlines()[0]
+        except (OSError, UnicodeDecodeError, IndexError) as error:
+            raise SettingsError(f"no password in {self.password_file}") from error
+
+    def anchored(self, folder: Path) -> Self:
+        """Return a copy whose relative paths start at ``folder``."""
+        paths = {"ca_file": self.ca_file, "password_file": self.password_file}
+        return self.model_copy(
+            update={name: folder / path for name, path in paths.items() if path is not None}
+        )
+
+
+class ListingsSettings(BaseModel):
+    """Table ``[listings]``: the unified blacklist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mail: MailSettings | None = Field(default=None, description="See `listings.mail`.")
+
+    def anchored(self, folder: Path) -> Self:
+        """Return a copy whose relative paths start at ``folder``."""
+        if self.mail is None:
+            return self
+        return self.model_copy(update={"mail": self.mail.anchored(folder)})
+
+
 class ExchangeSettings(ServerSettings):
     """What an exchange process needs beyond what every server has."""
 
     log: LogSettings
+    listings: ListingsSettings = Field(default_factory=ListingsSettings)
     provider_timeout_seconds: float = Field(
         default=5.0, gt=0, le=30, description="The longest that a view waits for a provider."
     )
@@ -86,4 +170,5 @@ class ExchangeSettings(ServerSettings):
                 "folder": folder / self.log.folder,
             }
         )
-        return super().anchored(folder).model_copy(update={"log": log})
+        listings = self.listings.anchored(folder)
+        return super().anchored(folder).model_copy(update={"log": log, "listings": listings})

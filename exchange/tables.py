@@ -1,6 +1,7 @@
 """Every table of the exchange, imported in one place so that migrations and tests see them all."""
 
 from exchange.consents.table import consent, consent_event, subject_binding
+from exchange.listings.notices.mail_table import notice_mail
 from exchange.listings.table import (
     court_sync,
     filing_seen,
@@ -40,6 +41,7 @@ __all__ = [
     "log_tile",
     "member_statement",
     "metadata",
+    "notice_mail",
     "request_seen",
     "retraction",
     "sealed_attachment",

@@ -177,18 +177,34 @@ def setting_rows(
 
     Those of a list of tables are named `list[].setting`.
     """
-    required = schema.get("required", [])
+    required, tables = schema.get("required", []), schema.get("$defs", {})
     for name, field in schema["properties"].items():
         if name in (leave_out or {}):
             continue
         many = "[]" if "$ref" in field.get("items", {}) else ""
-        if reference := (field["items"] if many else field).get("$ref"):
-            table = schema["$defs"][reference.rpartition("/")[2]]
-            for nested, inner in table["properties"].items():
-                needed = nested in table.get("required", [])
-                yield setting_row(f"{name}{many}.{nested}", inner, needed=needed)
+        if table := table_of(field["items"] if many else field, tables):
+            yield from table_rows(f"{name}{many}", table, tables)
         else:
             yield setting_row(name, field, needed=name in required)
+
+
+def table_rows(name: str, table: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a row for each setting of a nested table, and of the tables nested in it."""
+    for nested, field in table["properties"].items():
+        if inner := table_of(field, tables):
+            yield from table_rows(f"{name}.{nested}", inner, tables)
+        else:
+            needed = nested in table.get("required", [])
+            yield setting_row(f"{name}.{nested}", field, needed=needed)
+
+
+def table_of(field: Mapping[str, Any], tables: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the table that a field is, also one that may be left out; None for a plain setting."""
+    for kind in (field, *field.get("anyOf", ())):
+        if "$ref" in kind:
+            found: Mapping[str, Any] = tables[kind["$ref"].rpartition("/")[2]]
+            return found
+    return None
 
 
 def setting_row(name: str, field: Mapping[str, Any], *, needed: bool) -> str:
