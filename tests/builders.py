@@ -373,6 +373,20 @@ class Granted:
     envelope: v1.Envelope
 
 
+# Python 3.13 asks a CA for it, and for the identifiers of the keys in a chain.
+_CA_USAGE = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Pki:
     """A throw-away certificate authority for P-256 certificates of members."""
 
@@ -384,6 +398,10 @@ class Pki:
         certificate = (
             self._builder(self._name, self._key.public_key(), now - DAY, now + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_CA_USAGE, critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
             .sign(self._key, hashes.SHA256())
         )
         self.ca_pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
@@ -410,6 +428,10 @@ class Pki:
             self._builder(subject, key.public_key(), now - 2 * DAY, not_after or now + 30 * DAY)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
             .sign(self._key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), key.private_bytes(

@@ -7,11 +7,11 @@ import re
 import smtplib
 import socket
 import ssl
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
+from exchange.listings.notices.cutoff import Cutoff
 from exchange.listings.notices.letter import (
     Letter,
     UnusableAddressError,
@@ -48,13 +48,13 @@ class Mailer:
     """
 
     def __init__(self, settings: MailSettings, federation: str) -> None:
-        """Send as ``settings`` say; raise ``OSError`` where the password or the CA file can't be read."""
+        """Send as ``settings`` say; raise ``SettingsError`` or ``OSError`` where a file can't be read."""
         self.settings = settings
         self.federation = federation
         self._tls = ssl.create_default_context(cafile=settings.ca_file)
         self._password = settings.password()
         self._threads = ThreadPoolExecutor(settings.at_once, "mail")
-        self._open: set[_Cutoff] = set()
+        self._open: set[Cutoff] = set()
         self._closed = False
 
     async def send(self, letter: Letter) -> bytes:
@@ -79,7 +79,7 @@ class Mailer:
             message = compose(letter, self.settings.sender, self.federation)
         except UnusableAddressError as error:
             raise MailError(f"address: {error}", permanent=True) from error
-        with _Cutoff(self.settings.message_seconds) as cutoff:
+        with Cutoff(self.settings.message_seconds) as cutoff:
             self._open.add(cutoff)
             try:
                 if self._closed:
@@ -90,7 +90,7 @@ class Mailer:
         digest = hashlib.sha256(message).digest()
         return digest + b"%d %b" % (code, reply[:_MAX_REPLY])
 
-    def _deliver(self, cutoff: "_Cutoff", to: str, message: bytes) -> tuple[int, bytes]:
+    def _deliver(self, cutoff: Cutoff, to: str, message: bytes) -> tuple[int, bytes]:
         """Return the server's reply that it took the message."""
         with _Stage("connection") as stage, contextlib.closing(self._connect(cutoff)) as smtp:
             if self.settings.security == "starttls":
@@ -111,7 +111,7 @@ class Mailer:
                 smtp.quit()
             return taken
 
-    def _connect(self, cutoff: "_Cutoff") -> "_Smtp":
+    def _connect(self, cutoff: Cutoff) -> "_Smtp":
         settings = self.settings
 
         def open_socket() -> socket.socket:
@@ -146,48 +146,6 @@ class _Smtp(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         del host, port, timeout
         return self._open_socket()
-
-
-class _Cutoff:
-    """Ends a connection that lasts longer than it may, whatever the server makes it wait for.
-
-    A socket's own timeout is for each piece that it reads, and starts anew with each byte.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self.cut)
-        self._timer.daemon = True
-        self._lock = threading.Lock()
-        self._twin: socket.socket | None = None
-        self._cut = False
-
-    def watch(self, connection: socket.socket) -> None:
-        """Guard a connection, also once TLS has taken over its descriptor."""
-        with self._lock:
-            self._twin = connection.dup()
-            if self._cut:
-                raise TimeoutError("cut off")
-
-    def cut(self) -> None:
-        """End the connection now: whoever reads from it meets its end."""
-        with self._lock:
-            self._cut = True
-            if self._twin is not None:
-                try:
-                    self._twin.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    return  # it has ended by itself
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        with self._lock:
-            if self._twin is not None:
-                self._twin.close()
-                self._twin = None
 
 
 class _Stage:
