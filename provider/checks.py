@@ -9,7 +9,7 @@ import grpc
 from sqlalchemy.exc import SQLAlchemyError
 
 from concordat import v1
-from concordat.clock import MAX_SKEW
+from concordat.clock import MAX_SKEW, from_micros
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.federation.directory import Member, MemberDirectory
 from concordat.refusal import Refusal
@@ -23,15 +23,20 @@ from concordat.trust.errors import KeyFileError, SignatureInvalidError
 from concordat.trust.keys import key_id
 from concordat.v1.member_service_pb2_grpc import MemberServiceStub
 from provider.database import load_directory
+from provider.listings.debts import load_debt_key
+from provider.listings.spool import require_private
 from provider.migrations import SCRIPTS
 from provider.query_source import QuerySource
 from provider.settings import ProviderSettings
-from provider.store import clock_mark, scores
+from provider.store import clock_mark, listings, outbox, scores
+from provider.store.outbox import Delivery
 
 T = TypeVar("T")
 EXPIRES_SOON = timedelta(days=14)
 REACH_SECONDS = 5.0
+QUEUED_LONG = timedelta(hours=1)
 _UNKNOWN_SUBJECT = bytes(32)
+_SOURCES = (v1.Role.ROLE_FURNISHER, v1.Role.ROLE_COURT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,10 @@ class Examination:
             ("exchange", self._exchange),
             ("own licence", self._own_licence),
             ("scores", self._scores),
+            ("listings", self._listings),
         ]
+        if self.settings.scores.source == "none":
+            checks.remove(("scores", self._scores))
         for name, check in checks:
             self.warnings.clear()
             try:
@@ -129,10 +137,14 @@ class Examination:
         member = self._member()
         now = datetime.now(UTC)
         directory = _needed(self.directory, "the directory")
-        directory.require(member.member_id, now, v1.Role.ROLE_PROVIDER)
+        without_scores = self.settings.scores.source == "none"
+        roles = _SOURCES if without_scores else (v1.Role.ROLE_PROVIDER,)
+        directory.require(member.member_id, now, *roles)
         member.keys.find(key_id(self.settings.signer().public_key), now)
         if member.not_after - now < EXPIRES_SOON:
             self.warnings.append(f"it expires in {(member.not_after - now).days} days")
+        if without_scores:
+            return f"version {member.licence.version}"
         scale = member.licence.score_scale
         return f"version {member.licence.version}, scale {scale.minimum} to {scale.maximum}"
 
@@ -149,6 +161,22 @@ class Examination:
         finally:
             source.close()
         return "the query runs and returns the columns needed"
+
+    def _listings(self) -> str:
+        settings = self.settings.listings
+        require_private(settings.spool)
+        with opened_to_read(self.settings.database) as connection:
+            own = listings.one_of(connection, self.settings.member_id)
+            counts = outbox.counts(connection)
+            due = outbox.next_due(connection)
+        if own is not None or settings.debt_key.exists():
+            load_debt_key(settings.debt_key, self.settings.member_id).require_fits(own)
+        if refused := counts.get(Delivery.REFUSED, 0):
+            self.warnings.append(f"{refused:,} were refused: see listings status")
+        if due is not None and datetime.now(UTC) - from_micros(due) > QUEUED_LONG:
+            self.warnings.append("some wait to be sent for more than an hour: see listings status")
+        queued = counts.get(Delivery.QUEUED, 0) + counts.get(Delivery.WAITING, 0)
+        return f"{counts.get(Delivery.SENT, 0):,} statements sent, {queued:,} queued"
 
     def _member(self) -> Member:
         """Return this provider's licence, as the exchange or the database has it."""

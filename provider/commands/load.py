@@ -72,6 +72,8 @@ def load(
         settings = read_settings(config)
         if settings.scores.source == "query":
             raise SettingsError("scores.source is 'query': scores are read in place, none to load")
+        if settings.scores.source == "none":
+            raise SettingsError("scores.source is 'none': this member has no scores")
         target = rejects or source.with_name(source.name + ".rejects.csv")
         tally, failure = _load(settings, source, target, licence)
     _report(tally, target, failure, as_json=as_json)

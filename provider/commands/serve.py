@@ -5,9 +5,10 @@ from provider.node import Node, stop_signal
 
 
 def serve(config: ConfigOption) -> None:
-    """Answer the exchange on the member port and subjects on the public one, until SIGTERM.
+    """Answer the exchange on the member port and subjects on the public one, and file debts, until SIGTERM.
 
-    Prints one line with both addresses once it is ready; logs are JSON lines on standard error.
+    A furnisher or court without scores (scores.source = "none") opens no ports. Prints one line once it is
+    ready, with both addresses if it has any; logs are JSON lines on standard error.
     Exit codes: 0 stopped; 1 the node can't start; 2 the settings are wrong.
     """
     with advising():
@@ -15,9 +16,9 @@ def serve(config: ConfigOption) -> None:
         stop = stop_signal()
         with Node.opened(settings) as node:
             node.start()
+            found = ", ".join(f"{who} {where}" for who, where in node.addresses.items())
             OUT.print(
-                f"{settings.member_id} ready: members {node.member_address}, "
-                f"subjects {node.public_address}",
+                f"{settings.member_id} ready: {found or 'files listings, opens no ports'}",
                 highlight=False,
                 soft_wrap=True,
             )

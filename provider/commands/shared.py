@@ -17,7 +17,7 @@ from concordat.rpc.tls import TlsFileError
 from concordat.settings import SettingsError, load_settings
 from concordat.store.engine import StoreError
 from concordat.trust.errors import KeyFileError
-from provider.node import StartError
+from provider.ports import PortTakenError
 from provider.settings import ProviderSettings
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_SOME_REJECTED = 0, 1, 2, 3
@@ -47,7 +47,7 @@ def advising(*, as_json: bool = False) -> Iterator[None]:
     except (SettingsError, TrustBundleError, KeyFileError, TlsFileError) as error:
         complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_USAGE) from error
-    except (StoreError, StartError) as error:
+    except (StoreError, PortTakenError) as error:
         complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_FAILED) from error
     except Refusal as error:

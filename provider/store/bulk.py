@@ -4,9 +4,9 @@ SQLAlchemy's own lists in IN are expanded anew at every execution, which costs m
 itself. Here a list is padded with its last key to the next power of two, so that few statements do.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Column, ColumnElement, Connection, Row, Select, bindparam
 
@@ -43,3 +43,11 @@ class Lookup:
             padded = [*keys, *[keys[-1]] * (size - len(keys))]
             parameters.update((f"key{which}_{n}", key) for n, key in enumerate(padded))
         return connection.execute(self._make(size), parameters).all()
+
+
+def bound(rows: Iterable[NamedTuple]) -> list[dict[str, object]]:
+    """Return rows as parameters of an UPDATE of many rows.
+
+    Each name has a ``_`` before it: SQLAlchemy keeps the columns' own names for what is set.
+    """
+    return [{f"_{name}": value for name, value in row._asdict().items()} for row in rows]
