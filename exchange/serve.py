@@ -19,22 +19,22 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
-from concordat.v1.consent_service_pb2_grpc import add_ConsentServiceServicer_to_server
-from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
-from concordat.v1.member_service_pb2_grpc import add_MemberServiceServicer_to_server
-from concordat.v1.view_service_pb2_grpc import add_ViewServiceServicer_to_server
-from exchange.consents.servicer import ConsentServicer
 from exchange.housekeeping import keep_house, latest_time
+from exchange.listings.announcements import not_posted
+from exchange.listings.opening import open_listings
 from exchange.log.opening import open_book, open_tiles
 from exchange.log.public import public_app, serving
-from exchange.log.servicer import LogServicer
 from exchange.members.keeper import MemberKeeper, load
-from exchange.members.servicer import MemberServicer
 from exchange.migrations import SCRIPTS
+from exchange.services import (
+    MEMBER_SERVICES,
+    PUBLIC_SERVICES,
+    Parts,
+    add_member_services,
+    add_public_services,
+)
 from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks
-from exchange.views.request_view import ViewDesk
-from exchange.views.servicer import ViewServicer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +42,6 @@ if TYPE_CHECKING:
     from exchange.settings import ExchangeSettings
 
 _log = structlog.get_logger("concordat.exchange")
-
-MEMBER_SERVICES = ("concordat.v1.MemberService", "concordat.v1.ViewService")
-PUBLIC_SERVICES = (
-    "concordat.v1.MemberService",
-    "concordat.v1.ConsentService",
-    "concordat.v1.LogService",
-)
 
 
 async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> None:
@@ -68,8 +61,20 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     book = open_book(settings.log, anchors, store, tiles, clock, alone=alone)
     links = ProviderLinks(identity, anchors)
     dispatcher = Dispatcher(directory, links, signer, clock.now, settings.coalesce_window_seconds)
-    desk = ViewDesk(
-        directory, store, book, dispatcher, signer, clock, settings.provider_timeout_seconds
+    listings = open_listings(settings.listings, directory, store, signer, not_posted)
+    listings.run_due_now(clock)
+    listings.book.load()
+    parts = Parts(
+        directory,
+        keeper,
+        store,
+        book,
+        tiles,
+        dispatcher,
+        listings,
+        signer,
+        clock,
+        settings.provider_timeout_seconds,
     )
 
     members = AioServer(
@@ -81,17 +86,16 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
         settings.public_listen, public_port(identity), Admission(directory, clock, Port.PUBLIC)
     )
     stopping = asyncio.Event()  # ends the streams that would else last for the whole of the grace
-    for server in (members, public):
-        add_MemberServiceServicer_to_server(MemberServicer(keeper, stopping), server.server)
-    add_ViewServiceServicer_to_server(ViewServicer(desk), members.server)
-    add_ConsentServiceServicer_to_server(ConsentServicer(anchors, store, signer), public.server)
-    add_LogServiceServicer_to_server(LogServicer(anchors, store, tiles, signer), public.server)
+    add_member_services(members, parts, stopping)
+    add_public_services(public, parts, stopping)
     book.start()
     await members.start(*MEMBER_SERVICES)
     await public.start(*PUBLIC_SERVICES)
     timers = [
         asyncio.create_task(keep_house(store, clock, settings.log.keep_days)),
         asyncio.create_task(keeper.follow()),
+        asyncio.create_task(listings.book.follow()),
+        asyncio.create_task(listings.run_timer(clock)),
     ]
     async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
         ready(

@@ -86,3 +86,10 @@ class Announcer:
                 message = inbox.message_id(places[ref])
                 self._post(connection, ref, message, change.after.listing_id, at)
         inbox.add(connection, rows)
+
+
+def not_posted(
+    connection: Connection, subject_ref: bytes, message_id: bytes, listing_id: bytes, at: datetime
+) -> None:
+    """Post nothing: this exchange sends no mail, and its subjects have their inbox."""
+    del connection, subject_ref, message_id, listing_id, at

@@ -45,6 +45,8 @@ def listing_values(listing: Listing) -> Values:
         **_ruling_values(listing.ruling),
         "words": words.text if words else None,
         "words_language": words.language if words else None,
+        "kind": listing.kind,
+        "basis": listing.basis,
         "mark": mark_of(listing) or 0,
         "court": listing.court,
     }

@@ -43,9 +43,8 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.envelope import Verified
     from concordat.trust.keys import Signer
-    from exchange.listings.book import ListingBook
     from exchange.listings.index import Entry
-    from exchange.listings.profile import Profiles
+    from exchange.listings.opening import Listings
     from exchange.log.book import LogBook
 
 REF_BYTES, ID_BYTES = 32, 16
@@ -79,8 +78,7 @@ class ScreenDesk:
         self,
         directory: MemberDirectory,
         store: GroupCommit,
-        listings: ListingBook,
-        profiles: Profiles,
+        listings: Listings,
         book: LogBook,
         signer: Signer,
         clock: Clock,
@@ -88,8 +86,8 @@ class ScreenDesk:
         """Check against ``directory``; look in ``listings``; record in ``store``."""
         self._directory = directory
         self._store = store
-        self._listings = listings
-        self._profiles = profiles
+        self._listings = listings.book
+        self._profiles = listings.profiles
         self._book = book
         self._signer = signer
         self._clock = clock

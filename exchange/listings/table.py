@@ -53,6 +53,8 @@ listing = Table(
     Column("words", String(2000)),  # the subject's own
     Column("words_language", String(35)),
     Column("steps", Integer, nullable=False),  # how many there are in listing_step
+    Column("kind", Integer, nullable=False),  # ListingKind
+    Column("basis", Integer, nullable=False),  # ListingBasis
     Column("mark", Integer, nullable=False),  # ListingMark; 0 where no lender sees it
     Column("court", String(64), nullable=False),  # whose register it must be found in, or empty
     Column("due_at", BigInteger),  # when the timer looks at it next; NULL once it has ended

@@ -1,0 +1,84 @@
+"""Opening the listings of an exchange process: everything that its services and timers need."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from exchange.listings.announcements import Announcer
+from exchange.listings.answering import Lookout
+from exchange.listings.book import ListingBook
+from exchange.listings.ledger import Office
+from exchange.listings.profile import Profiles
+from exchange.listings.timer import AT_ONCE, run_due
+from exchange.listings.wording import Wording
+
+if TYPE_CHECKING:
+    from concordat.clock import Clock
+    from concordat.federation.directory import MemberDirectory
+    from concordat.store.group_commit import GroupCommit
+    from concordat.trust.keys import Signer
+    from exchange.listings.announcements import Post
+    from exchange.settings import ListingsSettings
+
+_log = structlog.get_logger("concordat.listings")
+
+TIMER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """The listings of one process."""
+
+    store: GroupCommit
+    profiles: Profiles
+    office: Office
+    book: ListingBook
+    lookout: Lookout
+
+    def run_due_now(self, clock: Clock) -> int:
+        """Do what is due, all of it; return to how many listings. For the start, and for tests."""
+        done = 0
+        while (some := self.store.run(lambda c: run_due(c, self.office, clock.now()))) > 0:
+            done += some
+        return done
+
+    async def run_timer(self, clock: Clock) -> None:
+        """Do what is due, every second, until cancelled."""
+        while True:
+            try:
+                some = await self.store.arun(lambda c: run_due(c, self.office, clock.now()))
+            except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
+                _log.warning("timer_failed", error=type(error).__name__)
+                some = 0
+            if some:
+                self.book.nudge()
+            if some < AT_ONCE:
+                await asyncio.sleep(TIMER_SECONDS)
+
+
+def open_listings(
+    settings: ListingsSettings,
+    directory: MemberDirectory,
+    store: GroupCommit,
+    signer: Signer,
+    post: Post,
+) -> Listings:
+    """Open the listings; ``load`` of their book, before anything is answered, is the caller's.
+
+    Raises ``ProfileError`` where a profile can't be used.
+    """
+    profiles = Profiles.load(settings.profiles)
+    anchors = directory.anchors
+    office = Office(
+        anchors.federation,
+        anchors.bundle.exchange_id,
+        signer,
+        profiles,
+        Announcer(Wording(directory, profiles), post),
+    )
+    book = ListingBook(store, profiles)
+    return Listings(store, profiles, office, book, Lookout(book, store, profiles))
