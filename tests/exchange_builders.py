@@ -32,11 +32,15 @@ from concordat.verify.consent import open_binding, open_consent
 from concordat.verify.request import open_view_request
 from concordat.verify.view import VerifiedView, verify_view_bundle
 from exchange.consents import ledger
+from exchange.listings.announcements import not_posted
+from exchange.listings.opening import open_listings
 from exchange.log.book import LogBook, WitnessPolicy
 from exchange.log.sequencer import Sequencer
 from exchange.log.tile_store import DatabaseTiles, TileStore
 from exchange.log.witnesses import Witnesses
+from exchange.settings import ListingsSettings
 from exchange.tables import access_entry, consent, metadata
+from exchange.views.accesses import Accesses
 from exchange.views.admit import Checked
 from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks, _Link
@@ -200,9 +204,15 @@ class ExchangeDesk:
         )
         self.book.start()
         self.dispatcher = Dispatcher(fed.directory, self.links, signer(EXCHANGE), self.clock.now)
+        self.listings = open_listings(
+            ListingsSettings(), fed.directory, self.store, signer(EXCHANGE), not_posted
+        )
+        self.listings.book.load()
+        self.accesses = Accesses(self.store, self.book, self.listings.profiles)
         self.desk = ViewDesk(
             fed.directory,
-            self.store,
+            self.accesses,
+            self.listings.lookout,
             self.book,
             self.dispatcher,
             signer(EXCHANGE),
@@ -220,6 +230,7 @@ class ExchangeDesk:
         self, asks: Sequence[v1.RequestViewRequest], seconds_left: float = SECONDS_LEFT
     ) -> list[v1.RequestViewResponse | Refusal]:
         """Answer asks as the lender's."""
+        await self.listings.book.refresh()
         lender = self.federation.member(LENDER)
         return await self.desk.answer(asks, lender, self.federation.at, seconds_left)
 

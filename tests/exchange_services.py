@@ -23,8 +23,14 @@ from concordat.statements import seal
 from concordat.trust.envelope import open_envelope, validate
 from concordat.v1 import Reason
 from exchange.consents.servicer import ConsentServicer
+from exchange.listings.check_listings import CheckDesk
+from exchange.listings.furnisher_servicer import FurnisherServicer
+from exchange.listings.lender_servicer import ListingServicer
+from exchange.listings.review_servicer import ReviewServicer
+from exchange.listings.screen_listings import ScreenDesk
 from exchange.members.keeper import MemberKeeper
 from exchange.members.servicer import MemberServicer
+from exchange.subjects.servicer import SubjectServicer
 from exchange.views.servicer import ViewServicer
 from tests.builders import EXCHANGE, LENDER, Federation, Granted, Subject, signer
 from tests.exchange_builders import ExchangeDesk
@@ -45,6 +51,16 @@ class ExchangeServices:
         self.members = MemberServicer(keeper, self.stopping)
         self.views = ViewServicer(self.desk.desk)
         self.consents = ConsentServicer(self.federation.anchors, self.desk.store, signer(EXCHANGE))
+        desk, anchors, listings = self.desk, self.federation.anchors, self.desk.listings
+        directory, exchange = self.federation.directory, signer(EXCHANGE)
+        checks = CheckDesk(
+            directory, desk.accesses, listings.lookout, desk.book, exchange, desk.clock
+        )
+        screens = ScreenDesk(directory, desk.store, listings, desk.book, exchange, desk.clock)
+        self.furnishers = FurnisherServicer(anchors, desk.store, listings.office)
+        self.listings = ListingServicer(anchors, desk.store, checks, screens)
+        self.reviews = ReviewServicer(anchors, desk.store, listings.office)
+        self.subjects = SubjectServicer(directory, desk.store, listings.office)
 
     def let_in(self, caller: str | None = None, at: datetime | None = None) -> None:
         """Have the running task answer a call of ``caller`` (anyone's, on the public port)."""

@@ -1,0 +1,359 @@
+"""Listings at an exchange in one process: furnishers file, subjects answer, reviewers rule, time passes.
+
+    desk = ListingDesk()
+    listing = desk.file()                  # a ListingStanding, DRAFT
+    desk.read_inbox()                      # the notice is served
+    desk.pass_time(31 * DAY)               # the timer runs
+    desk.shown()                           # what a lender with consent is told
+
+Every call goes through the servicers, with signed statements; only the ports are left out.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.ids import new_id
+from concordat.refusal import Refusal
+from concordat.statements import digest_of, seal
+from concordat.v1 import DataCategory, ListingAction, Role, SubjectQuery
+from tests.builders import DAY, LENDER, REGULATOR, Federation, Granted, Subject, signer
+from tests.exchange_builders import ExchangeDesk
+from tests.exchange_services import ExchangeServices, subject_request
+from tests.listing_builders import (
+    APPEAL_BODY,
+    COURT,
+    FURNISHER,
+    REVIEWER,
+    judgment_filing,
+    listing_filing,
+    settlement,
+)
+
+OTHER_FURNISHER, OTHER_REVIEWER = "elm-telecom", "second-review"
+LISTINGS = [DataCategory.DATA_CATEGORY_LISTINGS]
+_FAR = timedelta(days=40 * 365)
+
+
+class ListingDesk(ExchangeServices):
+    """An exchange with furnishers, a court, reviewers and an appeal body."""
+
+    def __init__(self, desk: ExchangeDesk | None = None, profile: str = "eu") -> None:
+        """Begin with no listings; all members have the same profile."""
+        super().__init__(desk or ExchangeDesk(Federation()))
+        self.profile = profile
+        numbers = {"eu": 1, "us": 2, "cn": 3, "in": 4, "uk": 5}
+        until = to_timestamp(self.federation.at + _FAR)
+        for member, role in (
+            (FURNISHER, Role.ROLE_FURNISHER),
+            (OTHER_FURNISHER, Role.ROLE_FURNISHER),
+            (COURT, Role.ROLE_COURT),
+            (REVIEWER, Role.ROLE_REVIEWER),
+            (OTHER_REVIEWER, Role.ROLE_REVIEWER),
+            (APPEAL_BODY, Role.ROLE_APPEAL),
+        ):
+            start = to_timestamp(self.federation.at - 30 * DAY)
+            key = v1.SigningKey(
+                public_key=signer(member).public_key, not_before=start, not_after=until
+            )
+            provides = [Role.ROLE_PROVIDER] if member in self.federation.providers else []
+            self.federation.enrol(
+                member,
+                role,
+                *provides,
+                profile=numbers[profile],
+                not_after=until,
+                keys=[key],
+                version=2,
+            )
+        self.subject = self.federation.subject("ada", not_after=until)
+
+    # Sources ------------------------------------------------------------------------------------
+
+    def filing(self, court: bool = False, **fields: Any) -> v1.ListingFiling:
+        """Return a lawful filing about the subject, as of now."""
+        make = judgment_filing if court else listing_filing
+        given = {"subject_ref": self.subject.ref, "federation": self.federation.name}
+        return make(self.profile, at=self.federation.at, **(given | fields))
+
+    def file_all(self, *filings: v1.ListingFiling) -> list[v1.ListingResult]:
+        """File in one call, as the source of the first; return what became of each."""
+        envelopes = [seal(filing, signer(filing.source)) for filing in filings]
+        request = v1.FileListingsRequest(filings=envelopes)
+        return list(
+            self.call(self.furnishers.FileListings, request, filings[0].source).results
+        )
+
+    def file(self, court: bool = False, **fields: Any) -> v1.ListingStanding:
+        """File one; raise ``Refusal`` where it is refused."""
+        (result,) = self.file_all(self.filing(court, **fields))
+        return standing_of(result)
+
+    def event(
+        self, listing_id: bytes, action: ListingAction.ValueType, actor: str, **fields: Any
+    ) -> v1.ListingEvent:
+        """Return an event about one of the subject's listings; ``fields`` are its particulars."""
+        given: dict[str, Any] = {
+            "event_id": new_id(),
+            "federation": self.federation.name,
+            "subject_ref": self.subject.ref,
+            "listing_id": listing_id,
+            "actor": actor,
+            "action": action,
+            "decided_at": to_timestamp(self.federation.at),
+        }
+        return v1.ListingEvent(**(given | fields))
+
+    def say(self, *events: v1.ListingEvent, signed_by: str | None = None) -> list[v1.ListingResult]:
+        """Submit a source's events in one call."""
+        envelopes = [seal(event, signer(signed_by or event.actor)) for event in events]
+        request = v1.SubmitListingEventsRequest(events=envelopes)
+        caller = signed_by or events[0].actor
+        return list(self.call(self.furnishers.SubmitListingEvents, request, caller).results)
+
+    def reconfirm(self, listing_id: bytes, source: str = FURNISHER) -> v1.ListingStanding:
+        """Reconfirm a listing."""
+        action = ListingAction.LISTING_ACTION_RECONFIRM
+        (result,) = self.say(self.event(listing_id, action, source))
+        return standing_of(result)
+
+    def settle(self, listing_id: bytes, source: str = FURNISHER) -> v1.ListingStanding:
+        """Settle a listing, as of now."""
+        action = ListingAction.LISTING_ACTION_SETTLE
+        paid = settlement(self.federation.at)
+        (result,) = self.say(self.event(listing_id, action, source, settlement=paid))
+        return standing_of(result)
+
+    def withdraw(
+        self,
+        listing_id: bytes,
+        source: str = FURNISHER,
+        code: v1.WithdrawalCode.ValueType = v1.WithdrawalCode.WITHDRAWAL_CODE_FILED_IN_ERROR,
+    ) -> v1.ListingStanding:
+        """Withdraw a listing."""
+        action = ListingAction.LISTING_ACTION_WITHDRAW
+        (result,) = self.say(self.event(listing_id, action, source, withdrawal=code))
+        return standing_of(result)
+
+    def sync(self, *debts: bytes, court: str = COURT, **fields: Any) -> v1.SubmitMirrorSyncResponse:
+        """Say that a court's register holds exactly these debts."""
+        given: dict[str, Any] = {
+            "sync_id": new_id(),
+            "federation": self.federation.name,
+            "court": court,
+            "read_at": to_timestamp(self.federation.at),
+            "entries": len(debts),
+            "digest": hashlib.sha256(b"".join(sorted(debts))).digest(),
+        }
+        envelope = seal(v1.MirrorSync(**(given | fields)), signer(court))
+        request = v1.SubmitMirrorSyncRequest(sync=envelope)
+        return self.call(self.furnishers.SubmitMirrorSync, request, court)
+
+    def in_force(self, court: bool = False, **fields: Any) -> bytes:
+        """Return the id of a listing that is in force now: filed, noticed, reconfirmed, time passed."""
+        listing = self.file(court, **fields)
+        self.read_inbox()
+        self.pass_time(28 * DAY)
+        if court:
+            self.sync(fields.get("debt_commitment", self.filing(court).debt_commitment))
+        else:
+            self.reconfirm(listing.listing_id, fields.get("source", FURNISHER))
+        self.pass_time(9 * DAY if self.profile == "in" else 4 * DAY)
+        if court:
+            self.sync(fields.get("debt_commitment", self.filing(court).debt_commitment))
+        return listing.listing_id
+
+    # The subject --------------------------------------------------------------------------------
+
+    def asked(self, query: SubjectQuery.ValueType) -> v1.Envelope:
+        """Return the subject's request for records of one kind."""
+        return subject_request(self.federation, self.subject, query=query)
+
+    def read_inbox(self) -> list[v1.InboxMessage]:
+        """Return all messages; notices among them are served."""
+        messages: list[v1.InboxMessage] = []
+        while True:
+            after = messages[-1].message_id if messages else b""
+            request = v1.ReadInboxRequest(
+                request=self.asked(SubjectQuery.SUBJECT_QUERY_INBOX),
+                binding=self.subject.binding,
+                after=after,
+            )
+            page = self.call(self.subjects.ReadInbox, request)
+            messages += page.messages
+            if not page.more:
+                return messages
+
+    def own(self) -> v1.ListOwnListingsResponse:
+        """Return what the subject sees of its listings."""
+        request = v1.ListOwnListingsRequest(
+            request=self.asked(SubjectQuery.SUBJECT_QUERY_LISTINGS), binding=self.subject.binding
+        )
+        return self.call(self.subjects.ListOwnListings, request)
+
+    def dispute(
+        self,
+        listing_id: bytes,
+        stage: v1.DisputeStage.ValueType,
+        *,
+        evidence: Sequence[str] = ("receipt",),
+        **fields: Any,
+    ) -> tuple[bytes, v1.SubmitDisputeResponse]:
+        """Contest, dispute or appeal; return the dispute's id and the answer."""
+        appeal = stage == v1.DisputeStage.DISPUTE_STAGE_APPEAL
+        given: dict[str, Any] = {
+            "dispute_id": new_id(),
+            "federation": self.federation.name,
+            "subject_ref": self.subject.ref,
+            "listing_id": listing_id,
+            "stage": stage,
+            "ground": v1.DisputeGround.DISPUTE_GROUND_PAID,
+            "evidence_hashes": [hashlib.sha256(each.encode()).digest() for each in evidence],
+            "reviewer": APPEAL_BODY if appeal else REVIEWER,
+            "raised_at": to_timestamp(self.federation.at),
+        }
+        dispute = v1.Dispute(**(given | fields))
+        request = v1.SubmitDisputeRequest(
+            dispute=seal(dispute, self.subject.signer), binding=self.subject.binding
+        )
+        return dispute.dispute_id, self.call(self.subjects.SubmitDispute, request)
+
+    def subject_says(
+        self, listing_id: bytes, action: ListingAction.ValueType, **fields: Any
+    ) -> v1.SubmitSubjectEventResponse:
+        """Submit the subject's own event."""
+        event = self.event(listing_id, action, "", **fields)
+        request = v1.SubmitSubjectEventRequest(
+            event=seal(event, self.subject.signer), binding=self.subject.binding
+        )
+        return self.call(self.subjects.SubmitSubjectEvent, request)
+
+    def flag(
+        self, kind: v1.FlagKind.ValueType, placed: bool, sequence: int
+    ) -> v1.ChangeFlagResponse:
+        """Place or lift a flag."""
+        change = v1.FlagChange(
+            federation=self.federation.name,
+            subject_ref=self.subject.ref,
+            kind=kind,
+            placed=placed,
+            sequence=sequence,
+            decided_at=to_timestamp(self.federation.at),
+        )
+        request = v1.ChangeFlagRequest(
+            change=seal(change, self.subject.signer), binding=self.subject.binding
+        )
+        return self.call(self.subjects.ChangeFlag, request)
+
+    # Reviewers ----------------------------------------------------------------------------------
+
+    def rule(
+        self,
+        listing_id: bytes,
+        dispute_id: bytes,
+        outcome: v1.RulingOutcome.ValueType,
+        reviewer: str = REVIEWER,
+        **fields: Any,
+    ) -> tuple[bytes, v1.ListingStanding]:
+        """Rule; return the ruling's id and where the listing stands."""
+        given: dict[str, Any] = {
+            "ruling_id": new_id(),
+            "federation": self.federation.name,
+            "reviewer": reviewer,
+            "subject_ref": self.subject.ref,
+            "listing_id": listing_id,
+            "dispute_id": dispute_id,
+            "outcome": outcome,
+            "reasons": "The receipt was checked.",
+            "decided_at": to_timestamp(self.federation.at),
+        }
+        ruling = v1.Ruling(**(given | fields))
+        request = v1.SubmitRulingRequest(ruling=seal(ruling, signer(reviewer)))
+        answer = self.call(self.reviews.SubmitRuling, request, reviewer)
+        return ruling.ruling_id, answer.standing
+
+    def open_review(self, listing_id: bytes, by: str = REGULATOR) -> v1.ListingStanding:
+        """Open a review by a reviewer or the regulator."""
+        action = ListingAction.LISTING_ACTION_OPEN_REVIEW
+        ground = v1.DisputeGround.DISPUTE_GROUND_INELIGIBLE
+        event = self.event(listing_id, action, by, ground=ground)
+        request = v1.SubmitReviewEventRequest(event=seal(event, signer(by)))
+        return self.call(self.reviews.SubmitReviewEvent, request, by).standing
+
+    # Lenders ------------------------------------------------------------------------------------
+
+    def consent(self, person: Subject | None = None, **fields: Any) -> Granted:
+        """Return a consent on record that covers listings alone."""
+        at = self.federation.at
+        given: dict[str, Any] = {
+            "data_categories": LISTINGS,
+            "valid_from": to_timestamp(at - DAY),
+            "valid_until": to_timestamp(at + 30 * DAY),
+        }
+        return self.desk.grant(person or self.subject, **(given | fields))
+
+    def check(
+        self, granted: Granted | None = None, request: v1.Envelope | None = None
+    ) -> v1.CheckListingsResponse:
+        """Ask for the subject's listings as a lender."""
+        granted = granted or self.consent()
+        ask = self.federation.ask(granted, request)
+        self.refresh()
+        return self.call(
+            self.listings.CheckListings, v1.CheckListingsRequest(ask=ask), LENDER
+        )
+
+    def shown(self, person: Subject | None = None) -> list[v1.ListingInView]:
+        """Return the listings that a lender with consent is told of now."""
+        answer = v1.ListingAnswer.FromString(self.check(self.consent(person)).answer.payload)
+        return list(answer.listings.listings)
+
+    def retractions(self, lender: str = LENDER) -> list[v1.Retraction]:
+        """Return what a lender has to acknowledge."""
+        request = v1.ListRetractionsRequest(most=200)
+        found = self.call(self.listings.ListRetractions, request, lender).retractions
+        return [v1.Retraction.FromString(envelope.payload) for envelope in found]
+
+    def acknowledge(self, retraction: v1.Envelope, lender: str = LENDER) -> None:
+        """Acknowledge a retraction."""
+        said = v1.RetractionAcknowledgement(
+            federation=self.federation.name,
+            lender=lender,
+            retraction_id=v1.Retraction.FromString(retraction.payload).retraction_id,
+            retraction_digest=digest_of(retraction),
+            acknowledged_at=to_timestamp(self.federation.at),
+        )
+        request = v1.AcknowledgeRetractionRequest(acknowledgement=seal(said, signer(lender)))
+        self.call(self.listings.AcknowledgeRetraction, request, lender)
+
+    # Time ---------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Bring the memory up to date, as the process does several times a second."""
+
+        async def refreshed() -> None:
+            await self.desk.listings.book.refresh()
+
+        asyncio.run(refreshed())
+
+    def pass_time(self, length: timedelta) -> None:
+        """Let time pass, and the timer run."""
+        self.federation.at += length
+        self.desk.listings.run_due_now(self.desk.clock)
+
+    def state(self, listing_id: bytes) -> v1.ListingState.ValueType:
+        """Return a listing's state, as its subject sees it."""
+        return next(
+            each.state for each in self.own().listings if each.listing_id == listing_id
+        )
+
+
+def standing_of(result: v1.ListingResult) -> v1.ListingStanding:
+    """Return the standing; raise ``Refusal`` where there is a refusal."""
+    if result.WhichOneof("result") == "refusal":
+        raise Refusal(result.refusal.reason, result.refusal.message)
+    return result.standing
