@@ -110,6 +110,10 @@ while_disputed = "mark"
 [[judgment.repair]]
 ends = "withdrawn"
 paid_within = "3m"
+
+[[judgment.repair]]
+ends = "repaired"
+after = "1y"
 """
 _BUILT_IN = Profiles.load()
 _OWN = parse_profile(OWN_PROFILE, OWN)
@@ -455,10 +459,19 @@ def withdrawn(
     return act(noticed(name, at=at, court=court, **fields), WITHDRAW, at=at + DAY)
 
 
-def repaired(*, at: datetime = AT, **fields: Any) -> Listing:
-    """Return a small debt of the ``OWN`` profile that was repaired six months after settlement."""
-    listing = settled(OWN, at=at, **fields)
-    return run_timers(listing, at=Span(months=6).after(at_of(listing.settled_at)))
+def old_judgment(at: datetime = AT) -> dict[str, Any]:
+    """Return the fields of a judgment that was entered 200 days before it is filed."""
+    return {
+        "delinquent_since": to_timestamp(at - 200 * DAY),
+        "late": LateFilingCode.LATE_FILING_CODE_JOINED_LATER,
+    }
+
+
+def repaired(*, at: datetime = AT, court: bool = False, **fields: Any) -> Listing:
+    """Return a listing of ``OWN`` repaired by its rules: a small debt after six months, a judgment in a year."""
+    given = old_judgment(at) if court else {}
+    listing = settled(OWN, at=at, court=court, **(given | fields))
+    return run_timers(listing, at=Span(months=12 if court else 6).after(at_of(listing.settled_at)))
 
 
 def expired(name: str = "eu", *, at: datetime = AT, court: bool = False, **fields: Any) -> Listing:
