@@ -91,28 +91,27 @@ def corrected(listing: Listing, facts: v1.Correction, profile: Profile) -> Listi
 def without(listing: Listing, gone: Collection[str], profile: Profile) -> Listing:
     """Return a listing that some sources (member ids) vouch for no longer.
 
-    The limits of those that stay apply where they are stricter: what a court's entry was granted (a mark
-    where a private debt is suppressed, time by its order) goes when no court is left.
+    Where no court is left, the limits of a private debt apply if they are stricter: what the court's entry
+    was granted goes with it (to be marked while disputed, a longer end, time by its order).
     """
     sources = tuple(
         replace(source, live=source.live and source.member_id not in gone)
         for source in listing.sources
     )
     after = replace(listing, sources=sources)
-    limits, ends = profile.limits(after.kind), [after.expires_at]
-    ordered = after.prolonged_from
-    if ordered is not None and after.kind == ListingKind.LISTING_KIND_DEBT:
-        ends.append(ordered)
-        ordered = None
-    if ordered is None:
-        ends.append(limits.life.after(after.delinquent_since))
+    if after.kind == listing.kind:
+        return after
+    limits = profile.limits(after.kind)
+    ends = [after.prolonged_from or after.expires_at, limits.life.after(after.delinquent_since)]
     if after.settled_at is not None and limits.after_settlement is not None:
         ends.append(limits.after_settlement.after(after.settled_at))
     dispute = after.dispute
     if dispute is not None:
         hidden = dispute.suppresses or suppresses(after, profile)
         dispute = replace(dispute, suppresses=hidden)
-    return replace(after, expires_at=min(ends), prolonged_from=ordered, dispute=dispute)
+    return replace(
+        after, expires_at=min(after.expires_at, *ends), prolonged_from=None, dispute=dispute
+    )
 
 
 def undecided(listing: Listing, dispute: OpenDispute, profile: Profile, at: datetime) -> Listing:
