@@ -65,6 +65,6 @@ def compose(letter: Letter, sender: str, federation: str) -> bytes:
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = f"<{letter.mail_id.hex()}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices come back
-    message["Content-Language"] = language_of(letter.language)
     message.set_content(letter.text)
+    message["Content-Language"] = language_of(letter.language)
     return message.as_bytes()
