@@ -59,6 +59,9 @@ class MailServer:
     answers: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     received: list[Mail] = field(default_factory=list)
     connections: int = 0
+    seconds: float = 0.0  # that it takes to answer to a message
+    busy: int = 0
+    busiest: int = 0
     on_data: Callable[[], None] = lambda: None
 
     def settings(self, **given: Any) -> MailSettings:
@@ -147,6 +150,10 @@ class MailServer:
         encrypted = session.ssl is not None or self.security == "tls"
         self.received.append(Mail(envelope.mail_from, tuple(envelope.rcpt_tos), content, encrypted))
         self.on_data()
+        self.busy += 1
+        self.busiest = max(self.busiest, self.busy)
+        await asyncio.sleep(self.seconds)
+        self.busy -= 1
         return await self._answer("DATA", server)
 
     async def handle_QUIT(self, server: SMTP, _: Session, __: Envelope) -> str:  # noqa: N802 - as above
