@@ -11,13 +11,17 @@ operator might write, with every rule that the built-in ones lack.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id
+from concordat.refusal import Refusal
 from concordat.v1 import (
     DisputeGround,
     DisputeStage,
@@ -27,6 +31,7 @@ from concordat.v1 import (
     ListingKind,
     ListingState,
     NoticeChannel,
+    Reason,
     RulingOutcome,
     WithdrawalCode,
 )
@@ -36,6 +41,7 @@ from exchange.listings.machine import (
     Party,
     PastDebt,
     apply_event,
+    join,
     open_listing,
     raise_dispute,
     rule,
@@ -140,6 +146,32 @@ def money(minor: int, currency: str = "EUR") -> v1.Money:
     return v1.Money(currency=currency, minor=minor)
 
 
+# Times and reasons ------------------------------------------------------------------------------
+
+HOUR, SECOND, MICRO = timedelta(hours=1), timedelta(seconds=1), timedelta(microseconds=1)
+
+
+def day(year: int, month: int, of_month: int) -> datetime:
+    """Return the start of a day."""
+    return datetime(year, month, of_month, tzinfo=UTC)
+
+
+def at_of(moment: datetime | None) -> datetime:
+    """Return a time of a listing that must be set by now."""
+    assert moment is not None
+    return moment
+
+
+@contextmanager
+def refuses(
+    reason: Reason.ValueType = Reason.REASON_LISTING_TRANSITION_REFUSED,
+) -> Iterator[None]:
+    """Expect a ``Refusal`` for just this reason."""
+    with pytest.raises(Refusal) as told:
+        yield
+    assert told.value.reason == reason, told.value
+
+
 # Statements -------------------------------------------------------------------------------------
 
 
@@ -157,7 +189,7 @@ def listing_filing(name: str = "eu", *, at: datetime = AT, **fields: Any) -> v1.
         "amount": money(limits.floor_minor * 10, limits.currency),
         "delinquent_since": to_timestamp(at - 120 * DAY),
         "evidence_hash": digest("the furnisher's evidence"),
-        "attestation": v1.Attestation(accurate=True, adult=True, unsecured=True, not_frozen=True),
+        "attestation": attested(),
         "late": LateFilingCode.LATE_FILING_CODE_WAITED_TO_BE_ELIGIBLE,
         "filed_at": to_timestamp(at),
     }
@@ -177,6 +209,23 @@ def judgment_filing(name: str = "eu", *, at: datetime = AT, **fields: Any) -> v1
         "source_ends_at": to_timestamp(Span(months=120).after(entered)),
     }
     return listing_filing(name, at=at, **(given | fields))
+
+
+def attested(**bent: bool) -> v1.Attestation:
+    """Return what a furnisher vouches for; ``bent`` are flags that it does not set."""
+    flags = {"accurate": True, "adult": True, "unsecured": True, "not_frozen": True}
+    return v1.Attestation(**(flags | bent))
+
+
+def since(moment: datetime) -> dict[str, Any]:
+    """Return the fields of a debt that is overdue since then, filed late for a good reason."""
+    late = LateFilingCode.LATE_FILING_CODE_JOINED_LATER
+    return {"delinquent_since": to_timestamp(moment), "late": late}
+
+
+def register_until(moment: datetime) -> dict[str, Any]:
+    """Return the fields of a judgment that its register shows until then."""
+    return {"source_ends_at": to_timestamp(moment)}
 
 
 def reinsertion(evidence: str = "new evidence", *, certified: bool = True) -> v1.Reinsertion:
@@ -352,6 +401,13 @@ def act(
     return apply_event(listing, event, who, profile(listing.profile), at)
 
 
+def joined(
+    listing: Listing, filing: v1.ListingFiling, at: datetime = AT, name: str = ""
+) -> Listing:
+    """Let a further source join, whose profile is the listing's or ``name``."""
+    return join(listing, filing, profile(name or listing.profile), at)
+
+
 def disputed(listing: Listing, *, at: datetime, **fields: Any) -> Listing:
     """Let the subject contest or dispute."""
     return raise_dispute(
@@ -402,9 +458,16 @@ def filed(
     past: PastDebt | None = None,
     **fields: Any,
 ) -> Listing:
-    """Return a DRAFT; ``court`` files a judgment, else a furnisher files a debt."""
+    """Return a DRAFT; ``court`` files a judgment, else a furnisher files a debt. Raises ``Refusal``."""
     filing = (judgment_filing if court else listing_filing)(name, at=at, **fields)
     return open_listing(filing, LISTING_ID, (name, profile(name)), at, past)
+
+
+def refused(name: str = "eu", *, at: datetime = AT, **fields: Any) -> Reason.ValueType:
+    """Return why a filing that is lawful but for ``fields`` is refused."""
+    with pytest.raises(Refusal) as told:
+        filed(name, at=at, **fields)
+    return told.value.reason
 
 
 def noticed(name: str = "eu", *, at: datetime = AT, court: bool = False, **fields: Any) -> Listing:
@@ -461,10 +524,7 @@ def withdrawn(
 
 def old_judgment(at: datetime = AT) -> dict[str, Any]:
     """Return the fields of a judgment that was entered 200 days before it is filed."""
-    return {
-        "delinquent_since": to_timestamp(at - 200 * DAY),
-        "late": LateFilingCode.LATE_FILING_CODE_JOINED_LATER,
-    }
+    return since(at - 200 * DAY)
 
 
 def repaired(*, at: datetime = AT, court: bool = False, **fields: Any) -> Listing:
@@ -478,12 +538,3 @@ def expired(name: str = "eu", *, at: datetime = AT, court: bool = False, **field
     """Return a listing that was in force until it expired."""
     listing = effective(name, at=at, court=court, **fields)
     return run_timers(listing, at=listing.expires_at)
-
-
-def at_of(moment: datetime | None) -> datetime:
-    """Return a time of a listing that must be set by now."""
-    assert moment is not None
-    return moment
-
-
-SOON = timedelta(seconds=1)

@@ -7,7 +7,7 @@ tried by everybody in it, with particulars and at a time that would suit.
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.listing_builders import (
     CONTEST,
     COURT,
     FURNISHER,
+    HOUR,
     NOTICE_SERVED,
     OUTSIDER,
     OWN,
@@ -48,6 +49,7 @@ from tests.listing_builders import (
     noticed,
     old_judgment,
     profile,
+    refuses,
     repaired,
     ruled,
     under_review,
@@ -67,7 +69,6 @@ WITHDRAWN, REPAIRED, EXPIRED = ENDS = (
     ListingState.LISTING_STATE_REPAIRED,
     ListingState.LISTING_STATE_EXPIRED,
 )
-HOUR = timedelta(hours=1)
 
 BACK = {EFFECTIVE, SETTLED, NOTICED}  # where a dispute found it
 ANYONE_WHO_FILES = (Actor.FURNISHER, Actor.COURT)
@@ -273,9 +274,8 @@ def test_an_end_is_an_end_whoever_comes(state: State) -> None:
                 with pytest.raises(Refusal):
                     attempt(standing, done, PARTIES[actor])
             for filing in (listing_filing(OWN, source=BUYER), judgment_filing(OWN)):
-                with pytest.raises(Refusal) as told:
+                with refuses():
                     join(standing.listing, filing, profile(OWN), AT)
-                assert told.value.reason == Reason.REASON_LISTING_TRANSITION_REFUSED
 
 
 SOURCES_ACTS = [
@@ -293,9 +293,8 @@ def test_who_is_no_source_learns_only_that(state: State, done: Act) -> None:
                 (Actor.COURT, OUTSIDER),
                 (Actor.FURNISHER, COURT if not court else FURNISHER),
             ):
-                with pytest.raises(Refusal) as told:
+                with refuses(Reason.REASON_LISTING_NOT_OWN):
                     attempt(standing, done, Party(actor, member))
-                assert told.value.reason == Reason.REASON_LISTING_NOT_OWN
 
 
 @pytest.mark.parametrize("state", LIVE, ids=named)
@@ -306,9 +305,8 @@ def test_a_source_that_left_is_a_source_no_more(state: State) -> None:
         left = act(two, WITHDRAW, at=at, by=Party(Actor.FURNISHER, FURNISHER))
         assert left.state == state
         for done in SOURCES_ACTS:
-            with pytest.raises(Refusal) as told:
+            with refuses(Reason.REASON_LISTING_NOT_OWN):
                 attempt(Standing(left, at), done, Party(Actor.FURNISHER, FURNISHER))
-            assert told.value.reason == Reason.REASON_LISTING_NOT_OWN
 
 
 def test_a_regulator_never_files_rules_or_moves_but_opens_a_review() -> None:
@@ -333,9 +331,8 @@ def test_a_regulator_never_files_rules_or_moves_but_opens_a_review() -> None:
 
 def test_a_notice_is_served_once() -> None:
     listing = noticed()
-    with pytest.raises(Refusal) as told:
+    with refuses():
         act(listing, NOTICE_SERVED, at=AT + 10 * DAY)
-    assert told.value.reason == Reason.REASON_LISTING_TRANSITION_REFUSED
 
 
 @pytest.mark.parametrize(
@@ -350,9 +347,8 @@ def test_a_code_of_withdrawal_is_used_by_whose_it_is(
     actor: Actor, code: WithdrawalCode.ValueType
 ) -> None:
     """A source that strikes out its own listing would leave no trace of whether it was paid."""
-    with pytest.raises(Refusal) as told:
+    with refuses():
         act(noticed(), WITHDRAW, at=AT, by=PARTIES[actor], withdrawal=code)
-    assert told.value.reason == Reason.REASON_LISTING_TRANSITION_REFUSED
 
 
 def test_every_act_of_a_reviewer_asks_whether_it_ever_was_a_source() -> None:
@@ -390,7 +386,6 @@ def test_every_act_of_a_reviewer_asks_whether_it_ever_was_a_source() -> None:
         lambda: ruled(opened, at=at, by=reviewer),
     ]
     for attempted in tries:
-        with pytest.raises(Refusal) as told:
+        with refuses(Reason.REASON_REVIEWER_NOT_INDEPENDENT):
             attempted()
-        assert told.value.reason == Reason.REASON_REVIEWER_NOT_INDEPENDENT
     assert APPEAL_BODY not in {source.member_id for source in force.sources}
