@@ -162,6 +162,18 @@ def at_of(moment: datetime | None) -> datetime:
     return moment
 
 
+def due_of(listing: Listing) -> datetime:
+    """Return when the open dispute has to be decided."""
+    assert listing.dispute is not None
+    return listing.dispute.due_at
+
+
+def dispute_id_of(listing: Listing) -> bytes:
+    """Return the id of the open dispute."""
+    assert listing.dispute is not None
+    return listing.dispute.dispute_id
+
+
 @contextmanager
 def refuses(
     reason: Reason.ValueType = Reason.REASON_LISTING_TRANSITION_REFUSED,
