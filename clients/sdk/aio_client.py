@@ -1,70 +1,24 @@
 """The asyncio clients: as ``client``, with the same names behind ``Aio``."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import NoReturn, Self, TypeAlias
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 
-import grpc
-import grpc.aio
-from google.protobuf.message import Message
-
-from clients.sdk import accesses, events, members, streaming, views, wallet
-from clients.sdk.aio_transport import AioTransport
+from clients.sdk import accesses, events, members, reviews, streaming, views, wallet
+from clients.sdk.aio_client_base import AioClient
+from clients.sdk.aio_lender_listings import AioLenderListings
+from clients.sdk.aio_stream import AioStream
+from clients.sdk.aio_wallet_listings import AioWalletListings
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
-from clients.sdk.identity import MemberIdentity
 from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.rpc.errors import from_rpc_error
 from concordat.trust.keys import Signer
 from concordat.verify.history import Kept
 
-_Stream: TypeAlias = "grpc.aio.StreamStreamCall[Message, v1.RequestViewsResponse]"
 
-
-class _AioClient:
-    """What every client has: the trust bundle, the members as known, and open channels."""
-
-    def __init__(
-        self, anchors: Anchors, identity: MemberIdentity | None = None, clock: Clock | None = None
-    ) -> None:
-        """Start with ``anchors``; nothing is fetched before it is needed."""
-        self.anchors = anchors
-        self.book = members.MemberBook(anchors, Port.MEMBER if identity else Port.PUBLIC)
-        self._transport = AioTransport(anchors, identity.tls if identity else None)
-        self._now = (clock or Clock()).now
-
-    async def members(self) -> list[tuple[Member, v1.Standing.ValueType]]:
-        """Return every member with its standing, verified, by id."""
-        return await self._transport.run(self.book.members(self._now))
-
-    async def close(self) -> None:
-        """Close every channel."""
-        await self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-
-class AioLenderClient(_AioClient):
+class AioLenderClient(AioLenderListings):
     """Asks for views and verifies them."""
-
-    def __init__(
-        self, anchors: Anchors, identity: MemberIdentity, clock: Clock | None = None
-    ) -> None:
-        """Ask as ``identity``."""
-        super().__init__(anchors, identity, clock)
-        self._identity = identity
 
     async def request_view(
         self, permission: views.Permission, *, seconds: float = DEFAULT_SECONDS
@@ -90,60 +44,23 @@ class AioLenderClient(_AioClient):
         read no further ahead than that. ``seconds`` is for the whole stream. Leave it early only
         under ``contextlib.aclosing``, as any asynchronous generator.
         """
-        call = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER)).stream_stream(
-            streaming.METHOD,
-            request_serializer=v1.RequestViewsRequest.SerializeToString,
-            response_deserializer=v1.RequestViewsResponse.FromString,
-        )(timeout=seconds)
-        unanswered: deque[streaming.SentMessage] = deque()
-        rest = streaming.batches(permissions, batch)
-        try:
-            more = True
-            while more or unanswered:
-                while more and len(unanswered) < in_flight:
-                    more = await self._send_next(call, rest, unanswered)
-                if not unanswered:
-                    break
-                answer = await call.read()
-                if not isinstance(answer, v1.RequestViewsResponse):  # the end of the stream
-                    await _raise_end(call)
-                sent = unanswered.popleft()
+        channel = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER))
+        stream = AioStream(
+            streaming.batches(permissions, batch),
+            lambda some: streaming.prepare_message(self._identity, some, self._now()),
+            in_flight,
+        )
+        async with aclosing(
+            stream.answers(channel, streaming.METHOD, v1.RequestViewsResponse, seconds)
+        ) as answered:
+            async for sent, answer in answered:
                 for view in await self._transport.run(
                     streaming.finish_message(sent, answer, self.book, self._now)
                 ):
                     yield view
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
-        finally:
-            call.cancel()
-
-    async def _send_next(
-        self,
-        call: "_Stream",
-        rest: Iterator[list[views.Permission]],
-        unanswered: deque[streaming.SentMessage],
-    ) -> bool:
-        """Send the next message, or say that there are no more; return whether there may be."""
-        batch = next(rest, None)
-        if batch is None:
-            await call.done_writing()
-            return False
-        sent = streaming.prepare_message(self._identity, batch, self._now())
-        unanswered.append(sent)
-        await call.write(sent.message)
-        return True
 
 
-async def _raise_end(call: "_Stream") -> NoReturn:
-    """Raise why a stream ended before all was answered."""
-    code = await call.code()
-    if code is grpc.StatusCode.OK:
-        raise streaming.unanswered()
-    details, trailing = await call.details(), await call.trailing_metadata()
-    raise grpc.aio.AioRpcError(code, await call.initial_metadata(), trailing, details)
-
-
-class AioWalletClient(_AioClient):
+class AioWalletClient(AioWalletListings):
     """Acts for a subject, over the public ports."""
 
     def __init__(self, anchors: Anchors, clock: Clock | None = None) -> None:
@@ -186,7 +103,7 @@ class AioWalletClient(_AioClient):
         return await self._transport.run(flow)
 
 
-class AioMemberClient(_AioClient):
+class AioMemberClient(AioClient):
     """Lists the members; as a regulator, submits what the roots signed. As anyone with no identity."""
 
     async def submit_licence(self, licence: v1.Envelope) -> None:
@@ -198,9 +115,29 @@ class AioMemberClient(_AioClient):
         await self._transport.run(members.submit_status(self.anchors, status))
 
 
-class AioOperatorClient(_AioClient):
+class AioOperatorClient(AioClient):
     """What a provider's, furnisher's or court's operator asks of the registrar."""
 
     async def evaluate(self, identities: Sequence[str]) -> list[bytes | None]:
         """Return the subject_ref of each identity number; None where one is no number."""
         return await self._transport.run(members.evaluate(self.anchors, list(identities)))
+
+
+class AioReviewerClient(AioClient):
+    """Shows a reviewer, an appeal body or the regulator its disputes, and hands in what it decides."""
+
+    async def list_reviews(self) -> list[v1.ReviewSummary]:
+        """Return the open disputes that the caller decides, the nearest deadline first."""
+        return await self._transport.run(reviews.list_reviews(self.book))
+
+    async def get_review(self, dispute_id: bytes) -> reviews.Review:
+        """Return one dispute, with what its sources filed and the evidence sealed to the caller."""
+        return await self._transport.run(reviews.get_review(self.book, dispute_id, self._now))
+
+    async def submit_ruling(self, ruling: v1.Envelope) -> v1.ListingStanding:
+        """Hand in a ruling. Repeating the same bytes is safe."""
+        return await self._transport.run(reviews.submit_ruling(self.book, ruling))
+
+    async def submit_event(self, event: v1.Envelope) -> v1.ListingStanding:
+        """Open a review, take more time, or strike a listing out. Repeating the same bytes is safe."""
+        return await self._transport.run(reviews.submit_event(self.book, event))

@@ -1,66 +1,23 @@
 """The synchronous clients: for lenders, wallets, members and operators. Thin: see the flows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
-import grpc
-
-from clients.sdk import accesses, events, members, streaming, views, wallet
+from clients.sdk import accesses, events, members, reviews, streaming, views, wallet
+from clients.sdk.client_base import Client
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
-from clients.sdk.identity import MemberIdentity
-from clients.sdk.outbox import Outbox
-from clients.sdk.transport import Transport
+from clients.sdk.lender_listings import LenderListings
+from clients.sdk.outbox import Outbox, answers
+from clients.sdk.wallet_listings import WalletListings
 from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.rpc.errors import from_rpc_error
 from concordat.trust.keys import Signer
 from concordat.verify.history import Kept
 
 
-class _Client:
-    """What every client has: the trust bundle, the members as known, and open channels."""
-
-    def __init__(
-        self, anchors: Anchors, identity: MemberIdentity | None = None, clock: Clock | None = None
-    ) -> None:
-        """Start with ``anchors``; nothing is fetched before it is needed."""
-        self.anchors = anchors
-        self.book = members.MemberBook(anchors, Port.MEMBER if identity else Port.PUBLIC)
-        self._transport = Transport(anchors, identity.tls if identity else None)
-        self._now = (clock or Clock()).now
-
-    def members(self) -> list[tuple[Member, v1.Standing.ValueType]]:
-        """Return every member with its standing, verified, by id."""
-        return self._transport.run(self.book.members(self._now))
-
-    def close(self) -> None:
-        """Close every channel."""
-        self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class LenderClient(_Client):
+class LenderClient(LenderListings):
     """Asks for views and verifies them."""
-
-    def __init__(
-        self, anchors: Anchors, identity: MemberIdentity, clock: Clock | None = None
-    ) -> None:
-        """Ask as ``identity``."""
-        super().__init__(anchors, identity, clock)
-        self._identity = identity
 
     def request_view(
         self, permission: views.Permission, *, seconds: float = DEFAULT_SECONDS
@@ -85,27 +42,21 @@ class LenderClient(_Client):
         At most ``in_flight`` messages of ``batch`` requests are out at once; ``permissions`` is
         read no further ahead than that. ``seconds`` is for the whole stream.
         """
-        out = Outbox(self._identity, permissions, batch, in_flight, self._now)
-        call = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER)).stream_stream(
-            streaming.METHOD,
-            request_serializer=v1.RequestViewsRequest.SerializeToString,
-            response_deserializer=v1.RequestViewsResponse.FromString,
-        )(out.messages(), timeout=seconds)
-        try:
-            for answer in call:
-                sent = out.answered()
-                yield from self._transport.run(
-                    streaming.finish_message(sent, answer, self.book, self._now)
-                )
-        except grpc.RpcError as error:
-            raise out.failure or from_rpc_error(error) from error
-        finally:
-            out.stop()
-            call.cancel()
-        out.require_all_answered()
+        channel = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER))
+        out = Outbox(
+            streaming.batches(permissions, batch),
+            lambda some: streaming.prepare_message(self._identity, some, self._now()),
+            in_flight,
+        )
+        for sent, answer in answers(
+            channel, streaming.METHOD, v1.RequestViewsResponse, out, seconds
+        ):
+            yield from self._transport.run(
+                streaming.finish_message(sent, answer, self.book, self._now)
+            )
 
 
-class WalletClient(_Client):
+class WalletClient(WalletListings):
     """Acts for a subject, over the public ports."""
 
     def __init__(self, anchors: Anchors, clock: Clock | None = None) -> None:
@@ -148,7 +99,7 @@ class WalletClient(_Client):
         return self._transport.run(flow)
 
 
-class MemberClient(_Client):
+class MemberClient(Client):
     """Lists the members; as a regulator, submits what the roots signed. As anyone with no identity."""
 
     def submit_licence(self, licence: v1.Envelope) -> None:
@@ -160,9 +111,29 @@ class MemberClient(_Client):
         self._transport.run(members.submit_status(self.anchors, status))
 
 
-class OperatorClient(_Client):
+class OperatorClient(Client):
     """What a provider's, furnisher's or court's operator asks of the registrar."""
 
     def evaluate(self, identities: Sequence[str]) -> list[bytes | None]:
         """Return the subject_ref of each identity number; None where one is no number."""
         return self._transport.run(members.evaluate(self.anchors, list(identities)))
+
+
+class ReviewerClient(Client):
+    """Shows a reviewer, an appeal body or the regulator its disputes, and hands in what it decides."""
+
+    def list_reviews(self) -> list[v1.ReviewSummary]:
+        """Return the open disputes that the caller decides, the nearest deadline first."""
+        return self._transport.run(reviews.list_reviews(self.book))
+
+    def get_review(self, dispute_id: bytes) -> reviews.Review:
+        """Return one dispute, with what its sources filed and the evidence sealed to the caller."""
+        return self._transport.run(reviews.get_review(self.book, dispute_id, self._now))
+
+    def submit_ruling(self, ruling: v1.Envelope) -> v1.ListingStanding:
+        """Hand in a ruling. Repeating the same bytes is safe."""
+        return self._transport.run(reviews.submit_ruling(self.book, ruling))
+
+    def submit_event(self, event: v1.Envelope) -> v1.ListingStanding:
+        """Open a review, take more time, or strike a listing out. Repeating the same bytes is safe."""
+        return self._transport.run(reviews.submit_event(self.book, event))

@@ -54,6 +54,7 @@ SHOWS = {
     "outcomes": "one for each provider of the consent; complete or partial accordingly",
     "statements": "each is its own provider's answer to this request, within its licence",
     "score": "computed anew from the statements, or no more than the consent allows",
+    "listings": "told exactly where the consent covers them, and none that may not be told",
     "deletion date": "the consent's data life after the view was made",
 }
 """The checks in their order, and what each shows."""
@@ -235,6 +236,8 @@ def _check_view(
         shows.append(
             view_rules.require_score(view, members.exchange, members.providers, statements)
         )
+    with run.check("listings"):
+        view_rules.require_listings(view, consent)
     with run.check("deletion date"):
         view_rules.require_delete_by(view, consent)
     return statements

@@ -10,6 +10,7 @@ from concordat.pooling import pool
 from concordat.refusal import refusing_untrusted
 from concordat.trust.envelope import Verified
 from concordat.v1 import DisclosureKind
+from concordat.verify.listing_bounds import require_covered, require_lawful
 from concordat.verify.mismatch import MismatchError
 
 _SHAPES = {
@@ -118,6 +119,17 @@ def _require_recomputed(
         raise MismatchError(
             f"the view tells {told.points} points, the statements give {anew.points}"
         )
+
+
+def require_listings(view: v1.View, consent: v1.Consent) -> None:
+    """Raise unless listings and flags are told exactly where the consent covers them, and may be told.
+
+    Raises ``Refusal`` too, for the subject's words beyond 200.
+    """
+    listings = view.listings if view.HasField("listings") else None
+    require_covered(consent, listings, view.flags if view.HasField("flags") else None)
+    with refusing_untrusted():
+        require_lawful(view.listings, from_timestamp(view.issued_at))
 
 
 def require_delete_by(view: v1.View, consent: v1.Consent) -> None:

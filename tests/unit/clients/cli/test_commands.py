@@ -25,7 +25,7 @@ def test_a_view_reads_well_and_its_file_verifies(desk: Desk) -> None:
     assert result.exit_code == 0, result.output
     for part in ("points", "band", "90 % interval", "Alder-Bank", "BK01 Reason 1", "delete by"):
         assert part in result.output
-    assert "16 checks passed" in result.output
+    assert "17 checks passed" in result.output
     verified = desk.run("view", "verify", out, *desk.trust)
     assert verified.exit_code == 0
     assert "ok:" in verified.output
