@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.table import Table
 
+from clients.cli.access_words import details, told
 from clients.cli.console import (
     Exit,
     JsonOption,
@@ -24,7 +25,6 @@ from clients.sdk.client import WalletClient
 from clients.sdk.errors import WalletError
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
-from concordat.rpc.errors import name_of
 from concordat.verify.bundle import parse_bundle
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
 from concordat.verify.receipt_file import MAGIC as RECEIPT_MAGIC
@@ -120,55 +120,6 @@ def _show(listed: AccessList, quorum: int) -> None:
         console().print(f"{listed.receipts_found} receipts that others hold are among them.")
 
 
-def told(entry: HistoryEntry) -> tuple[str, str, str]:
-    """Return who did what, about what, in plain words."""
-    record = entry.record
-    kind = words(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_")
-    if record is None:
-        return "?", f"{kind} (its record was erased)", ""
-    match record.WhichOneof("act"):
-        case "intent":
-            return record.intent.lender, "asked", _purpose(record.intent.purpose)
-        case "release":
-            result = words(v1.ReleaseResult.Name(record.release.result), "RELEASE_RESULT_")
-            parts = words_of_categories(record.release) or "nothing"
-            return (
-                record.release.lender,
-                f"received {parts}",
-                f"{result}, {_answered(record.release)}",
-            )
-        case "refusal":
-            reason = words(v1.Reason.Name(record.refusal.reason), "REASON_")
-            return record.refusal.lender, f"was refused: {reason}", _purpose(record.refusal.purpose)
-        case "consent":
-            changed = entry.entry.kind == v1.LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
-            what = "changed a consent" if changed else "gave a consent"
-            return "you", what, record.consent.consent_id.hex()
-        case (
-            _
-        ):  # of members and erasures, which are about no person: nothing that a subject is shown
-            return "the exchange", kind, ""
-
-
-def words_of_categories(release: v1.AccessRelease) -> str:
-    """Return the categories of data that went out, in words."""
-    return ", ".join(_category(category) for category in release.categories)
-
-
-def _category(category: v1.DataCategory.ValueType) -> str:
-    return words(v1.DataCategory.Name(category), "DATA_CATEGORY_")
-
-
-def _purpose(purpose: v1.Purpose.ValueType) -> str:
-    return words(v1.Purpose.Name(purpose), "PURPOSE_")
-
-
-def _answered(release: v1.AccessRelease) -> str:
-    scored = v1.ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_SCORED
-    names = [part.provider for part in release.parts if part.kind == scored]
-    return f"scores of {', '.join(names)}" if names else "no provider had a score"
-
-
 def _facts(listed: AccessList, quorum: int) -> dict[str, Any]:
     """Return the JSON; its keys stay as they are."""
     return {
@@ -194,53 +145,5 @@ def _entry_facts(entry: HistoryEntry) -> dict[str, Any]:
         "who": who,
         "what": what,
         "about": about,
-        "details": _details(entry.record),
+        "details": details(entry.record),
     }
-
-
-def _details(record: v1.LogRecord | None) -> dict[str, Any] | None:
-    """Return what the record says, by the kind of act; None where it was erased."""
-    if record is None:
-        return None
-    match record.WhichOneof("act"):
-        case "intent":
-            intent = record.intent
-            return {
-                "lender": intent.lender,
-                "purpose": _purpose(intent.purpose),
-                "disclosure": words(
-                    v1.DisclosureKind.Name(intent.disclosure.kind), "DISCLOSURE_KIND_"
-                ),
-                "consent_id": intent.consent_id,
-                "providers": list(intent.providers),
-            }
-        case "release":
-            release = record.release
-            return {
-                "lender": release.lender,
-                "access_id": release.access_id,
-                "result": words(v1.ReleaseResult.Name(release.result), "RELEASE_RESULT_"),
-                "categories": [_category(category) for category in release.categories],
-                "policy_version": release.policy_version,
-                "providers": [
-                    {
-                        "provider": part.provider,
-                        "outcome": words(
-                            v1.ProviderOutcomeKind.Name(part.kind), "PROVIDER_OUTCOME_KIND_"
-                        ),
-                    }
-                    for part in release.parts
-                ],
-            }
-        case "refusal":
-            refusal = record.refusal
-            return {
-                "lender": refusal.lender,
-                "purpose": _purpose(refusal.purpose),
-                "consent_id": refusal.consent_id,
-                "reason": name_of(refusal.reason),
-            }
-        case "consent":
-            return {"consent_id": record.consent.consent_id, "digest": record.consent.digest}
-        case _:
-            return {}

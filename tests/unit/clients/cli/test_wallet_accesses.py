@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clients.cli.wallet_accesses import told
+from clients.cli.access_words import details, told
 from concordat import v1
 from concordat.federation.anchors import save_bundle
 from concordat.refusal import Refusal
@@ -147,6 +147,7 @@ def test_the_json_has_the_documented_keys(desk: Desk, wallet: Wallet, granted: G
         "result": "complete",
         "categories": ["score"],
         "policy_version": "logit-1",
+        "listings": 0,
         "providers": [{"provider": name, "outcome": "scored"} for name in PROVIDERS],
     }
     assert refused["details"] == {
@@ -177,9 +178,13 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "LICENCE": v1.LogRecord(member=v1.MemberAct(member_id=LENDER)),
         "LICENCE_STATUS": v1.LogRecord(member=v1.MemberAct(member_id=LENDER)),
         "ERASURE": v1.LogRecord(erasure=v1.Erasure(record_ids=[b"\x01"])),
+        "LISTING": v1.LogRecord(listing=v1.ListingAct(actor=LENDER, listing_id=b"\x01")),
+        "SUBJECT": v1.LogRecord(subject=v1.SubjectAct()),
+        "SCREENING": v1.LogRecord(screening=v1.Screening(lender=LENDER)),
+        "MIRROR_SYNC": v1.LogRecord(mirror=v1.MirrorAct(court=LENDER)),
     }
     name = LogEntryKind.Name(kind).removeprefix("LOG_ENTRY_KIND_")
-    who = {"CONSENT": "you", "CONSENT_EVENT": "you"}.get(name, LENDER)
+    who = {"CONSENT": "you", "CONSENT_EVENT": "you", "SUBJECT": "you"}.get(name, LENDER)
     if name in ("LICENCE", "LICENCE_STATUS", "ERASURE"):
         who = "the exchange"
     shown, what, _ = told(HistoryEntry(1, 0, v1.LogEntry(kind=kind), acts[name]))
@@ -189,6 +194,108 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
     erased = told(HistoryEntry(1, 0, v1.LogEntry(kind=kind), None))
     assert erased[0] == "?"
     assert name.lower().replace("_", " ") in erased[1]
+
+
+REVIEW, LISTED = v1.Purpose.PURPOSE_ACCOUNT_REVIEW, LogEntryKind.LOG_ENTRY_KIND_LISTING
+ACT, ACTION, STATE = v1.ListingActKind, v1.ListingAction, v1.ListingState
+LISTINGS, FLAGS = v1.DataCategory.DATA_CATEGORY_LISTINGS, v1.DataCategory.DATA_CATEGORY_FLAGS
+
+
+@pytest.mark.parametrize(
+    ("record", "who", "what", "about"),
+    [
+        (
+            v1.LogRecord(
+                release=v1.AccessRelease(
+                    lender=LENDER,
+                    result=v1.ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY,
+                    categories=[LISTINGS, FLAGS],
+                    listings=2,
+                )
+            ),
+            *(LENDER, "received listings, flags", "2 listings shown"),
+        ),
+        (
+            v1.LogRecord(
+                release=v1.AccessRelease(
+                    lender=LENDER,
+                    result=v1.ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY,
+                    categories=[FLAGS],
+                )
+            ),
+            *(LENDER, "received flags", ""),
+        ),
+        (
+            v1.LogRecord(screening=v1.Screening(lender=LENDER, purpose=REVIEW, listings=1)),
+            *(LENDER, "screened you", "account review, 1 listing shown"),
+        ),
+        (
+            v1.LogRecord(
+                screening=v1.Screening(
+                    lender=LENDER, purpose=REVIEW, refusal=Reason.REASON_SUBJECT_FROZEN
+                )
+            ),
+            *(LENDER, "was refused to screen you: subject frozen", "account review"),
+        ),
+        (
+            v1.LogRecord(
+                subject=v1.SubjectAct(flag=v1.FlagKind.FLAG_KIND_FRAUD_ALERT, placed=True)
+            ),
+            *("you", "placed a fraud alert", ""),
+        ),
+        (
+            v1.LogRecord(subject=v1.SubjectAct(flag=v1.FlagKind.FLAG_KIND_FREEZE)),
+            *("you", "lifted a freeze", ""),
+        ),
+        (v1.LogRecord(subject=v1.SubjectAct()), "you", "changed where notices go", ""),
+    ],
+)
+def test_what_a_person_reads_of_listings_flags_and_screenings(
+    record: v1.LogRecord, who: str, what: str, about: str
+) -> None:
+    assert told(HistoryEntry(1, 0, v1.LogEntry(kind=LISTED), record)) == (who, what, about)
+    assert details(record)
+
+
+@pytest.mark.parametrize(
+    ("fields", "who", "what"),
+    [
+        ({"kind": ACT.LISTING_ACT_KIND_FILED, "actor": "a"}, "a", "filed a listing about you"),
+        ({"kind": ACT.LISTING_ACT_KIND_JOINED, "actor": "a"}, "a", "filed the same debt"),
+        ({"kind": ACT.LISTING_ACT_KIND_DISPUTED}, "you", "disputed a listing"),
+        ({"kind": ACT.LISTING_ACT_KIND_RULED, "actor": "r"}, "r", "ruled on a dispute"),
+        (
+            {"kind": ACT.LISTING_ACT_KIND_RETRACTED, "actor": LENDER},
+            *("the exchange", f"recalled what {LENDER} was told"),
+        ),
+        (
+            {"kind": ACT.LISTING_ACT_KIND_ACKNOWLEDGED, "actor": LENDER},
+            *(LENDER, "acknowledged the recall"),
+        ),
+        (
+            {"kind": ACT.LISTING_ACT_KIND_EVENT, "action": ACTION.LISTING_ACTION_SETTLE},
+            *("you", "said that it is paid"),
+        ),
+    ],
+)
+def test_what_a_person_reads_of_each_act_about_a_listing(
+    fields: dict[str, Any], who: str, what: str
+) -> None:
+    act = v1.ListingAct(listing_id=b"\x01" * 16, state=STATE.LISTING_STATE_EFFECTIVE, **fields)
+    entry = HistoryEntry(1, 0, v1.LogEntry(kind=LISTED), v1.LogRecord(listing=act))
+    assert told(entry) == (who, what, f"listing {act.listing_id.hex()[:13]}: in force")
+    assert all(
+        told(
+            HistoryEntry(
+                1,
+                0,
+                v1.LogEntry(kind=LISTED),
+                v1.LogRecord(listing=v1.ListingAct(kind=ACT.LISTING_ACT_KIND_EVENT, action=action)),
+            )
+        )[1]
+        != "did something"
+        for action in ACTION.values()[1:]
+    )
 
 
 def test_a_log_that_too_few_witnesses_have_seen_is_said_to_be_one(

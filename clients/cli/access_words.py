@@ -1,0 +1,220 @@
+"""Entries of the log about a person, in plain words."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from clients.cli import listing_words
+from clients.cli.console import words
+from concordat import v1
+from concordat.rpc.errors import name_of
+from concordat.v1 import FlagKind, ListingActKind, ReleaseResult
+from concordat.verify.history import HistoryEntry
+
+_EXCHANGE, _YOU = "the exchange", "you"
+
+
+Told = tuple[str, str, str]
+
+
+def told(entry: HistoryEntry) -> Told:
+    """Return who did what, about what, in plain words."""
+    record = entry.record
+    kind = words(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_")
+    if record is None:
+        return "?", f"{kind} (its record was erased)", ""
+    act = record.WhichOneof("act") or ""
+    if act in _TOLD:
+        return _TOLD[act](getattr(record, act), entry.entry.kind)
+    # Of members and erasures, which are about no person: nothing that a subject is shown.
+    return _EXCHANGE, kind, ""
+
+
+def _intent(intent: v1.AccessIntent, _: int) -> Told:
+    return intent.lender, "asked", _purpose(intent.purpose)
+
+
+def _refusal(refusal: v1.AccessRefusal, _: int) -> Told:
+    return refusal.lender, f"was refused: {_reason(refusal.reason)}", _purpose(refusal.purpose)
+
+
+def _consent(consent: v1.ConsentAct, kind: int) -> Told:
+    changed = kind == v1.LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
+    what = "changed a consent" if changed else "gave a consent"
+    return _YOU, what, consent.consent_id.hex()
+
+
+def _mirror(mirror: v1.MirrorAct, _: int) -> Told:
+    return mirror.court, "found its register and its listings the same", ""
+
+
+def _release(release: v1.AccessRelease, _: int) -> Told:
+    parts = words_of_categories(release) or "nothing"
+    about = []
+    if release.result != ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY:
+        result = words(ReleaseResult.Name(release.result), "RELEASE_RESULT_")
+        about = [result, _answered(release)]
+    if v1.DataCategory.DATA_CATEGORY_LISTINGS in release.categories:
+        about.append(_count(release.listings))
+    return release.lender, f"received {parts}", ", ".join(about)
+
+
+_LISTING_ACTS: Mapping[int, str] = {
+    ListingActKind.LISTING_ACT_KIND_FILED: "filed a listing about you",
+    ListingActKind.LISTING_ACT_KIND_JOINED: "filed the same debt",
+    ListingActKind.LISTING_ACT_KIND_DISPUTED: "disputed a listing",
+    ListingActKind.LISTING_ACT_KIND_RULED: "ruled on a dispute",
+    ListingActKind.LISTING_ACT_KIND_ACKNOWLEDGED: "acknowledged the recall",
+}
+
+
+def _listing(act: v1.ListingAct, _: int) -> Told:
+    about = f"listing {listing_words.short(act.listing_id)}: {listing_words.state(act.state)}"
+    if act.kind == ListingActKind.LISTING_ACT_KIND_RETRACTED:
+        return _EXCHANGE, f"recalled what {act.actor} was told", about
+    what = _LISTING_ACTS.get(act.kind) or listing_words.action(act.action)
+    return act.actor or _YOU, what, about
+
+
+def _subject(act: v1.SubjectAct, _: int) -> Told:
+    if act.flag == FlagKind.FLAG_KIND_UNSPECIFIED:
+        return _YOU, "changed where notices go", ""
+    flag = words(FlagKind.Name(act.flag), "FLAG_KIND_")
+    return _YOU, f"{'placed' if act.placed else 'lifted'} a {flag}", ""
+
+
+def _screening(screening: v1.Screening, _: int) -> Told:
+    purpose = _purpose(screening.purpose)
+    if screening.refusal:
+        refused = f"was refused to screen you: {_reason(screening.refusal)}"
+        return screening.lender, refused, purpose
+    return screening.lender, "screened you", f"{purpose}, {_count(screening.listings)}"
+
+
+def _count(listings: int) -> str:
+    return f"{listings or 'no'} listing{'s' if listings != 1 else ''} shown"
+
+
+_TOLD: Mapping[str, Callable[[Any, int], Told]] = {
+    "intent": _intent,
+    "release": _release,
+    "refusal": _refusal,
+    "consent": _consent,
+    "listing": _listing,
+    "subject": _subject,
+    "screening": _screening,
+    "mirror": _mirror,
+}
+
+
+def words_of_categories(release: v1.AccessRelease) -> str:
+    """Return the categories of data that went out, in words."""
+    return ", ".join(_category(category) for category in release.categories)
+
+
+def _category(category: v1.DataCategory.ValueType) -> str:
+    return words(v1.DataCategory.Name(category), "DATA_CATEGORY_")
+
+
+def _purpose(purpose: v1.Purpose.ValueType) -> str:
+    return words(v1.Purpose.Name(purpose), "PURPOSE_")
+
+
+def _reason(reason: v1.Reason.ValueType) -> str:
+    return words(v1.Reason.Name(reason), "REASON_")
+
+
+def _answered(release: v1.AccessRelease) -> str:
+    scored = v1.ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_SCORED
+    names = [part.provider for part in release.parts if part.kind == scored]
+    return f"scores of {', '.join(names)}" if names else "no provider had a score"
+
+
+# The same for programs: keys stay as they are ------------------------------------------------------
+
+
+def details(record: v1.LogRecord | None) -> dict[str, Any] | None:
+    """Return what the record says, by the kind of act; None where it was erased."""
+    if record is None:
+        return None
+    act = record.WhichOneof("act") or ""
+    return _DETAILS[act](getattr(record, act)) if act in _DETAILS else {}
+
+
+def _of_refusal(refusal: v1.AccessRefusal) -> dict[str, Any]:
+    return {
+        "lender": refusal.lender,
+        "purpose": _purpose(refusal.purpose),
+        "consent_id": refusal.consent_id,
+        "reason": name_of(refusal.reason),
+    }
+
+
+def _of_consent(consent: v1.ConsentAct) -> dict[str, Any]:
+    return {"consent_id": consent.consent_id, "digest": consent.digest}
+
+
+def _of_subject(act: v1.SubjectAct) -> dict[str, Any]:
+    flag = words(FlagKind.Name(act.flag), "FLAG_KIND_") if act.flag else None
+    return {"flag": flag, "placed": act.placed, "digest": act.digest}
+
+
+def _of_intent(intent: v1.AccessIntent) -> dict[str, Any]:
+    return {
+        "lender": intent.lender,
+        "purpose": _purpose(intent.purpose),
+        "disclosure": words(v1.DisclosureKind.Name(intent.disclosure.kind), "DISCLOSURE_KIND_"),
+        "consent_id": intent.consent_id,
+        "providers": list(intent.providers),
+    }
+
+
+def _of_release(release: v1.AccessRelease) -> dict[str, Any]:
+    return {
+        "lender": release.lender,
+        "access_id": release.access_id,
+        "result": words(ReleaseResult.Name(release.result), "RELEASE_RESULT_"),
+        "categories": [_category(category) for category in release.categories],
+        "policy_version": release.policy_version,
+        "providers": [
+            {
+                "provider": part.provider,
+                "outcome": words(v1.ProviderOutcomeKind.Name(part.kind), "PROVIDER_OUTCOME_KIND_"),
+            }
+            for part in release.parts
+        ],
+        "listings": release.listings,
+    }
+
+
+def _of_listing(act: v1.ListingAct) -> dict[str, Any]:
+    return {
+        "listing_id": act.listing_id,
+        "kind": words(ListingActKind.Name(act.kind), "LISTING_ACT_KIND_"),
+        "action": words(v1.ListingAction.Name(act.action), "LISTING_ACTION_")
+        if act.action
+        else None,
+        "actor": act.actor,
+        "state": words(v1.ListingState.Name(act.state), "LISTING_STATE_"),
+        "digest": act.digest,
+    }
+
+
+def _of_screening(screening: v1.Screening) -> dict[str, Any]:
+    return {
+        "lender": screening.lender,
+        "purpose": _purpose(screening.purpose),
+        "consent_id": screening.consent_id,
+        "reason": name_of(screening.refusal) if screening.refusal else None,
+        "listings": screening.listings,
+    }
+
+
+_DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "intent": _of_intent,
+    "release": _of_release,
+    "refusal": _of_refusal,
+    "consent": _of_consent,
+    "listing": _of_listing,
+    "subject": _of_subject,
+    "screening": _of_screening,
+}
