@@ -98,7 +98,7 @@ def _load(
         registrar = stack.enter_context(closing(Registrar(anchors, identity)))
         store = stack.enter_context(closing(GroupCommit(engine)))
         refused = stack.enter_context(closing(RejectsFile(rejects)))
-        bar = stack.enter_context(_progress())
+        bar = stack.enter_context(progress())
         task = bar.add_task(source.name, total=file.size)
         try:
             load_rows(
@@ -159,7 +159,8 @@ def _exit_code(tally: Tally, failure: str) -> int:
     return EXIT_SOME_REJECTED if tally.rejected else EXIT_OK
 
 
-def _progress() -> Progress:
+def progress() -> Progress:
+    """Return a bar of a file's bytes, on standard error."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from concordat.federation.anchors import TrustBundleError
 from concordat.refusal import Refusal
+from concordat.rpc.errors import RemoteError
 from concordat.rpc.logs import configure_logs
 from concordat.rpc.tls import TlsFileError
 from concordat.settings import SettingsError, load_settings
@@ -47,10 +48,7 @@ def advising(*, as_json: bool = False) -> Iterator[None]:
     except (SettingsError, TrustBundleError, KeyFileError, TlsFileError) as error:
         complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_USAGE) from error
-    except (StoreError, PortTakenError) as error:
-        complain(str(error), as_json=as_json)
-        raise typer.Exit(EXIT_FAILED) from error
-    except Refusal as error:
+    except (StoreError, PortTakenError, Refusal, RemoteError) as error:
         complain(str(error), as_json=as_json)
         raise typer.Exit(EXIT_FAILED) from error
 

@@ -125,8 +125,8 @@ class Courier:
         spread = random.random()  # noqa: S311 - spread, no secret
         pause = min(wait_before(failures, spread) / 1e6, _LONGEST_PAUSE_SECONDS)
         try:
-            while not self._stopping.is_set() and self._sender.send_due():
-                pass
+            while not self._stopping.is_set() and (answered := self._sender.send_due()):
+                _log.info("listings_answered", statements=answered)
         except RemoteError as error:
             if error.retry_after is not None:
                 pause = max(pause, min(error.retry_after.total_seconds(), _LONGEST_TOLD_SECONDS))

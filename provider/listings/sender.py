@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import partial
 
 import grpc
-import structlog
 from sqlalchemy import Connection
 
 from concordat import v1
@@ -23,8 +22,6 @@ from provider.listings.intake import BATCH, Intake
 from provider.listings.outcome import Answered, answered, failed, is_of_content, moot, refused_alone
 from provider.store import listings, outbox
 from provider.store.outbox import FILING, Delivery, Posted
-
-_log = structlog.get_logger("concordat.listings")
 
 
 class Sender:
@@ -69,8 +66,6 @@ class Sender:
             raise
         at_answer = self._now()
         self._store.run(partial(self._put_down, posts=posts, answers=answers, at=at_answer))
-        refused = sum(answer.change.state == Delivery.REFUSED for answer in answers)
-        _log.info("listings_sent", filings=filings, statements=len(posts), refused=refused)
         return len(posts)
 
     def _answers(

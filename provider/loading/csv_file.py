@@ -18,11 +18,12 @@ _GZIP = b"\x1f\x8b"
 _UTF8_BOM, _UTF16_BOMS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 
-class CsvScoreFile:
-    """A CSV file of scores."""
+class CsvFile:
+    """A CSV file."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it and read the header."""
+    def __init__(self, path: Path, expected: str = EXPECTED) -> None:
+        """Open it and read the header; ``expected`` says what columns there should be, for errors."""
+        self._expected = expected
         self.size = path.stat().st_size
         self._raw = path.open("rb")
         zipped = self._raw.read(2) == _GZIP
@@ -68,7 +69,7 @@ class CsvScoreFile:
             ) from error
         fields = _fields(line)
         if isinstance(fields, Reject) or not text.strip():
-            raise ColumnsRefused(f"line 1 is no header of columns. Expected: {EXPECTED}")
+            raise ColumnsRefused(f"line 1 is no header of columns. Expected: {self._expected}")
         return fields
 
     def _line(self, number: int) -> bytes:

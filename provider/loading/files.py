@@ -46,6 +46,6 @@ def open_score_file(path: Path) -> ScoreFile:
         from provider.loading.parquet_file import ParquetScoreFile  # noqa: PLC0415 - optional extra
 
         return ParquetScoreFile(path)
-    from provider.loading.csv_file import CsvScoreFile  # noqa: PLC0415 - as above
+    from provider.loading.csv_file import CsvFile  # noqa: PLC0415 - as above
 
-    return CsvScoreFile(path)
+    return CsvFile(path)

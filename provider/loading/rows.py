@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
 from concordat.clock import MAX_SKEW, to_micros
+from provider.loading.times import read_micros
 from provider.scores import MAX_REASONS, MODEL_VERSION, Score, Terms, split_reasons
 
 SUBJECT_REF, IDENTITY_NUMBER = "subject_ref", "identity_number"
@@ -22,10 +23,6 @@ CACHED = 8192
 
 _WHOLE = re.compile(r"-?[1-9][0-9]{0,9}|0")
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
-)
 
 
 class Reject(StrEnum):
@@ -160,14 +157,7 @@ class RowRules:
 
 
 def _micros(text: str) -> int:
-    """Return an ISO 8601 date or time in microseconds since the epoch; UTC if no offset is given."""
-    if not _TIME.fullmatch(text):
-        raise RowRejected(Reject.AS_OF_MALFORMED)
     try:
-        moment = datetime.fromisoformat(text)
+        return read_micros(text)
     except ValueError as error:
         raise RowRejected(Reject.AS_OF_MALFORMED) from error
-    micros = to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    if micros < 0:
-        raise RowRejected(Reject.AS_OF_MALFORMED)
-    return micros

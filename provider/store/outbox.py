@@ -152,6 +152,11 @@ def counts(connection: Connection) -> dict[Delivery, int]:
     return {Delivery(state): count for state, count in connection.execute(query)}
 
 
+def unsettled(connection: Connection) -> int:
+    """Return how many statements wait, or are to be sent."""
+    return connection.execute(_COUNT_UNSETTLED).scalar_one()
+
+
 def troubled(connection: Connection, most: int) -> list[Refused]:
     """Return statements that were refused, or failed and are tried again; the latest first."""
     on = and_(
@@ -197,6 +202,11 @@ _UNSETTLED_EARLIER = exists().where(
     _EARLIER.c.filing_id == OUTBOX.c.filing_id,
     _EARLIER.c.sequence < OUTBOX.c.sequence,
     _EARLIER.c.state.in_([_literal(Delivery.WAITING), _literal(Delivery.QUEUED)]),
+)
+_COUNT_UNSETTLED = (
+    select(func.count())
+    .select_from(OUTBOX)
+    .where(OUTBOX.c.state.in_([_literal(Delivery.WAITING), _literal(Delivery.QUEUED)]))
 )
 _DUE = (
     select(OUTBOX)

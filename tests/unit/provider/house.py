@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.anchors import save_bundle
 from concordat.rpc.tls import TlsIdentity, member_port
+from concordat.v1.listing_service_pb2_grpc import add_FurnisherServiceServicer_to_server
 from concordat.v1.member_service_pb2_grpc import (
     add_MemberServiceServicer_to_server,
 )
@@ -25,6 +26,7 @@ from concordat.v1.registrar_service_pb2_grpc import (
 )
 from provider.main import app
 from tests.builders import EXCHANGE, PROVIDERS, REGISTRAR, Federation, Pki, signer
+from tests.fake_furnisher_service import FakeFurnisherService
 
 SELF = PROVIDERS[0]
 
@@ -73,22 +75,28 @@ class Peer:
 
 
 class House:
-    """Files, federation and peers. ``close`` ends the peers."""
+    """Files, federation and peers. ``close`` ends the peers.
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    Its member is a provider; with ``roles``, ``member_id`` is enrolled as what they say, with no scores.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        member_id: str = SELF,
+        roles: Sequence[v1.Role.ValueType] = (),
+        **settings: Any,
+    ) -> None:
         self.folder = folder
+        self.member_id = member_id
         self.pki = Pki()
         self.peer = Peer()
-        self._server = grpc.server(ThreadPoolExecutor(8))
-        bare = Federation(tls_ca_pem=self.pki.ca_pem)
-        self.ports = {
-            name: self._server.add_secure_port(
-                "127.0.0.1:0", member_port(TlsIdentity(*self.pki.issue(name)), bare.anchors)
-            )
-            for name in (EXCHANGE, REGISTRAR)
-        }
-        add_MemberServiceServicer_to_server(cast("Any", self.peer), self._server)
-        add_RegistrarServiceServicer_to_server(cast("Any", self.peer), self._server)
+        self.federation: Federation
+        self.furnishing = FakeFurnisherService()
+        self.furnishing.member = lambda: self.federation.member(member_id)
+        self.ports = dict.fromkeys((EXCHANGE, REGISTRAR), 0)
+        self._bare = Federation(tls_ca_pem=self.pki.ca_pem)
+        self._server = self._bound()
         self.federation = self.peer.federation = Federation(
             at=datetime.now(UTC),
             tls_ca_pem=self.pki.ca_pem,
@@ -98,14 +106,39 @@ class House:
             },
         )
         self._server.start()
+        if roles:
+            self.federation.enrol(member_id, *roles)
+            settings.setdefault("scores", {"source": "none"})
         save_bundle(self.federation.bundle, folder / "bundle.json")
-        signer(SELF).save(folder / "signing.key", None)
-        self.install(*self.pki.issue(SELF))
+        signer(member_id).save(folder / "signing.key", None)
+        self.install(*self.pki.issue(member_id))
         self.licence = folder / "licence.env"
-        member = self.federation.member(SELF)
+        member = self.federation.member(member_id)
         self.licence.write_bytes(member.licence_envelope.SerializeToString())
         self.config = folder / "provider.toml"
         self.configure(**settings)
+
+    def _bound(self) -> grpc.Server:
+        """Return a server of all peers on the ports that they have, or on free ones at first."""
+        server = grpc.server(ThreadPoolExecutor(8))
+        for name, port in self.ports.items():
+            credentials = member_port(TlsIdentity(*self.pki.issue(name)), self._bare.anchors)
+            self.ports[name] = server.add_secure_port(f"127.0.0.1:{port}", credentials)
+        add_MemberServiceServicer_to_server(cast("Any", self.peer), server)
+        add_RegistrarServiceServicer_to_server(cast("Any", self.peer), server)
+        add_FurnisherServiceServicer_to_server(cast("Any", self.furnishing), server)
+        return server
+
+    def unplug(self) -> None:
+        """Make the peers unreachable."""
+        self.peer.closing.set()
+        self._server.stop(0).wait()
+
+    def plug_in(self) -> None:
+        """Make them reachable again, where they were."""
+        self.peer.closing.clear()
+        self._server = self._bound()
+        self._server.start()
 
     def install(self, certificate: bytes, key: bytes) -> None:
         (self.folder / "tls.crt").write_bytes(certificate)
@@ -113,7 +146,7 @@ class House:
 
     def configure(self, **settings: Any) -> None:
         lines = {
-            "member_id": SELF,
+            "member_id": self.member_id,
             "trust_bundle": "bundle.json",
             "signing_key": "signing.key",
             "tls_certificate": "tls.crt",
@@ -122,6 +155,8 @@ class House:
             "public_listen": "127.0.0.1:0",
             "database": "sqlite:///provider.db",
         }
+        if settings.get("scores") == {"source": "none"}:
+            del lines["member_listen"], lines["public_listen"]
         tables = {name: value for name, value in settings.items() if isinstance(value, Mapping)}
         plain = {name: value for name, value in settings.items() if name not in tables}
         text = "".join(f"{name} = {json.dumps(v)}\n" for name, v in (lines | plain).items())
