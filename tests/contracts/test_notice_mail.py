@@ -57,7 +57,7 @@ class PostRoom:
         self.now = AT
         self.clock = Clock(source=lambda: self.now)
         self.served: list[tuple[bytes, bytes, v1.NoticeProof, datetime]] = []
-        self.failures: list[Exception] = []  # of telling, each once
+        self.failures: list[BaseException] = []  # of telling, each once
         self.heard = asyncio.Event()
         self._others: list[tuple[GroupCommit, Engine]] = []
         self._mailers: list[Mailer] = []
@@ -290,15 +290,20 @@ class NoticeMailContract:
         assert room.round(after=timedelta(seconds=1)) == 1
         assert len(room.served) == 1
 
-    def test_a_process_that_dies_before_it_told_leaves_the_proof_to_the_next(
-        self, room: PostRoom
+    @pytest.mark.parametrize(
+        ("failure", "after"), [(asyncio.CancelledError(), LEASE), (RuntimeError("odd"), MINUTE)]
+    )
+    def test_a_process_that_dies_or_errs_before_it_told_leaves_the_proof_to_the_next(
+        self, room: PostRoom, failure: BaseException, after: timedelta
     ) -> None:
         room.post()
-        room.failures = [RuntimeError("the process is gone")]
-        room.round()
+        room.failures = [failure]
+        with suppress(asyncio.CancelledError):
+            room.round()
         accepted = room.now
         assert (len(room.server.received), room.served) == (1, [])
-        assert room.round(after=MINUTE) == 1
+        assert room.round(after=after - timedelta(seconds=1)) == 0
+        assert room.round(after=timedelta(seconds=1)) == 1
         assert len(room.server.received) == 1  # told, not sent again
         ((_, _, proof, at),) = room.served
         assert from_timestamp(proof.served_at) == accepted

@@ -130,7 +130,10 @@ def due(connection: Connection, now: datetime, most: int) -> Sequence[Due]:
 def accepted(
     connection: Connection, key: Key, at: datetime, evidence: bytes, *, tell: bool
 ) -> None:
-    """Keep that the mail server took a message; ``tell`` whether the listing has still to hear of it."""
+    """Keep that the mail server took a message; ``tell`` whether the listing has still to hear of it.
+
+    If so the row stays with who took it, until it is done or the lease is over.
+    """
     _set(
         connection,
         key,
@@ -138,7 +141,7 @@ def accepted(
         evidence=evidence,
         failure=None,
         attempts=0,
-        next_try_at=to_micros(at) if tell else None,
+        next_try_at=to_micros(at + LEASE) if tell else None,
     )
 
 
