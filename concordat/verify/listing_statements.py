@@ -10,6 +10,7 @@ from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
+from concordat.federation.words import require_plain
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified, open_envelope
 from concordat.trust.keys import KeyRing
@@ -47,6 +48,7 @@ def open_member_event(
     verified = open_member_statement(envelope, v1.ListingEvent, member, anchors, at)
     _require_signer(verified.message.actor, member)
     _require_not_from_after(verified.message.decided_at, at)
+    require_plain(verified.message.extension.reasons)
     return verified
 
 
@@ -57,6 +59,7 @@ def open_ruling(
     verified = open_member_statement(envelope, v1.Ruling, reviewer, anchors, at)
     _require_signer(verified.message.reviewer, reviewer)
     _require_not_from_after(verified.message.decided_at, at)
+    require_plain(verified.message.reasons)
     return verified
 
 
@@ -127,6 +130,7 @@ def open_subject_event(
     if verified.message.actor:
         raise Refusal(Reason.REASON_CALLER_NOT_SIGNER, "a member's event, signed by a subject")
     _require_not_from_after(verified.message.decided_at, at)
+    require_plain(verified.message.words.text)
     return verified
 
 
@@ -145,6 +149,7 @@ def open_contact_change(
     """Verify a subject's change of where its notices go. Raises ``Refusal``."""
     verified = open_subject_statement(envelope, v1.ContactChange, binding, anchors, at)
     _require_not_from_after(verified.message.decided_at, at)
+    require_plain(verified.message.email)
     return verified
 
 
