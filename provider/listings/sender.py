@@ -7,7 +7,6 @@ dies between any two steps leaves nothing lost and, since the exchange knows the
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 
 import grpc
 from sqlalchemy import Connection
@@ -65,7 +64,7 @@ class Sender:
             self._store.run(lambda c: outbox.change(c, changes))
             raise
         at_answer = self._now()
-        self._store.run(partial(self._put_down, posts=posts, answers=answers, at=at_answer))
+        self._store.run(lambda c: put_down(c, self._intake, posts, answers, at_answer))
         return len(posts)
 
     def _answers(
@@ -94,32 +93,33 @@ class Sender:
                 grpc.StatusCode.DATA_LOSS, v1.Reason.REASON_UNSPECIFIED, str(error)
             ) from error
 
-    def _put_down(
-        self,
-        connection: Connection,
-        posts: Sequence[Posted],
-        answers: Sequence[Answered],
-        at: datetime,
-    ) -> None:
-        """In one transaction: what became of each, where the listings stand, and who may go next."""
-        told = [answer.told for answer in answers if answer.told]
-        refused = {
-            post.key: answer.change
-            for post, answer in zip(posts, answers, strict=True)
-            if post.sequence == FILING and answer.change.state == Delivery.REFUSED
-        }
-        outbox.change(connection, [answer.change for answer in answers])
-        listings.tell(connection, told)
-        listings.correct(connection, [answer.facts for answer in answers if answer.facts])
-        filed = {post.key for post in posts if post.sequence == FILING}
-        ids = {(one.subject_ref, one.filing_id): one.listing_id for one in told}
-        self._intake.sign_waiting(
-            connection, {key: listing_id for key, listing_id in ids.items() if key in filed}, at
-        )
-        waiting = [
+
+def put_down(
+    connection: Connection,
+    intake: Intake,
+    posts: Sequence[Posted],
+    answers: Sequence[Answered],
+    at: datetime,
+) -> None:
+    """In one transaction: what became of each, where the listings stand, and who may go next."""
+    outbox.change(connection, [answer.change for answer in answers])
+    told = [answer.told for answer in answers if answer.told]
+    listings.tell(connection, told)
+    listings.correct(connection, [answer.facts for answer in answers if answer.facts])
+    filed = {post.key for post in posts if post.sequence == FILING}
+    ids = {(one.subject_ref, one.filing_id): one.listing_id for one in told}
+    intake.sign_waiting(connection, {key: ids[key] for key in filed & ids.keys()}, at)
+    refused = {
+        post.key: answer.change
+        for post, answer in zip(posts, answers, strict=True)
+        if post.sequence == FILING and answer.change.state == Delivery.REFUSED
+    }
+    outbox.change(
+        connection,
+        [
             moot(post, refused[key], to_micros(at))
             for key, said in outbox.of_filings(connection, list(refused)).items()
             for post in said
             if post.state == Delivery.WAITING
-        ]
-        outbox.change(connection, waiting)
+        ],
+    )

@@ -117,7 +117,7 @@ def counts(connection: Connection) -> dict[int, int]:
         .where(LISTING.c.ended_at.is_(None))
         .group_by(LISTING.c.state)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {state: count for state, count in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
 
 def tell(connection: Connection, told: Iterable[Told]) -> None:
