@@ -11,6 +11,7 @@ from concordat.clock import to_micros
 from concordat.v1 import InboxKind, ListingAction, ListingActKind
 from exchange.listings.cause import Cause
 from exchange.listings.machine import Listing
+from exchange.listings.reading import Key
 from exchange.subjects import inbox_table as inbox
 from exchange.subjects.contact_table import subject_contact
 
@@ -29,6 +30,11 @@ class Change:
     before: Listing | None
     after: Listing
     cause: Cause
+
+    @property
+    def key(self) -> Key:
+        """The listing."""
+        return self.after.subject_ref, self.after.listing_id
 
     def signed(self, digest: bytes, envelope: bytes) -> "Change":
         """Return the change with its cause signed."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
 from concordat import v1
 from concordat.ids import new_id
-from concordat.refusal import Refusal
-from concordat.v1 import ListingAction, Reason
+from concordat.refusal import Refusal, refusing_untrusted
+from concordat.v1 import ListingAction, ListingState, Reason
 from exchange.listings import machine, reading
 from exchange.listings.cause import Cause
 from exchange.listings.ledger import Ledger, Office
 from exchange.listings.machine import Actor, Listing, Party, PastDebt
 from exchange.listings.machine.listing import LIVE
+from exchange.listings.reading import FilingSeen
 from exchange.listings.table import filing_seen, sealed_attachment
 
 if TYPE_CHECKING:
@@ -25,9 +28,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from concordat.trust.envelope import Verified
-    from exchange.listings.reading import Debt, Key
+    from exchange.listings.reading import Debt, Key, StatementKey
 
-_AGAIN_AFTER_DAYS = 1
+_AGAIN_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +59,31 @@ def file_many(
 
     The same filing again is answered with its listing as it stands; the same id with other bytes is refused.
     """
-    seen = reading.filings_seen(connection, [item.seen_key for item in items])
-    reading.lock_debts(connection, [item.debt for item in items])
+    if not items:
+        return []
     ledger = Ledger(connection, office, at)
-    listings: dict[Debt, list[Listing]] = {}
-    for debt, found in reading.by_debts(connection, [item.debt for item in items]).items():
-        keys = [each.key for each in found]
-        ledger.lock(keys)
-        listings[debt] = [each for key in keys if (each := ledger.get(key)) is not None]
-    ledger.lock([(row.subject_ref, row.listing_id) for row in seen.values()])
-    known = {key: (row.digest, (row.subject_ref, row.listing_id)) for key, row in seen.items()}
+    ledger.lock_debts([item.debt for item in items])
+    # Only now: a process that had the same filing, or the same debt, is done with it.
+    seen = reading.filings_seen(connection, [item.seen_key for item in items])
+    of_debts = reading.keys_of_debts(connection, [item.debt for item in items])
+    ledger.lock([*(row.key for row in seen.values()), *chain.from_iterable(of_debts.values())])
+    listings = {debt: ledger.get_all(keys) for debt, keys in of_debts.items()}
+    known = dict(seen)
     results: list[Listing | Refusal] = []
     fresh: list[dict[str, object]] = []
     for item in items:
         try:
             before = known.get(item.seen_key)
             if before is not None:
-                results.append(_again(ledger, item, *before))
+                results.append(_again(ledger, item, before))
                 continue
-            listing = _file(ledger, office, item, listings.setdefault(item.debt, []))
+            with refusing_untrusted():
+                listing = _file(ledger, office, item, listings.setdefault(item.debt, []))
         except Refusal as refusal:
             results.append(refusal)
             continue
         key = (listing.subject_ref, listing.listing_id)
-        known[item.seen_key] = (item.filing.digest, key)
+        known[item.seen_key] = FilingSeen(item.filing.digest, key)
         fresh.append(_seen(item, key))
         results.append(listing)
     if fresh:
@@ -88,10 +92,10 @@ def file_many(
     return results
 
 
-def _again(ledger: Ledger, item: Filed, digest: bytes, key: Key) -> Listing:
-    if digest != item.filing.digest:
+def _again(ledger: Ledger, item: Filed, before: FilingSeen) -> Listing:
+    if before.digest != item.filing.digest:
         raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another filing has this id")
-    listing = ledger.get(key)
+    listing = ledger.get(before.key)
     assert listing is not None  # noqa: S101 - read above
     return listing
 
@@ -102,6 +106,7 @@ def _file(ledger: Ledger, office: Office, item: Filed, of_debt: list[Listing]) -
     profile = office.profiles[item.profile]
     live = next((each for each in of_debt if each.state in LIVE), None)
     if live is not None:
+        _require_unused(ledger, live, filing.filing_id)
         after = machine.join(live, filing, profile, ledger.at)
         of_debt.remove(live)
     else:
@@ -111,6 +116,13 @@ def _file(ledger: Ledger, office: Office, item: Filed, of_debt: list[Listing]) -
     after = ledger.move(after, cause)
     of_debt.append(after)
     return after
+
+
+def _require_unused(ledger: Ledger, listing: Listing, statement_id: bytes) -> None:
+    """Raise ``Refusal`` where another's statement about the listing has the id already."""
+    key = (listing.subject_ref, listing.listing_id)
+    if ledger.digest_of(key, statement_id) is not None:
+        raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another statement has this id")
 
 
 def _seen(item: Filed, key: Key) -> dict[str, object]:
@@ -142,46 +154,52 @@ def apply_many(
     connection: Connection, office: Office, items: Sequence[Said], at: datetime
 ) -> list[Listing | Refusal]:
     """Apply events, in order; the same event again changes nothing, one that is refused refuses no other."""
+    if not items:
+        return []
     ledger = Ledger(connection, office, at)
     ledger.lock([item.key for item in items])
+    taken = reading.step_digests(
+        connection, [(*item.key, item.event.message.event_id) for item in items]
+    )
     results: list[Listing | Refusal] = []
-    taken: dict[tuple[Key, bytes], bytes] = {}
     for item in items:
         try:
-            results.append(_apply(connection, ledger, item, taken))
+            with refusing_untrusted():
+                results.append(_apply(ledger, item, taken))
         except Refusal as refusal:
             results.append(refusal)
     ledger.write()
     return results
 
 
-def _apply(
-    connection: Connection, ledger: Ledger, item: Said, taken: dict[tuple[Key, bytes], bytes]
-) -> Listing:
-    event = item.event.message
+def _apply(ledger: Ledger, item: Said, taken: dict[StatementKey, bytes]) -> Listing:
+    event, place = item.event.message, (*item.key, item.event.message.event_id)
     listing = _known(ledger, item.key, item.party)
-    before = taken.get((item.key, event.event_id)) or reading.step_digest(
-        connection, item.key, event.event_id
-    )
+    before = taken.get(place)
     if before is not None:
         return _same(listing, before, item.event.digest)
-    after = machine.apply_event(listing, event, item.party, ledger.profile_of(listing), ledger.at)
-    taken[item.key, event.event_id] = item.event.digest
+    party = _part_in(listing, item.party)
+    after = machine.apply_event(listing, event, party, ledger.profile_of(listing), ledger.at)
+    taken[place] = item.event.digest
     if event.action == ListingAction.LISTING_ACTION_RECONFIRM and not _is_news(
-        listing, item, ledger
+        listing, after, party
     ):
         return listing
     return ledger.move(after, Cause.event(event, item.event.digest, item.envelope))
 
 
-def _is_news(listing: Listing, item: Said, ledger: Ledger) -> bool:
-    """Tell whether a reconfirmation is the source's first in a day: more of them say nothing more."""
-    latest = max(
-        source.reconfirmed_at
-        for source in listing.live_sources
-        if source.member_id == item.party.member_id
-    )
-    return (ledger.at - latest).days >= _AGAIN_AFTER_DAYS
+def _is_news(before: Listing, after: Listing, party: Party) -> bool:
+    """Tell whether a reconfirmation says something: before the effect, and a day later than the last did.
+
+    Any other would lengthen the listing's history, which its subject is shown all of, and nothing else.
+    """
+    if before.state != ListingState.LISTING_STATE_NOTICED:
+        return False
+    return _said_last(after, party) - _said_last(before, party) >= _AGAIN_AFTER
+
+
+def _said_last(listing: Listing, party: Party) -> datetime:
+    return max(s.reconfirmed_at for s in listing.live_sources if s.member_id == party.member_id)
 
 
 def _known(ledger: Ledger, key: Key, party: Party) -> Listing:
@@ -199,7 +217,7 @@ def _known(ledger: Ledger, key: Key, party: Party) -> Listing:
 def _part_in(listing: Listing, party: Party) -> Party:
     """Return in what part a source acts: as the court where it filed the judgment."""
     if party.actor is Actor.FURNISHER and any(
-        source.court for source in listing.sources if source.member_id == party.member_id
+        source.court for source in listing.live_sources if source.member_id == party.member_id
     ):
         return Party(Actor.COURT, party.member_id)
     return party
@@ -225,10 +243,13 @@ def dispute_one(
     ledger = Ledger(connection, office, at)
     ledger.lock([key])
     listing = _known(ledger, key, Party(Actor.SUBJECT))
-    before = reading.step_digest(connection, key, said.dispute_id)
+    before = ledger.digest_of(key, said.dispute_id)
     if before is not None:
         return _same(listing, before, verified.digest)
-    after = machine.raise_dispute(listing, said, ledger.profile_of(listing), at)
+    if reading.dispute_id_used(connection, said.subject_ref, said.reviewer, said.dispute_id):
+        raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another dispute has this id")
+    with refusing_untrusted():
+        after = machine.raise_dispute(listing, said, ledger.profile_of(listing), at)
     after = ledger.move(after, Cause.dispute(said, verified.digest, envelope))
     ledger.write()
     if attachments:
@@ -261,10 +282,11 @@ def rule_one(
     ledger = Ledger(connection, office, at)
     ledger.lock([key])
     listing = _known(ledger, key, party)
-    before = reading.step_digest(connection, key, said.ruling_id)
+    before = ledger.digest_of(key, said.ruling_id)
     if before is not None:
         return _same(listing, before, verified.digest)
-    after = machine.rule(listing, said, party, ledger.profile_of(listing), at)
+    with refusing_untrusted():
+        after = machine.rule(listing, said, party, ledger.profile_of(listing), at)
     after = ledger.move(after, Cause.ruling(said, verified.digest, envelope))
     ledger.write()
     return after

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
@@ -22,9 +22,9 @@ from concordat.v1 import ListingAction
 from exchange.listings import machine, reading, recall
 from exchange.listings.announcements import Announcer, Change
 from exchange.listings.cause import Cause
-from exchange.listings.machine import Actor, Listing, Party
+from exchange.listings.machine import Actor, Listing, Party, Source
 from exchange.listings.profile import Profile, Profiles
-from exchange.listings.reading import Key, Stored
+from exchange.listings.reading import Debt, Key, Stored
 from exchange.listings.rows import Values, listing_values, source_values
 from exchange.listings.table import (
     listing,
@@ -37,6 +37,23 @@ from exchange.log import records
 from exchange.log import table as log
 
 _AT_ONCE = 1000  # signatures of the exchange under one root
+
+_KEY = ("subject_ref", "listing_id")
+_UPDATE = update(listing).where(  # what is set is what the rows have besides the key
+    listing.c.subject_ref == bindparam("key_ref"), listing.c.listing_id == bindparam("key_id")
+)
+_DELETE_SOURCES = delete(listing_source).where(
+    listing_source.c.subject_ref == bindparam("key_ref"),
+    listing_source.c.listing_id == bindparam("key_id"),
+)
+_UPDATE_DEBT = (
+    update(listing_debt)
+    .where(
+        listing_debt.c.subject_ref == bindparam("key_ref"),
+        listing_debt.c.debt == bindparam("key_debt"),
+    )
+    .values(listing_id=bindparam("latest"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,7 @@ class _Entry:
 
     now: Listing
     steps: int
-    new: bool
+    before: tuple[Source, ...] | None  # its sources on record; None where it is new
     changed: bool = False
 
 
@@ -70,6 +87,7 @@ class Ledger:
         self._at = at
         self._synced = reading.syncs(connection)
         self._entries: dict[Key, _Entry] = {}
+        self._debts: frozenset[Debt] = frozenset()
         self._moves: list[tuple[Change, int]] = []
 
     @property
@@ -80,16 +98,36 @@ class Ledger:
     def take(self, stored: Iterable[Stored]) -> None:
         """Take listings in that were read under lock."""
         for each in stored:
-            self._entries[each.key] = _Entry(each.listing, each.steps, new=False)
+            self._entries[each.key] = _Entry(each.listing, each.steps, each.listing.sources)
 
     def lock(self, keys: Iterable[Key]) -> None:
         """Read listings under lock and take them in."""
         self.take(reading.by_keys(self._connection, keys, lock=True).values())
 
+    def lock_debts(self, debts: Iterable[Debt]) -> None:
+        """Lock debts that were filed before: nobody else opens or joins a listing of one meanwhile.
+
+        One that is new can't be locked. Of two who file it at once the later fails when it writes, and does
+        it again: see ``_remember_debts``.
+        """
+        self._debts = reading.lock_debts(self._connection, debts)
+
     def get(self, key: Key) -> Listing | None:
         """Return a listing as it stands now; None where there is none."""
         entry = self._entries.get(key)
         return None if entry is None else entry.now
+
+    def get_all(self, keys: Iterable[Key]) -> list[Listing]:
+        """Return those listings that were taken in, as they stand now."""
+        return [entry.now for key in keys if (entry := self._entries.get(key)) is not None]
+
+    def digest_of(self, key: Key, statement_id: bytes) -> bytes | None:
+        """Return the digest of a statement that was taken in about a listing; None where none was."""
+        for change, _ in self._moves:
+            if change.cause.statement_id == statement_id and change.key == key:
+                return change.cause.digest
+        place = (*key, statement_id)
+        return reading.step_digests(self._connection, [place]).get(place)
 
     def profile_of(self, listing: Listing) -> Profile:
         """Return the profile whose limits apply to it."""
@@ -101,7 +139,7 @@ class Ledger:
         entry = self._entries.get(key)
         before = entry.now if entry else None
         if entry is None:
-            entry = self._entries[key] = _Entry(after, 0, new=True)
+            entry = self._entries[key] = _Entry(after, 0, None)
         entry.now, entry.steps = after, entry.steps + 1
         self._moves.append((Change(before, after, cause), entry.steps))
         return self.follow(key)
@@ -142,17 +180,18 @@ class Ledger:
     # Writing ------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        """Write everything; the last thing is the revision, whose lock orders all changes."""
+        """Write everything, under the next revision: its lock orders all changes, and all inboxes."""
         if not any(entry.changed for entry in self._entries.values()):
             return
         moves = self._signed()
+        revision = self._next_revision()
+        self._write_listings(revision)
         self._write_steps(moves)
         changes = [change for change, _ in moves]
         drafts = [records.listing_act(change.after, change.cause, self._at) for change in changes]
         drafts += recall.issue(self._connection, self._office, changes, self._at)
         log.enqueue(self._connection, drafts)
         self._office.announcer.announce(self._connection, changes, self._at)
-        self._write_listings(self._next_revision())
 
     def _signed(self) -> list[tuple[Change, int]]:
         """Sign the exchange's own events, many at once."""
@@ -197,20 +236,17 @@ class Ledger:
 
     def _write_listings(self, revision: int) -> None:
         changed = [entry for entry in self._entries.values() if entry.changed]
-        new = [self._values(entry, revision) for entry in changed if entry.new]
+        new = [entry for entry in changed if entry.before is None]
         if new:
-            self._connection.execute(insert(listing), new)
-            self._remember_debts([entry.now for entry in changed if entry.new])
-        old = [entry for entry in changed if not entry.new]
-        for entry in old:
-            values = self._values(entry, revision)
-            key = values.pop("subject_ref"), values.pop("listing_id")
             self._connection.execute(
-                update(listing)
-                .where(listing.c.subject_ref == key[0], listing.c.listing_id == key[1])
-                .values(values)
+                insert(listing), [self._values(entry, revision) for entry in new]
             )
-        self._write_sources([entry.now for entry in changed], [entry.now for entry in old])
+            self._remember_debts([entry.now for entry in new])
+        old = [entry for entry in changed if entry.before is not None]
+        if old:
+            rows = [_with_key(self._values(entry, revision)) for entry in old]
+            self._connection.execute(_UPDATE, rows)
+        self._write_sources(changed)
 
     def _values(self, entry: _Entry, revision: int) -> Values:
         due = machine.next_due(entry.now, self.profile_of(entry.now))
@@ -223,35 +259,51 @@ class Ledger:
             "revision": revision,
         }
 
-    def _write_sources(self, changed: list[Listing], old: list[Listing]) -> None:
-        keys = [(each.subject_ref, each.listing_id) for each in old]
-        if keys:
-            self._connection.execute(
-                delete(listing_source).where(
-                    tuple_(listing_source.c.subject_ref, listing_source.c.listing_id).in_(keys)
-                )
-            )
-        rows = [row for each in changed for row in source_values(each)]
+    def _write_sources(self, changed: list[_Entry]) -> None:
+        moved = [
+            entry for entry in changed if entry.before is None or entry.before != entry.now.sources
+        ]
+        stale = [
+            {"key_ref": entry.now.subject_ref, "key_id": entry.now.listing_id}
+            for entry in moved
+            if entry.before is not None
+        ]
+        if stale:
+            self._connection.execute(_DELETE_SOURCES, stale)
+        rows = [row for entry in moved for row in source_values(entry.now)]
         if rows:
             self._connection.execute(insert(listing_source), rows)
 
     def _remember_debts(self, listings: list[Listing]) -> None:
-        debts = [(each.subject_ref, each.debt) for each in listings]
-        known = reading.lock_debts(self._connection, debts)
-        fresh = [
-            {"subject_ref": each.subject_ref, "debt": each.debt, "listing_id": each.listing_id}
+        """Name the latest listing of each debt.
+
+        A debt that had none when this began is inserted, which fails if another process was first: then it
+        has a live listing already, and the whole job is done again and joins it.
+        """
+        rows = {
+            (each.subject_ref, each.debt): {
+                "subject_ref": each.subject_ref,
+                "debt": each.debt,
+                "listing_id": each.listing_id,
+            }
             for each in listings
-            if (each.subject_ref, each.debt) not in known
-        ]
+        }
+        fresh = [row for debt, row in rows.items() if debt not in self._debts]
         if fresh:
             self._connection.execute(insert(listing_debt), fresh)
-        for each in listings:
-            if (each.subject_ref, each.debt) in known:
-                self._connection.execute(
-                    update(listing_debt)
-                    .where(
-                        listing_debt.c.subject_ref == each.subject_ref,
-                        listing_debt.c.debt == each.debt,
-                    )
-                    .values(listing_id=each.listing_id)
-                )
+        known = [
+            {"key_ref": debt[0], "key_debt": debt[1], "latest": row["listing_id"]}
+            for debt, row in rows.items()
+            if debt in self._debts
+        ]
+        if known:
+            self._connection.execute(_UPDATE_DEBT, known)
+
+
+def _with_key(values: Values) -> Values:
+    """Return the parameters of ``_UPDATE``."""
+    return {
+        **{name: value for name, value in values.items() if name not in _KEY},
+        "key_ref": values["subject_ref"],
+        "key_id": values["listing_id"],
+    }

@@ -23,6 +23,7 @@ from exchange.listings.table import (
 
 Key = tuple[bytes, bytes]  # subject_ref, listing_id
 Debt = tuple[bytes, bytes]  # subject_ref, debt commitment
+StatementKey = tuple[bytes, bytes, bytes]  # subject_ref, listing_id, id of the statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,14 @@ class Stored:
         return self.listing.subject_ref, self.listing.listing_id
 
 
+@dataclass(frozen=True, slots=True)
+class FilingSeen:
+    """A filing that was taken in: its statement digest, and its listing."""
+
+    digest: bytes
+    key: Key
+
+
 _SOURCES = select(listing_source).where(
     tuple_(listing_source.c.subject_ref, listing_source.c.listing_id).in_(
         bindparam("keys", expanding=True)
@@ -51,8 +60,11 @@ _BY_KEY = (
     )
     .order_by(listing.c.subject_ref, listing.c.listing_id)
 )
-_BY_DEBT = select(listing).where(
-    tuple_(listing.c.subject_ref, listing.c.debt).in_(bindparam("keys", expanding=True))
+_LOCKED, _HELD = _BY_KEY.with_for_update(), _BY_KEY.with_for_update(read=True)
+_KEYS_OF_DEBTS = (
+    select(listing.c.subject_ref, listing.c.debt, listing.c.listing_id)
+    .where(tuple_(listing.c.subject_ref, listing.c.debt).in_(bindparam("keys", expanding=True)))
+    .order_by(listing.c.listing_id)
 )
 _LOCK_DEBTS = (
     select(listing_debt)
@@ -67,26 +79,42 @@ _LOCK_DEBTS = (
 _FILINGS = select(filing_seen).where(
     tuple_(filing_seen.c.source, filing_seen.c.filing_id).in_(bindparam("keys", expanding=True))
 )
-_STEP = select(listing_step.c.digest).where(
+_STEPS = select(
+    listing_step.c.subject_ref,
+    listing_step.c.listing_id,
+    listing_step.c.statement_id,
+    listing_step.c.digest,
+).where(
+    tuple_(listing_step.c.subject_ref, listing_step.c.listing_id, listing_step.c.statement_id).in_(
+        bindparam("keys", expanding=True)
+    )
+)
+_DISPUTE_RAISED = select(listing_step.c.sequence).where(
     listing_step.c.subject_ref == bindparam("ref"),
-    listing_step.c.listing_id == bindparam("id"),
-    listing_step.c.statement_id == bindparam("statement"),
+    listing_step.c.statement_id == bindparam("id"),
+)
+_DISPUTE_OPEN = select(listing.c.listing_id).where(
+    listing.c.dispute_reviewer == bindparam("reviewer"), listing.c.dispute_id == bindparam("id")
 )
 
 
 def by_keys(
-    connection: Connection, keys: Iterable[Key], *, lock: bool = False
+    connection: Connection, keys: Iterable[Key], *, lock: bool = False, hold: bool = False
 ) -> dict[Key, Stored]:
-    """Return the listings that exist, by key, locked until the transaction ends if asked."""
-    query = _BY_KEY.with_for_update() if lock else _BY_KEY
+    """Return the listings that exist, by key, in the order of their keys.
+
+    Until the transaction ends nobody else changes them where they are to ``hold``, nor holds them where
+    they are to ``lock``.
+    """
+    query = _LOCKED if lock else _HELD if hold else _BY_KEY
     return _read(connection, query, sorted(set(keys)))
 
 
-def by_debts(connection: Connection, debts: Iterable[Debt]) -> dict[Debt, list[Stored]]:
-    """Return every listing that each debt ever had, ended ones too."""
-    found: dict[Debt, list[Stored]] = defaultdict(list)
-    for stored in _read(connection, _BY_DEBT, sorted(set(debts))).values():
-        found[stored.listing.subject_ref, stored.listing.debt].append(stored)
+def keys_of_debts(connection: Connection, debts: Iterable[Debt]) -> dict[Debt, list[Key]]:
+    """Return every listing that each debt ever had, ended ones too, the oldest first."""
+    found: dict[Debt, list[Key]] = defaultdict(list)
+    for row in connection.execute(_KEYS_OF_DEBTS, {"keys": sorted(set(debts))}):
+        found[row.subject_ref, row.debt].append((row.subject_ref, row.listing_id))
     return found
 
 
@@ -128,16 +156,30 @@ def lock_debts(connection: Connection, debts: Iterable[Debt]) -> frozenset[Debt]
 
 def filings_seen(
     connection: Connection, keys: Iterable[tuple[str, bytes]]
-) -> dict[tuple[str, bytes], Row[Any]]:
+) -> dict[tuple[str, bytes], FilingSeen]:
     """Return what is known of filings by (source, filing_id)."""
     rows = connection.execute(_FILINGS, {"keys": sorted(set(keys))})
-    return {(row.source, row.filing_id): row for row in rows}
+    return {
+        (row.source, row.filing_id): FilingSeen(row.digest, (row.subject_ref, row.listing_id))
+        for row in rows
+    }
 
 
-def step_digest(connection: Connection, key: Key, statement_id: bytes) -> bytes | None:
-    """Return the digest of the statement that was taken in under an id; None where none was."""
-    found = connection.execute(_STEP, {"ref": key[0], "id": key[1], "statement": statement_id})
-    return found.scalar_one_or_none()
+def step_digests(connection: Connection, keys: Iterable[StatementKey]) -> dict[StatementKey, bytes]:
+    """Return the digest of each statement that was taken in, by listing and id."""
+    rows = connection.execute(_STEPS, {"keys": sorted(set(keys))})
+    return {(row.subject_ref, row.listing_id, row.statement_id): row.digest for row in rows}
+
+
+def dispute_id_used(
+    connection: Connection, subject_ref: bytes, reviewer: str, dispute_id: bytes
+) -> bool:
+    """Tell whether the subject has used an id before, or a dispute that lies with the reviewer has it."""
+    raised = connection.execute(_DISPUTE_RAISED, {"ref": subject_ref, "id": dispute_id})
+    if raised.first() is not None:
+        return True
+    lies = connection.execute(_DISPUTE_OPEN, {"reviewer": reviewer, "id": dispute_id})
+    return lies.first() is not None
 
 
 def steps_of(connection: Connection, key: Key, most: int) -> Sequence[Row[Any]]:
@@ -157,13 +199,17 @@ def syncs(connection: Connection) -> Mapping[str, datetime]:
     return {row.court: from_micros(row.synced_at) for row in rows}
 
 
-def due_keys(connection: Connection, now: int, most: int) -> list[Key]:
-    """Return the listings that the timer must look at by ``now`` (microseconds), the longest due first."""
+def lock_due(connection: Connection, now: int, most: int) -> list[Key]:
+    """Lock the listings that the timer must look at by ``now`` (microseconds), the longest due first.
+
+    Those that another process has locked are left to it, and to the next time.
+    """
     query = (
         select(listing.c.subject_ref, listing.c.listing_id)
         .where(listing.c.due_at <= now)
         .order_by(listing.c.due_at)
         .limit(most)
+        .with_for_update(skip_locked=True)
     )
     return [(row.subject_ref, row.listing_id) for row in connection.execute(query)]
 

@@ -17,8 +17,11 @@ AT_ONCE = 500
 
 
 def run_due(connection: Connection, office: Office, now: datetime) -> int:
-    """Do what is due by ``now`` to at most 500 listings, the longest due first; return how many there were."""
-    keys = reading.due_keys(connection, to_micros(now), AT_ONCE)
+    """Do what is due by ``now`` to at most 500 listings, the longest due first; return how many there were.
+
+    Any number of processes may run this at once: each takes listings that no other has.
+    """
+    keys = reading.lock_due(connection, to_micros(now), AT_ONCE)
     if not keys:
         return 0
     ledger = Ledger(connection, office, now)
