@@ -30,12 +30,19 @@ if TYPE_CHECKING:
 
 TOLD_WITHIN = timedelta(days=183)  # R14: six months
 ACKNOWLEDGE_WITHIN = timedelta(days=3)
+_AT_ONCE = 1000  # signatures of the exchange under one root
 
 _TOLD = select(listing_told).where(
     tuple_(listing_told.c.subject_ref, listing_told.c.listing_id).in_(
         bindparam("keys", expanding=True)
     ),
     listing_told.c.told_at > bindparam("since"),
+)
+
+_RECALLED = update(listing_told).where(
+    listing_told.c.subject_ref == bindparam("key_ref"),
+    listing_told.c.listing_id == bindparam("key_id"),
+    listing_told.c.answer_digest == bindparam("key_answer"),
 )
 
 
@@ -58,8 +65,13 @@ def issue(
     statements = [
         _statement(office, row, *causes[row.subject_ref, row.listing_id], at) for row in told
     ]
-    envelopes = seal_batch(statements, office.signer)
+    envelopes = [
+        envelope
+        for start in range(0, len(statements), _AT_ONCE)
+        for envelope in seal_batch(statements[start : start + _AT_ONCE], office.signer)
+    ]
     digests = [digest_of(envelope) for envelope in envelopes]
+    issued, due = to_micros(at), to_micros(at + ACKNOWLEDGE_WITHIN)
     connection.execute(
         insert(retraction),
         [
@@ -70,24 +82,26 @@ def issue(
                 "listing_id": row.listing_id,
                 "digest": digest,
                 "envelope": envelope.SerializeToString(),
-                "issued_at": to_micros(at),
-                "due_at": to_micros(at + ACKNOWLEDGE_WITHIN),
+                "issued_at": issued,
+                "due_at": due,
             }
             for row, statement, envelope, digest in zip(
                 told, statements, envelopes, digests, strict=True
             )
         ],
     )
-    for row, statement in zip(told, statements, strict=True):
-        connection.execute(
-            update(listing_told)
-            .where(
-                listing_told.c.subject_ref == row.subject_ref,
-                listing_told.c.listing_id == row.listing_id,
-                listing_told.c.answer_digest == row.answer_digest,
-            )
-            .values(retraction_id=statement.retraction_id)
-        )
+    connection.execute(
+        _RECALLED,
+        [
+            {
+                "key_ref": row.subject_ref,
+                "key_id": row.listing_id,
+                "key_answer": row.answer_digest,
+                "retraction_id": statement.retraction_id,
+            }
+            for row, statement in zip(told, statements, strict=True)
+        ],
+    )
     kind = ListingActKind.LISTING_ACT_KIND_RETRACTED
     return [
         records.retraction_act(

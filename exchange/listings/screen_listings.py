@@ -121,12 +121,12 @@ class ScreenDesk:
             for place, entries in found.items()
             if subjects[place].answered and _covers(subjects[place], _LISTINGS)
         }
-        shown = told.confirm(connection, self._profiles, mine, at)
+        shown = told.confirm(connection, self._profiles, mine, at, hold=True)
         answer = _compose(request, subjects, shown, at)
         (envelope,) = seal_batch([answer], self._signer)
         _record(connection, request, subjects, shown, at, again=again)
-        for hit in shown.values():
-            told.record(connection, request.message.lender, hit, digest_of(envelope), to_micros(at))
+        lender, digest, now = request.message.lender, digest_of(envelope), to_micros(at)
+        told.record(connection, [(lender, hit, digest, now) for hit in shown.values()])
         return envelope
 
 

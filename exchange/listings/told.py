@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
+from sqlalchemy.dialects import postgresql, sqlite
 
-from concordat.refusal import Refusal
-from concordat.v1 import Reason
 from exchange.listings import reading
 from exchange.listings.showing import MOST_SHOWN, shown_entry
 from exchange.listings.table import listing_told
@@ -46,15 +44,19 @@ def confirm(
     profiles: Profiles,
     found: Mapping[int, Sequence[Entry]],
     at: datetime,
+    *,
+    hold: bool = False,
 ) -> dict[int, Shown]:
     """Return what the database shows of the subjects that the memory found listings of, by place.
 
-    The memory may be a moment old: what was struck out since is not shown.
+    The memory may be a moment old: what was struck out since is not shown. With ``hold``, for the
+    transaction that records the answer: nobody strikes one out before that is on record, so that whoever
+    does then finds whom a retraction must reach.
     """
     if not found:
         return {}
     keys = [(e.subject_ref, e.listing_id) for entries in found.values() for e in entries]
-    stored = reading.by_keys(connection, keys)
+    stored = reading.by_keys(connection, keys, hold=hold)
     synced = reading.syncs(connection)
     shown: dict[int, Shown] = {}
     for place, entries in found.items():
@@ -62,7 +64,9 @@ def confirm(
             (entry, stored[key])
             for key in ((e.subject_ref, e.listing_id) for e in entries)
             if key in stored and (entry := _entry(stored[key], profiles, synced, at)) is not None
-        ][:MOST_SHOWN]
+        ]
+        now.sort(key=_oldest_first)  # by the dates of now: one may have been corrected
+        del now[MOST_SHOWN:]
         if now:
             words = {
                 each.listing.listing_id: each.listing.words
@@ -79,40 +83,43 @@ def _entry(
     return shown_entry(stored.listing, profiles[stored.listing.profile], synced, at)
 
 
-def require_unchanged(
+def _oldest_first(shown: tuple[Entry, Stored]) -> tuple[int, bytes]:
+    return shown[0].delinquent_day, shown[0].listing_id
+
+
+def changed(
     connection: Connection,
     profiles: Profiles,
-    shown: Iterable[Shown],
+    shown: Mapping[int, Shown],
     at: datetime,
-) -> None:
-    """Raise ``Refusal`` (REASON_LISTINGS_STALE) where a listing changed since it was confirmed."""
-    wanted = [each for each in shown if each.entries]
-    if not wanted:
-        return
-    places = dict(enumerate(each.entries for each in wanted))
-    now = confirm(connection, profiles, places, at)
-    for place, before in enumerate(wanted):
-        if now.get(place, NOTHING) != before:
-            raise Refusal(Reason.REASON_LISTINGS_STALE, "a listing changed meanwhile; ask again")
+) -> frozenset[int]:
+    """Return the places where a listing is shown otherwise now; the others stay as they are (``hold``)."""
+    wanted = {place: each.entries for place, each in shown.items() if each.entries}
+    now = confirm(connection, profiles, wanted, at, hold=True)
+    return frozenset(place for place in wanted if now.get(place, NOTHING) != shown[place])
 
 
 def record(
-    connection: Connection, lender: str, shown: Shown, answer_digest: bytes, at: int
+    connection: Connection,
+    told: Iterable[tuple[str, Shown, bytes, int]],
 ) -> None:
-    """Keep that a lender was told of listings in an answer: whom a retraction must reach."""
-    if not shown.entries:
-        return
-    connection.execute(
-        insert(listing_told),
-        [
-            {
-                "subject_ref": entry.subject_ref,
-                "listing_id": entry.listing_id,
-                "answer_digest": answer_digest,
-                "lender": lender,
-                "position": position,
-                "told_at": at,
-            }
-            for position, entry in enumerate(shown.entries)
-        ],
-    )
+    """Keep who was told of which listings: whom a retraction must reach.
+
+    ``told`` are lender, listings shown, digest of the answer, and time in microseconds. The very same answer
+    given again is told once.
+    """
+    rows = [
+        {
+            "subject_ref": entry.subject_ref,
+            "listing_id": entry.listing_id,
+            "answer_digest": digest,
+            "lender": lender,
+            "position": position,
+            "told_at": at,
+        }
+        for lender, shown, digest, at in told
+        for position, entry in enumerate(shown.entries)
+    ]
+    if rows:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        connection.execute(dialect.insert(listing_told).on_conflict_do_nothing(), rows)

@@ -3,7 +3,7 @@
 Runs on the database thread over all releases that wait at once; see ``GroupCommit``.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from exchange.listings.told import NOTHING, Shown
 from exchange.log import records
 from exchange.log import table as log
 from exchange.log.records import Draft
-from exchange.subjects.flag_table import flags_of
+from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
 from exchange.views import table
 
 Bulk = Callable[[Connection, Sequence["Release"]], list[bytes | Refusal]]
@@ -35,6 +35,9 @@ class Release:
     digest: bytes
     outcome: str
     at: datetime
+    flags: (
+        tuple[bool, bool] | None
+    )  # frozen and fraud alert as the answer tells them; None: not told
     flags_only: bool  # tells that the subject has frozen everything else
     shown: Shown = NOTHING
 
@@ -54,6 +57,7 @@ class Release:
             digest,
             view.WhichOneof("outcome") or "",
             from_timestamp(view.issued_at),
+            _flags(view),
             flags_only=False,
             shown=shown,
         )
@@ -74,6 +78,7 @@ class Release:
             digest,
             "listings",
             from_timestamp(answer.issued_at),
+            _flags(answer),
             flags_only=not answer.HasField("listings"),
             shown=shown,
         )
@@ -85,37 +90,48 @@ def releasing(profiles: Profiles) -> Bulk:
     def release_many(connection: Connection, releases: Sequence[Release]) -> list[bytes | Refusal]:
         """Record each release; return the record ids of their entries in the log, or why not."""
         flags = flags_of(connection, [release.draft.subject_ref for release in releases])
-        frozen = {ref for ref, each in flags.items() if each.frozen}
-        refused = {
-            place: refusal
+        shown = {place: release.shown for place, release in enumerate(releases)}
+        latest = max(release.at for release in releases)
+        changed = told.changed(connection, profiles, shown, latest)
+        stopped = [
+            _stopped(
+                release, flags.get(release.draft.subject_ref, NO_FLAGS), changed=place in changed
+            )
             for place, release in enumerate(releases)
-            if (refusal := _stopped(connection, profiles, release, frozen)) is not None
-        }
-        good = [release for place, release in enumerate(releases) if place not in refused]
+        ]
+        good = [
+            release for release, refusal in zip(releases, stopped, strict=True) if refusal is None
+        ]
         if good:
             table.release(connection, [_row(release) for release in good])
             log.enqueue(connection, [release.draft for release in good])
-        for release in good:
-            at = to_micros(release.at)
-            told.record(connection, release.lender, release.shown, release.digest, at)
+            told.record(
+                connection,
+                [(each.lender, each.shown, each.digest, to_micros(each.at)) for each in good],
+            )
         return [
-            refused.get(place, release.draft.record_id) for place, release in enumerate(releases)
+            refusal or release.draft.record_id
+            for release, refusal in zip(releases, stopped, strict=True)
         ]
 
     return release_many
 
 
-def _stopped(
-    connection: Connection, profiles: Profiles, release: Release, frozen: Collection[bytes]
-) -> Refusal | None:
-    """Return why a release must not go out: frozen, or a listing changed, since it was made."""
-    if release.draft.subject_ref in frozen and not release.flags_only:
+def _stopped(release: Release, flags: Flags, *, changed: bool) -> Refusal | None:
+    """Return why a release must not go out: frozen, or something that it tells changed, since it was made."""
+    if flags.frozen and not release.flags_only:
         return Refusal(Reason.REASON_SUBJECT_FROZEN)
-    try:
-        told.require_unchanged(connection, profiles, [release.shown], release.at)
-    except Refusal as refusal:
-        return refusal
+    if changed:
+        return Refusal(Reason.REASON_LISTINGS_STALE, "a listing changed meanwhile; ask again")
+    if release.flags is not None and release.flags != (flags.frozen, flags.fraud_alert):
+        return Refusal(Reason.REASON_LISTINGS_STALE, "a flag changed meanwhile; ask again")
     return None
+
+
+def _flags(answer: v1.View | v1.ListingAnswer) -> tuple[bool, bool] | None:
+    if not answer.HasField("flags"):
+        return None
+    return answer.flags.frozen, answer.flags.fraud_alert
 
 
 def _row(release: Release) -> dict[str, object]:
