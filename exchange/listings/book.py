@@ -95,8 +95,9 @@ class ListingBook:
                 break
             after = page[-1].key
         self._index = builder.finish()
-        self._current_at = time.monotonic()
-        _log.info("listings_loaded", listings=len(self), seconds=round(self._current_at - began, 1))
+        self._current_at = began  # what changed since is taken in by the first ``refresh``
+        seconds = round(time.monotonic() - began, 1)
+        _log.info("listings_loaded", listings=len(self), seconds=seconds)
 
     def _entry(self, stored: Stored) -> Entry | None:
         listing = stored.listing
@@ -142,7 +143,7 @@ class ListingBook:
         """Take in what changed since the last time."""
         while True:
             began, since = time.monotonic(), self._revision
-            synced, changed = await self._store.arun(
+            synced, (changed, revision) = await self._store.arun(
                 lambda connection: (
                     reading.syncs(connection),
                     _changed_since(connection, since),  # noqa: B023
@@ -151,7 +152,7 @@ class ListingBook:
             self._feeds.synced = synced
             if changed:
                 self._index.replace([self._change(stored) for stored in changed])
-                self._revision = max(stored.revision for stored in changed)
+                self._revision = revision
             if len(changed) < _AT_ONCE:
                 self._current_at = began
                 return
@@ -174,10 +175,11 @@ def _shown_page(connection: Connection, after: Key) -> list[Stored]:
     return _in_order(connection, [tuple(row) for row in connection.execute(query)])
 
 
-def _changed_since(connection: Connection, revision: int) -> list[Stored]:
-    """Return the next listings that changed after a revision: whole revisions, about 2,000 listings.
+def _changed_since(connection: Connection, revision: int) -> tuple[list[Stored], int]:
+    """Return the next listings that changed after a revision, and up to which: about 2,000 listings.
 
-    One revision may touch more listings than a page: it is never cut.
+    One revision may touch more listings than a page: it is never cut. A listing may be read as it is at a
+    later revision still, where it changes meanwhile; others of that revision come the next time.
     """
     query = (
         select(listing.c.subject_ref, listing.c.listing_id, listing.c.revision)
@@ -186,12 +188,14 @@ def _changed_since(connection: Connection, revision: int) -> list[Stored]:
         .limit(_AT_ONCE)
     )
     rows = connection.execute(query).all()
+    if not rows:
+        return [], revision
     keys = [(row.subject_ref, row.listing_id) for row in rows]
+    last = rows[-1].revision
     if len(rows) == _AT_ONCE:
-        last = rows[-1].revision
         rest = select(listing.c.subject_ref, listing.c.listing_id).where(listing.c.revision == last)
         keys = list(dict.fromkeys([*keys, *(tuple(row) for row in connection.execute(rest))]))
-    return _in_order(connection, keys)
+    return _in_order(connection, keys), last
 
 
 def _in_order(connection: Connection, keys: Sequence[Key]) -> list[Stored]:

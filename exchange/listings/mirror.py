@@ -6,11 +6,13 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from concordat.clock import from_timestamp, to_micros
 from concordat.refusal import Refusal
 from concordat.v1 import ListingState, Reason
+from exchange.listings import reading
 from exchange.listings.ledger import Ledger, Office
 from exchange.listings.machine.listing import LIVE
 from exchange.listings.table import court_sync, listing, listing_source
@@ -38,12 +40,12 @@ def take_sync(
 ) -> datetime:
     """Take a court's word that its register is the same; return until when its listings are shown.
 
-    Its listings whose notice period is over, and that waited for this, take effect. Raises ``Refusal``
-    (REASON_MIRROR_DIFFERS) where they are not the same, (REASON_STATEMENT_NOT_FRESH) where the register was
-    read too long ago.
+    Its listings whose notice period is over, and that waited for this, take effect. The same again, or an
+    earlier one, says nothing new. Raises ``Refusal`` (REASON_MIRROR_DIFFERS) where they are not the same,
+    (REASON_STATEMENT_NOT_FRESH) where the register was read too long ago.
     """
     said = sync.message
-    read_at = from_timestamp(said.read_at)
+    read_at = min(from_timestamp(said.read_at), at)
     if at - read_at >= SYNCED_WITHIN:
         raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"the register was read {read_at}")
     debts = live_debts(connection, said.court)
@@ -51,17 +53,31 @@ def take_sync(
         raise Refusal(
             Reason.REASON_MIRROR_DIFFERS, f"{len(debts)} live here, {said.entries} in the register"
         )
-    connection.execute(delete(court_sync).where(court_sync.c.court == said.court))
+    known = reading.syncs(connection).get(said.court)
+    if known is None or read_at > known:
+        _put(connection, said.court, read_at, envelope)
+        log.enqueue(connection, [records.mirror_act(said.court, sync.digest, at)])
+        known = read_at
+    _follow_waiting(connection, office, said.court, at)
+    return known + SYNCED_WITHIN
+
+
+def _put(connection: Connection, court: str, read_at: datetime, envelope: v1.Envelope) -> None:
+    """Keep a sync, unless another process has kept a later one meanwhile."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(court_sync).values(
+        court=court, synced_at=to_micros(read_at), envelope=envelope.SerializeToString()
+    )
     connection.execute(
-        insert(court_sync).values(
-            court=said.court,
-            synced_at=to_micros(min(read_at, at)),
-            envelope=envelope.SerializeToString(),
+        statement.on_conflict_do_update(
+            index_elements=[court_sync.c.court],
+            set_={
+                "synced_at": statement.excluded.synced_at,
+                "envelope": statement.excluded.envelope,
+            },
+            where=court_sync.c.synced_at < statement.excluded.synced_at,
         )
     )
-    log.enqueue(connection, [records.mirror_act(said.court, sync.digest, at)])
-    _follow_waiting(connection, office, said.court, at)
-    return min(read_at, at) + SYNCED_WITHIN
 
 
 def live_debts(connection: Connection, court: str) -> list[bytes]:
@@ -87,8 +103,14 @@ def _follow_waiting(connection: Connection, office: Office, court: str, at: date
     """Let those take effect that only waited for the court to reconfirm them."""
     query = (
         select(listing.c.subject_ref, listing.c.listing_id)
+        .join(
+            listing_source,
+            (listing_source.c.subject_ref == listing.c.subject_ref)
+            & (listing_source.c.listing_id == listing.c.listing_id),
+        )
         .where(
-            listing.c.court == court,
+            listing_source.c.source == court,
+            listing_source.c.live,
             listing.c.state == ListingState.LISTING_STATE_NOTICED,
             listing.c.effective_from <= to_micros(at),
         )
