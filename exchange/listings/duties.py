@@ -28,9 +28,11 @@ def duties_of(
     found = reading.by_keys(connection, [key for key, _ in keys])
     duties: list[v1.Duty] = []
     for key, _ in keys:
-        stored = found[key]
-        own = next(each for each in stored.listing.live_sources if each.member_id == source)
-        duties += _duties(connection, stored.listing, own, at)
+        listing = found[key].listing
+        # It may have left between the two readings.
+        own = next((each for each in listing.live_sources if each.member_id == source), None)
+        if own is not None:
+            duties += _duties(connection, listing, own, at)
     more = len(keys) == PAGE
     return duties, keys[-1][1] if more else b""
 
@@ -39,7 +41,8 @@ def _candidates(
     connection: Connection, source: str, after: bytes, at: datetime
 ) -> list[tuple[reading.Key, bytes]]:
     """Return the (key, filing id) of live listings of a source about which there may be something to do."""
-    soon = to_micros(at + RECONFIRMED_WITHIN)
+    now, soon = to_micros(at), to_micros(at + RECONFIRMED_WITHIN)
+    within = RECONFIRMED_WITHIN // timedelta(microseconds=1)
     recently = to_micros(at - CHECK_SETTLEMENT_WITHIN)
     query = (
         select(listing.c.subject_ref, listing.c.listing_id, listing_source.c.filing_id)
@@ -58,8 +61,11 @@ def _candidates(
                 and_(
                     listing.c.state == ListingState.LISTING_STATE_NOTICED,
                     listing.c.effective_from <= soon,
-                    listing_source.c.reconfirmed_at
-                    < listing.c.effective_from - (RECONFIRMED_WITHIN // timedelta(microseconds=1)),
+                    # Once the period is over, what counts is how long ago it was.
+                    or_(
+                        listing_source.c.reconfirmed_at < listing.c.effective_from - within,
+                        listing_source.c.reconfirmed_at < now - within,
+                    ),
                 ),
                 listing.c.dispute_id.is_not(None),
                 and_(
@@ -83,7 +89,7 @@ def _duties(
         listing.state == ListingState.LISTING_STATE_NOTICED
         and due is not None
         and at >= due - RECONFIRMED_WITHIN
-        and at - own.reconfirmed_at > timedelta(days=1)
+        and at - own.reconfirmed_at >= timedelta(days=1)
     ):
         yield _duty(DutyKind.DUTY_KIND_RECONFIRM, listing, own, due)
     if listing.dispute is not None:

@@ -58,7 +58,7 @@ class FurnisherServicer(FurnisherServiceServicer):
         done = await self._store.arun(
             lambda connection: intake.file_many(connection, self._office, items, call.at)
         )
-        return v1.FileListingsResponse(results=_merged(opened, done))
+        return v1.FileListingsResponse(results=_merged(opened, done, call.member.member_id))
 
     def _filing(self, envelope: v1.Envelope, source: Member, at: datetime) -> Filed | Refusal:
         try:
@@ -79,7 +79,7 @@ class FurnisherServicer(FurnisherServiceServicer):
         done = await self._store.arun(
             lambda connection: intake.apply_many(connection, self._office, items, call.at)
         )
-        return v1.SubmitListingEventsResponse(results=_merged(opened, done))
+        return v1.SubmitListingEventsResponse(results=_merged(opened, done, call.member.member_id))
 
     def _event(self, envelope: v1.Envelope, source: Member, at: datetime) -> Said | Refusal:
         try:
@@ -130,8 +130,8 @@ def require_may_file(filing: v1.ListingFiling, source: Member) -> None:
 
 
 def _merged(
-    opened: Sequence[Filed | Said | Refusal], done: Sequence[Listing | Refusal]
+    opened: Sequence[Filed | Said | Refusal], done: Sequence[Listing | Refusal], source: str
 ) -> list[v1.ListingResult]:
     """Return one result for each item: those that did not verify were never taken in."""
     rest = iter(done)
-    return [result_of(each if isinstance(each, Refusal) else next(rest)) for each in opened]
+    return [result_of(each if isinstance(each, Refusal) else next(rest), source) for each in opened]

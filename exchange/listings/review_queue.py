@@ -68,11 +68,13 @@ def show(
         raise Refusal(Reason.REASON_LISTING_UNKNOWN, "no such dispute of this reviewer's")
     key = (row.subject_ref, row.listing_id)
     stored = reading.by_keys(connection, [key])[key].listing
+    if stored.dispute is None or stored.dispute.dispute_id != dispute_id:
+        raise Refusal(Reason.REASON_LISTING_UNKNOWN, "decided meanwhile")
     statements = _statements(connection, stored)
     response = v1.GetReviewResponse(
         summary=_summary(row),
         standing=standing_of(stored),
-        filings=[statements[s.filing_id] for s in stored.sources if s.filing_id in statements],
+        filings=[statements[source.filing_id] for source in stored.live_sources],
         attachments=_attachments(connection, row.subject_ref, dispute_id),
         facts=facts_of(stored),
     )
@@ -85,7 +87,7 @@ def show(
 
 
 def _statements(connection: Connection, stored: Listing) -> dict[bytes, v1.Envelope]:
-    wanted = [source.filing_id for source in stored.sources]
+    wanted = [source.filing_id for source in stored.live_sources]
     wanted += [stored.dispute.dispute_id] if stored.dispute else []
     wanted += [stored.ruling.ruling_id] if stored.ruling else []
     rows = connection.execute(

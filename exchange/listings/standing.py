@@ -4,6 +4,7 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.rpc.errors import to_item
+from concordat.v1 import ListingState
 from exchange.listings.machine import Listing
 
 
@@ -22,8 +23,19 @@ def standing_of(listing: Listing) -> v1.ListingStanding:
     return standing
 
 
-def result_of(outcome: Listing | Refusal) -> v1.ListingResult:
-    """Return what became of one filing or event."""
+def result_of(outcome: Listing | Refusal, source: str) -> v1.ListingResult:
+    """Return what became of one filing or event of a source.
+
+    One that vouches for the listing no more has withdrawn it, as far as it is concerned: what others make of
+    it since is not told.
+    """
     if isinstance(outcome, Refusal):
         return v1.ListingResult(refusal=to_item(outcome))
-    return v1.ListingResult(standing=standing_of(outcome))
+    if any(each.member_id == source for each in outcome.live_sources):
+        return v1.ListingResult(standing=standing_of(outcome))
+    left = v1.ListingStanding(
+        listing_id=outcome.listing_id,
+        state=ListingState.LISTING_STATE_WITHDRAWN,
+        expires_at=to_timestamp(outcome.expires_at),
+    )
+    return v1.ListingResult(standing=left)

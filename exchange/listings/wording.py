@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from concordat import v1
@@ -11,6 +12,8 @@ from exchange.listings.notices.news import REASONED, news_of
 from exchange.listings.notices.texts import change_text, notice_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from concordat.federation.directory import MemberDirectory
     from exchange.listings.announcements import Change
     from exchange.listings.profile import Profiles
@@ -23,6 +26,7 @@ class Wording:
         """Name members by their legal names in ``directory``."""
         self._directory = directory
         self._profiles = profiles
+        self._members: _Members | None = None
 
     def __call__(self, change: Change, language: str) -> str:
         """Return the message about a change."""
@@ -32,7 +36,7 @@ class Wording:
             self._profiles[change.after.profile],
             self._name_of,
             federation=self._directory.anchors.federation,
-            regulator=self._regulator(),
+            regulator=self._known().regulator,
             actor="" if cause.actor == exchange else cause.actor,
         )
         if cause.kind == ListingActKind.LISTING_ACT_KIND_FILED:
@@ -49,13 +53,30 @@ class Wording:
 
     def _name_of(self, member_id: str) -> str:
         """Return a member's legal name; its id where no licence of it is known."""
-        for member in self._directory.members():
-            if member.member_id == member_id:
-                return member.licence.legal_name
-        return member_id
+        return self._known().legal_names.get(member_id, member_id)
 
-    def _regulator(self) -> str:
-        for member in self._directory.members():
-            if Role.ROLE_REGULATOR in member.roles:
-                return member.member_id
-        return self._directory.anchors.federation
+    def _known(self) -> _Members:
+        """Return who is who, read anew when the directory has changed."""
+        revision = self._directory.revision
+        if self._members is None or self._members.revision != revision:
+            self._members = _Members.of(self._directory, revision)
+        return self._members
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """Who is who in the directory at one of its revisions."""
+
+    revision: int
+    legal_names: Mapping[str, str]
+    regulator: str
+
+    @classmethod
+    def of(cls, directory: MemberDirectory, revision: int) -> _Members:
+        members = directory.members()
+        regulators = (m.member_id for m in members if Role.ROLE_REGULATOR in m.roles)
+        return cls(
+            revision,
+            {member.member_id: member.licence.legal_name for member in members},
+            next(regulators, directory.anchors.federation),
+        )

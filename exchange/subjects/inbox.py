@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from exchange.listings.ledger import Office
 
 PAGE = 100
+_LAST = (1 << 63) - 1  # what the column holds
 
 
 def fetch(
@@ -31,7 +32,8 @@ def fetch(
 ) -> tuple[list[v1.InboxMessage], bool]:
     """Return a page of a subject's inbox, and whether there is more; notices among it are served thereby."""
     subject = asked.message.subject_ref
-    found = inbox_table.page(connection, subject, int.from_bytes(after, "big"), PAGE + 1)
+    place = min(int.from_bytes(after, "big"), _LAST)
+    found = inbox_table.page(connection, subject, place, PAGE + 1)
     rows = found[:PAGE]
     fresh = [row for row in rows if row.fetched_at is None]
     if fresh:
