@@ -90,7 +90,7 @@ class Counter:
         """
         name = self._spool.lay(orders)
         if self._hold is not None:
-            take_in(self._spool, self._hold.store, self._hold.intake, self.clock.now())
+            take_in(self._spool, self._hold.store, self._hold.intake, self.clock.now)
         until = time.monotonic() + TAKE_SECONDS
         while (outcomes := self._spool.outcomes(name)) is None:
             if time.monotonic() > until:

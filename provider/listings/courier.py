@@ -25,7 +25,7 @@ _LONGEST_TOLD_SECONDS = 3600.0  # an exchange that says more is asked once an ho
 _log = structlog.get_logger("concordat.listings")
 
 
-def take_in(spool: Spool, store: GroupCommit, intake: Intake, at: datetime) -> int:
+def take_in(spool: Spool, store: GroupCommit, intake: Intake, now: Callable[[], datetime]) -> int:
     """Take in all orders of the spool; return how many.
 
     Raises ``Refusal`` where the database failed, once those were taken in for which it did not.
@@ -37,7 +37,7 @@ def take_in(spool: Spool, store: GroupCommit, intake: Intake, at: datetime) -> i
             outcomes = []
             for start in range(0, len(orders), BATCH):
                 group = orders[start : start + BATCH]
-                outcomes += store.run(partial(intake.take, orders=group, at=at))
+                outcomes += store.run(partial(intake.take, orders=group, at=now()))
         except OrderMalformedError as error:
             spool.set_aside(name, error)
         except Refusal as refusal:
@@ -100,7 +100,7 @@ class Courier:
 
     def _take_in_once(self) -> None:
         try:
-            if taken := take_in(self._spool, self._store, self._intake, self._now()):
+            if taken := take_in(self._spool, self._store, self._intake, self._now):
                 _log.info("orders_taken_in", orders=taken)
                 self._news.set()
         except (Refusal, OSError) as error:  # the orders lie there still
