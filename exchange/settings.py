@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from concordat.settings import Address, ServerSettings, SettingsError
+from exchange.limits.settings import LimitSettings
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -149,6 +150,7 @@ class ExchangeSettings(ServerSettings):
 
     log: LogSettings
     listings: ListingsSettings = Field(default_factory=ListingsSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
     provider_timeout_seconds: float = Field(
         default=5.0, gt=0, le=30, description="The longest that a view waits for a provider."
     )

@@ -1,6 +1,8 @@
 """Every table of the exchange, imported in one place so that migrations and tests see them all."""
 
 from exchange.consents.table import consent, consent_event, subject_binding
+from exchange.limits.limit_table import lender_limit
+from exchange.limits.use_table import lender_use
 from exchange.listings.notices.mail_table import notice_mail
 from exchange.listings.table import (
     court_sync,
@@ -29,6 +31,8 @@ __all__ = [
     "court_sync",
     "filing_seen",
     "inbox_message",
+    "lender_limit",
+    "lender_use",
     "listing",
     "listing_debt",
     "listing_revision",

@@ -183,6 +183,7 @@ class ExchangeDesk:
     make_tiles: Callable[[GroupCommit], TileStore] = DatabaseTiles
     witnesses: Witnesses = field(default_factory=lambda: Witnesses([], 0, 1.0))
     policy: WitnessPolicy = field(default_factory=WitnessPolicy)
+    listings_settings: ListingsSettings = field(default_factory=ListingsSettings)
 
     def __post_init__(self) -> None:
         fed = self.federation
@@ -205,7 +206,7 @@ class ExchangeDesk:
         self.book.start()
         self.dispatcher = Dispatcher(fed.directory, self.links, signer(EXCHANGE), self.clock.now)
         self.listings = open_listings(
-            ListingsSettings(), fed.directory, self.store, signer(EXCHANGE), not_posted
+            self.listings_settings, fed.directory, self.store, signer(EXCHANGE), not_posted
         )
         self.listings.book.load()
         self.accesses = Accesses(self.store, self.book, self.listings.profiles)

@@ -110,6 +110,9 @@ class FakeFederation:
         """Stop a server: 0 exchange, 1 its public port, 2 registrar, 3 its public port, providers."""
         self._servers[place].stop(None).wait()
 
+    def add_services(self, server: grpc.Server, member_id: str) -> None:
+        """Add services to a server before it starts; for federations that have more."""
+
     def _serve(self, member_id: str, anchors: Anchors, *, public: bool) -> str:
         server = grpc.server(ThreadPoolExecutor(8))
         servicer: Any = _Servicer(self, member_id)
@@ -119,6 +122,7 @@ class FakeFederation:
         add_ConsentNoticeServiceServicer_to_server(servicer, server)
         add_LogServiceServicer_to_server(servicer, server)
         add_RegistrarServiceServicer_to_server(servicer, server)
+        self.add_services(server, member_id)
         tls = TlsIdentity(*self.pki.issue(member_id))
         credentials = public_port(tls) if public else member_port(tls, anchors)
         port = server.add_secure_port("127.0.0.1:0", credentials)

@@ -48,6 +48,7 @@ class FakeFurnisherService:
         self.lose_answers = 0  # of the next calls, after what they brought was taken
         self.slow_seconds = 0.0
         self.on_call: Callable[[], None] = lambda: None
+        self.on_taken: Callable[[], None] = lambda: None  # before the answer
         self._listing_of: dict[bytes, bytes] = {}  # filing id to listing id
         self._lock = threading.Lock()
 
@@ -126,6 +127,7 @@ class FakeFurnisherService:
                     results.append(v1.ListingResult(standing=take(statement)))
                 except Refusal as why:
                     results.append(v1.ListingResult(refusal=to_item(why)))
+            self.on_taken()
             if self.lose_answers > 0:
                 self.lose_answers -= 1
                 context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the answer is lost")

@@ -11,7 +11,7 @@ Every call goes through the servicers, with signed statements; only the ports ar
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +21,17 @@ from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal
 from concordat.v1 import DataCategory, ListingAction, Role, SubjectQuery
-from tests.builders import DAY, LENDER, REGULATOR, Federation, Granted, Subject, signer
+from exchange.log import table as log
+from exchange.log.servicer import LogServicer
+from tests.builders import DAY, EXCHANGE, LENDER, REGULATOR, Federation, Granted, Subject, signer
 from tests.exchange_builders import ExchangeDesk
-from tests.exchange_services import ExchangeServices, subject_request
+from tests.exchange_services import NO_CONTEXT, ExchangeServices, subject_request
+from tests.history_builders import Told, follow, own_request
 from tests.listing_builders import (
     APPEAL_BODY,
     COURT,
     FURNISHER,
+    OWN,
     REVIEWER,
     judgment_filing,
     listing_filing,
@@ -43,10 +47,16 @@ class ListingDesk(ExchangeServices):
     """An exchange with furnishers, a court, reviewers and an appeal body."""
 
     def __init__(self, desk: ExchangeDesk | None = None, profile: str = "eu") -> None:
-        """Begin with no listings; all members have the same profile."""
+        """Begin with no listings; all members have the same profile.
+
+        ``OWN`` needs a desk whose settings name a folder with that profile.
+        """
         super().__init__(desk or ExchangeDesk(Federation()))
+        self.log = LogServicer(
+            self.federation.anchors, self.desk.store, self.desk.tiles, signer(EXCHANGE)
+        )
         self.profile = profile
-        numbers = {"eu": 1, "us": 2, "cn": 3, "in": 4, "uk": 5}
+        numbers = {"eu": 1, "us": 2, "cn": 3, "in": 4, "uk": 5, OWN: 6}
         until = to_timestamp(self.federation.at + _FAR)
         for member, role in (
             (FURNISHER, Role.ROLE_FURNISHER),
@@ -66,6 +76,7 @@ class ListingDesk(ExchangeServices):
                 role,
                 *provides,
                 profile=numbers[profile],
+                own_profile=OWN if profile == OWN else "",
                 not_after=until,
                 keys=[key],
                 version=2,
@@ -84,9 +95,7 @@ class ListingDesk(ExchangeServices):
         """File in one call, as the source of the first; return what became of each."""
         envelopes = [seal(filing, signer(filing.source)) for filing in filings]
         request = v1.FileListingsRequest(filings=envelopes)
-        return list(
-            self.call(self.furnishers.FileListings, request, filings[0].source).results
-        )
+        return list(self.call(self.furnishers.FileListings, request, filings[0].source).results)
 
     def file(self, court: bool = False, **fields: Any) -> v1.ListingStanding:
         """File one; raise ``Refusal`` where it is refused."""
@@ -303,20 +312,72 @@ class ListingDesk(ExchangeServices):
         granted = granted or self.consent()
         ask = self.federation.ask(granted, request)
         self.refresh()
-        return self.call(
-            self.listings.CheckListings, v1.CheckListingsRequest(ask=ask), LENDER
-        )
+        return self.call(self.listings.CheckListings, v1.CheckListingsRequest(ask=ask), LENDER)
 
     def shown(self, person: Subject | None = None) -> list[v1.ListingInView]:
         """Return the listings that a lender with consent is told of now."""
         answer = v1.ListingAnswer.FromString(self.check(self.consent(person)).answer.payload)
         return list(answer.listings.listings)
 
+    def periodic(self, person: Subject | None = None, **fields: Any) -> Granted:
+        """Return a consent on record for reviews of an account, once a quarter."""
+        at = self.federation.at
+        given: dict[str, Any] = {
+            "purpose": v1.Purpose.PURPOSE_ACCOUNT_REVIEW,
+            "mode": v1.ConsentMode.CONSENT_MODE_PERIODIC,
+            "frequency": v1.Frequency(uses=1, period=v1.Period.PERIOD_QUARTER),
+            "max_uses": 8,
+            "valid_until": to_timestamp(at + 365 * DAY),
+        }
+        return self.consent(person, **(given | fields))
+
+    def screen_request(self, *consents: Granted, **fields: Any) -> v1.Envelope:
+        """Return a lender's request to screen those who gave these consents, as of now."""
+        at, first = self.federation.at, consents[0].consent
+        given: dict[str, Any] = {
+            "request_id": new_id(),
+            "federation": self.federation.name,
+            "lender": LENDER,
+            "purpose": first.purpose,
+            "subject_refs": b"".join(each.person.ref for each in consents),
+            "consent_ids": b"".join(each.consent.consent_id for each in consents),
+            "issued_at": to_timestamp(at),
+            "expires_at": to_timestamp(at + timedelta(minutes=1)),
+        }
+        request = v1.ScreenRequest(**(given | fields))
+        return seal(request, signer(request.lender))
+
+    def screen_all(
+        self, *requests: v1.Envelope, caller: str = LENDER
+    ) -> list[v1.ScreenListingsResponse]:
+        """Send screen requests in one stream; return what came back."""
+        self.refresh()
+
+        async def sent() -> AsyncIterator[v1.ScreenListingsRequest]:
+            for request in requests:
+                yield v1.ScreenListingsRequest(request=request)
+
+        async def answered() -> list[v1.ScreenListingsResponse]:
+            self.let_in(caller)
+            return [answer async for answer in self.listings.ScreenListings(sent(), NO_CONTEXT)]
+
+        return asyncio.run(answered())
+
+    def screen(self, *consents: Granted, **fields: Any) -> v1.ScreenAnswer:
+        """Screen in one message; raise ``Refusal`` where the whole of it is refused."""
+        (answer,) = self.screen_all(self.screen_request(*consents, **fields))
+        if answer.WhichOneof("result") == "refusal":
+            raise Refusal(answer.refusal.reason, answer.refusal.message)
+        return v1.ScreenAnswer.FromString(answer.answer.payload)
+
+    def recalls(self, lender: str = LENDER) -> list[v1.Envelope]:
+        """Return what a lender has to acknowledge, as it is sent."""
+        request = v1.ListRetractionsRequest(most=200)
+        return list(self.call(self.listings.ListRetractions, request, lender).retractions)
+
     def retractions(self, lender: str = LENDER) -> list[v1.Retraction]:
         """Return what a lender has to acknowledge."""
-        request = v1.ListRetractionsRequest(most=200)
-        found = self.call(self.listings.ListRetractions, request, lender).retractions
-        return [v1.Retraction.FromString(envelope.payload) for envelope in found]
+        return [v1.Retraction.FromString(each.payload) for each in self.recalls(lender)]
 
     def acknowledge(self, retraction: v1.Envelope, lender: str = LENDER) -> None:
         """Acknowledge a retraction."""
@@ -329,6 +390,36 @@ class ListingDesk(ExchangeServices):
         )
         request = v1.AcknowledgeRetractionRequest(acknowledgement=seal(said, signer(lender)))
         self.call(self.listings.AcknowledgeRetraction, request, lender)
+
+    # The log ------------------------------------------------------------------------------------
+
+    def history(self, person: Subject | None = None) -> list[v1.LogRecord]:
+        """Return every entry about a person, verified as a wallet does, up to this moment."""
+        person = person or self.subject
+        self._settle()
+        pages: list[Told] = []
+        while True:
+            request = own_request(self.federation, person)
+            after = sum(len(page.answer.entries) for page in pages)
+            message = v1.ListAccessesRequest(request=request, binding=person.binding, after=after)
+            answer = self.call(self.log.ListAccesses, message)
+            pages.append(Told(request, answer))
+            if not answer.more:
+                break
+        chain = follow(self.federation, person, pages)
+        chain.require_complete()
+        records = [entry.record for entry in chain.entries]
+        assert None not in records  # nothing here is erased
+        return [record for record in records if record is not None]
+
+    def _settle(self) -> None:
+        """Wait until all that was entered is in a checkpoint."""
+
+        async def wait() -> None:
+            while self.desk.store.run(log.anything_waits):  # noqa: ASYNC110 - another thread's
+                await asyncio.sleep(0.002)
+
+        asyncio.run(asyncio.wait_for(wait(), 10))
 
     # Time ---------------------------------------------------------------------------------------
 
@@ -347,9 +438,7 @@ class ListingDesk(ExchangeServices):
 
     def state(self, listing_id: bytes) -> v1.ListingState.ValueType:
         """Return a listing's state, as its subject sees it."""
-        return next(
-            each.state for each in self.own().listings if each.listing_id == listing_id
-        )
+        return next(each.state for each in self.own().listings if each.listing_id == listing_id)
 
 
 def standing_of(result: v1.ListingResult) -> v1.ListingStanding:

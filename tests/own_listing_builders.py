@@ -25,6 +25,7 @@ from concordat.verify.consent import open_binding
 from concordat.verify.listing_account import InboxRequests, KnownOfListing
 from concordat.verify.listing_history import CheckedListing, check_listing
 from exchange.listings.machine import (
+    Actor,
     Listing,
     Party,
     apply_event,
@@ -193,11 +194,31 @@ class Story:
         self.at = max(self.at, self.now.expires_at)
         return self.event(EXPIRE)
 
+    def take(self, envelope: v1.Envelope) -> "Story":
+        """Take in what the subject or a reviewer signed elsewhere, as the exchange would. Raises ``Refusal``."""
+        limits = profile(self.name)
+        kind = envelope.payload_type.removeprefix("application/vnd.concordat.")
+        match kind.removesuffix(".v1+protobuf"):
+            case "dispute":
+                dispute = v1.Dispute.FromString(envelope.payload)
+                after = raise_dispute(self.now, dispute, limits, self.at)
+            case "ruling":
+                ruling = v1.Ruling.FromString(envelope.payload)
+                after = rule(self.now, ruling, judge_of(self.now), limits, self.at)
+            case _:
+                event = v1.ListingEvent.FromString(envelope.payload)
+                part = Actor.REVIEWER if event.actor else Actor.SUBJECT
+                after = apply_event(self.now, event, Party(part, event.actor), limits, self.at)
+        return self._add(envelope, after)
+
     def _step(self, statement: Message, by: Signer, after: Listing) -> "Story":
+        return self._add(seal(statement, by), after)
+
+    def _add(self, envelope: v1.Envelope, after: Listing) -> "Story":
         self.listing = after
         step = v1.ListingStep(
             sequence=len(self.steps) + 1,
-            statement=seal(statement, by),
+            statement=envelope,
             at=to_timestamp(self.at),
             state=after.state,
         )

@@ -52,7 +52,7 @@ def grant(
     until = to_micros(from_timestamp(terms.valid_until))
     if row is None:
         version = binding.message.version
-        table.add(connection, terms, consent.digest, envelope, until, version)
+        table.add(connection, terms, consent.digest, envelope, until, version, to_micros(at))
         log.enqueue(connection, [records.consent_act(terms, consent.digest, at)])
         return Standing(ConsentState.CONSENT_STATE_ACTIVE, 0, 0, binding.message.version)
     state = state_at(row.state, until, to_micros(at))

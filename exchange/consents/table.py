@@ -45,6 +45,7 @@ consent = Table(
     Column("event_sequence", BigInteger, nullable=False),  # of the latest event; 0 for none
     Column("valid_until", BigInteger, nullable=False),
     Column("binding_version", Integer, nullable=False),  # of the key that signed it
+    Column("granted_at", BigInteger, nullable=False),  # when the exchange took it in; 0 if long ago
     Column("envelope", LargeBinary, nullable=False),
     Index("consent_by_expiry", "state", "valid_until"),
 )
@@ -69,6 +70,7 @@ _LOCK_CONSENTS = (
         consent.c.uses,
         consent.c.event_sequence,
         consent.c.valid_until,
+        consent.c.granted_at,
     )
     .where(
         tuple_(consent.c.subject_ref, consent.c.consent_id).in_(bindparam("keys", expanding=True))
@@ -108,6 +110,7 @@ class Terms:
     uses: int
     valid_until: int
     binding_version: int
+    granted_at: int
 
 
 def lock(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[Any, ...]]]:
@@ -127,6 +130,7 @@ def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Te
             row.uses,
             row.valid_until,
             row.binding_version,
+            row.granted_at,
         )
         for row in rows
     }
@@ -175,6 +179,7 @@ def add(
     envelope: v1.Envelope,
     until: int,
     binding_version: int,
+    granted_at: int,
 ) -> None:
     """Put a consent on record, active and unused."""
     connection.execute(
@@ -188,6 +193,7 @@ def add(
             event_sequence=0,
             valid_until=until,
             binding_version=binding_version,
+            granted_at=granted_at,
             envelope=envelope.SerializeToString(),
         )
     )

@@ -12,8 +12,10 @@ def upgrade() -> None:
         batch.add_column(
             sa.Column("binding_version", sa.Integer, nullable=False, server_default="0")
         )
+        batch.add_column(sa.Column("granted_at", sa.BigInteger, nullable=False, server_default="0"))
     with op.batch_alter_table("consent") as batch:
         batch.alter_column("binding_version", server_default=None)
+        batch.alter_column("granted_at", server_default=None)
     op.create_table(
         "court_sync",
         sa.Column("court", sa.String(64), primary_key=True),
@@ -39,6 +41,28 @@ def upgrade() -> None:
         sa.Column("fetched_at", sa.BigInteger),
         sa.Column("fetched_by", sa.LargeBinary(32)),
     )
+    op.create_table(
+        "lender_limit",
+        sa.Column("lender", sa.String(64), primary_key=True),
+        sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("until", sa.BigInteger),
+        sa.Column("signals", sa.JSON, nullable=False),
+    )
+    op.create_table(
+        "lender_use",
+        sa.Column("lender", sa.String(64), primary_key=True),
+        sa.Column("seconds", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("start", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("process", sa.String(32), primary_key=True),
+        sa.Column("asked", sa.Integer, nullable=False),
+        sa.Column("refused", sa.Integer, nullable=False),
+        sa.Column("answered", sa.Integer, nullable=False),
+        sa.Column("no_match", sa.Integer, nullable=False),
+        sa.Column("refused_consent", sa.Integer, nullable=False),
+        sa.Column("repeated", sa.Integer, nullable=False),
+    )
+    op.create_index("lender_use_by_time", "lender_use", ["seconds", "start"])
     op.create_table(
         "listing",
         sa.Column("subject_ref", sa.LargeBinary(32), primary_key=True),

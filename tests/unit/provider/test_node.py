@@ -1,34 +1,25 @@
 """A node in a process of its own, called over real TLS; and `concordat-provider check` beside it."""
 
 import json
-import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
-import grpc
 import pytest
 from sqlalchemy import create_engine, text
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.rpc.channels import open_channel
-from concordat.rpc.errors import RemoteError, from_rpc_error
-from concordat.rpc.tls import TlsIdentity, member_channel, public_channel
+from concordat.rpc.errors import RemoteError
+from concordat.rpc.tls import public_channel
 from concordat.store.engine import open_engine
-from concordat.v1.provider_service_pb2_grpc import ConsentNoticeServiceStub, ProviderServiceStub
+from concordat.v1.provider_service_pb2_grpc import ConsentNoticeServiceStub
 from provider.store import clock_mark
-from tests.builders import EXCHANGE, LENDER, Pki, signer
+from tests.builders import LENDER, Pki, signer
 from tests.unit.provider.house import SELF, House
-
-READY = re.compile(r"ready: members (\S+), subjects (\S+)\n")
-
+from tests.unit.provider.running import running
 
 # A node is a process of its own: it takes seconds of processor time to start, and some tests start two.
 pytestmark = pytest.mark.timeout(180)
@@ -39,67 +30,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path)
     yield house
     house.close()
-
-
-class Running:
-    """A node's process and how to call it."""
-
-    def __init__(self, house: House) -> None:
-        self.house = house
-        # All that it says goes to a file: a pipe that nobody reads would hold it up once it is full.
-        self.output = house.folder / f"node-{uuid4().hex}.log"
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "provider.main", "serve", "--config", str(house.config)],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            self.members, self.public = self._ready().groups()
-        except BaseException:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-    def _ready(self) -> re.Match[str]:
-        for _ in range(1500):
-            if found := READY.search(self.output.read_text()):
-                return found
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise AssertionError(f"the node does not serve:\n{self.output.read_text()}")
-
-    def ask(self, *asks: v1.ScoreRequest, caller: str = EXCHANGE) -> list[v1.ScoreResult]:
-        anchors = self.house.federation.anchors
-        credentials = member_channel(TlsIdentity(*self.house.pki.issue(caller)), anchors)
-        request = v1.RequestScoresRequest(requests=asks)
-        with open_channel(self.members, credentials, anchors.server_name(SELF)) as channel:
-            for _ in range(600):  # an answer comes at once; half a minute is for a busy machine
-                try:
-                    stub = ProviderServiceStub(channel)
-                    return list(stub.RequestScores(request, timeout=30).results)
-                except grpc.RpcError as error:
-                    failure = from_rpc_error(error)
-                    if failure.reason != v1.Reason.REASON_DIRECTORY_STALE:
-                        raise failure from error
-                    time.sleep(0.05)
-        raise AssertionError("the node never heard of the directory")
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
-
-
-@contextmanager
-def running(house: House) -> Iterator[Running]:
-    node = Running(house)
-    try:
-        yield node
-    finally:
-        if node.process.poll() is None:
-            node.process.kill()
-            node.process.wait()
 
 
 def reason(results: list[v1.ScoreResult]) -> str:

@@ -15,6 +15,7 @@ from clients.sdk import dump_permission
 from concordat.federation.anchors import save_bundle
 from tests.builders import LENDER, signer
 from tests.fake_federation import FakeFederation
+from tests.fake_listings import ListingFederation
 
 
 @dataclass
@@ -68,3 +69,18 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     with FakeFederation(datetime.now(UTC)) as fake:
         save_bundle(fake.federation.bundle, tmp_path / "bundle.json")
         yield Desk(fake, tmp_path)
+
+
+@dataclass
+class ListingDesk(Desk):
+    """As ``Desk``, in a federation where listings are filed about ada."""
+
+    fake: ListingFederation
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListingDesk]:
+    monkeypatch.setenv("COLUMNS", "240")  # a terminal that breaks no cell
+    with ListingFederation(datetime.now(UTC)) as fake:
+        save_bundle(fake.federation.bundle, tmp_path / "bundle.json")
+        yield ListingDesk(fake, tmp_path)
