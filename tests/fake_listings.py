@@ -55,6 +55,7 @@ class ListingFederation(FakeFederation):
     def __enter__(self) -> Self:
         super().__enter__()
         enrol_judges(self.federation)
+        self.person = self.federation.subject("ada")  # whom stories are about
         return self
 
     def add_services(self, server: grpc.Server, member_id: str) -> None:
@@ -66,10 +67,9 @@ class ListingFederation(FakeFederation):
     def story(self, *, days_ago: int = 60, **fields: Any) -> Story:
         """Begin a story about ada that many days ago."""
         started = self.at - timedelta(days=days_ago)
-        person = self.federation.subject("ada")
         listing_id = bytes([len(self.stories) + 1]) * 16
         given: dict[str, Any] = {"at": started, "listing_id": listing_id}
-        story = Story(self.federation, person, **(given | fields))
+        story = Story(self.federation, self.person, **(given | fields))
         self.stories.append(story)
         return story
 

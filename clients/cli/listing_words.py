@@ -171,3 +171,8 @@ _PARTICULARS: Mapping[str, Callable[[v1.ListingEvent], str]] = {
     ),
     "prolongation": lambda said: f", to {day(said.prolongation.until)}",
 }
+
+
+def state_name(number: ListingState.ValueType) -> str:
+    """Return a state's own name, for programs."""
+    return words(ListingState.Name(number), "LISTING_STATE_")

@@ -11,7 +11,11 @@ from typer.core import TyperGroup
 
 GROUPS = {
     "pki": ("clients.cli.pki", "app", "Set up a federation's trust, offline."),
-    "wallet": ("clients.cli.wallet", "app", "A subject's wallet: key, consents, revocation."),
+    "wallet": (
+        "clients.cli.wallet",
+        "app",
+        "A subject's wallet: key, consents, listings, disputes.",
+    ),
     "view": ("clients.cli.view", "app", "Request a view, show one, verify one offline."),
     "member": ("clients.cli.member", "app", "List the members; submit licences and statuses."),
     "log": ("clients.cli.log", "app", "Audit the transparency log, watch it, prove entries."),

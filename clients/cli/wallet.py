@@ -14,15 +14,20 @@ from clients.cli.console import (
     read_passphrase,
 )
 from clients.cli.wallet_accesses import accesses
+from clients.cli.wallet_dispute import appeal, contest, dispute
 from clients.cli.wallet_events import pause, resume, revoke
+from clients.cli.wallet_flags import alert, contact, freeze, unalert, unfreeze
 from clients.cli.wallet_grant import grant
+from clients.cli.wallet_inbox import inbox
 from clients.cli.wallet_list import list_consents
+from clients.cli.wallet_listings import listings
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.cli.wallet_statement import settle, statement
 from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder
 
 app = typer.Typer(
-    help="A subject's wallet: key, consents, revocation, who looked.",
+    help="A subject's wallet: key, consents, who looked, listings, disputes, freezes.",
     epilog=CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -75,3 +80,8 @@ app.command(epilog=CODES)(resume)
 app.command(epilog=CODES)(revoke)
 app.command("list", epilog=CODES)(list_consents)
 app.command(epilog=CODES)(accesses)
+for command in (
+    *(listings, inbox, contest, dispute, appeal, statement, settle),
+    *(freeze, unfreeze, alert, unalert, contact),
+):
+    app.command(epilog=CODES)(command)

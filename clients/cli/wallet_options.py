@@ -15,3 +15,6 @@ PassphraseFile = Annotated[Path | None, typer.Option(help="File whose first line
 ConsentId = Annotated[
     str, typer.Argument(metavar="CONSENT", help="A consent's id, or its first digits.")
 ]
+ListingId = Annotated[
+    str, typer.Argument(metavar="LISTING", help="A listing's id, or its first digits.")
+]

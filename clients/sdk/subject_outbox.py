@@ -119,6 +119,11 @@ class Posted:
             return not error.reason or code in _AGAIN
         return error is not None
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody answered at all."""
+        return isinstance(self.error, RemoteError) and not self.error.reason
+
     def require_taken(self) -> Message:
         """Return the answer; raise what went wrong."""
         if self.error is not None:

@@ -42,8 +42,11 @@ class WalletListings(Client):
         return store.settle(self._transport.run(submit(pending, self.anchors)))
 
     def post_waiting(self, store: ListingStore) -> list[Posted]:
-        """Send all that waits in the outbox again, byte for byte, the oldest first."""
-        return [
-            store.settle(self._transport.run(submit(pending, self.anchors)))
-            for pending in store.outbox.waiting()
-        ]
+        """Send what waits in the outbox again, byte for byte, the oldest first; stop where nobody answers."""
+        sent: list[Posted] = []
+        for pending in store.outbox.waiting():
+            posted = store.settle(self._transport.run(submit(pending, self.anchors)))
+            sent.append(posted)
+            if posted.unanswered:
+                break
+        return sent

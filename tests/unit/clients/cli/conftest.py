@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from clients.cli.main import app
 from clients.sdk import dump_permission
 from concordat.federation.anchors import save_bundle
+from concordat.trust.keys import Ed25519Signer
 from tests.builders import LENDER, signer
 from tests.fake_federation import FakeFederation
 from tests.fake_listings import ListingFederation
@@ -76,6 +77,13 @@ class ListingDesk(Desk):
     """As ``Desk``, in a federation where listings are filed about ada."""
 
     fake: ListingFederation
+
+    def wallet(self) -> tuple[str, str]:
+        """Make ada's wallet; what ada signs in stories from now on, its key signs."""
+        option = super().wallet()
+        key = Ed25519Signer.load(Path(option[1]) / "key.pem", None)
+        self.fake.person = replace(self.fake.person, signer=key)
+        return option
 
 
 @pytest.fixture

@@ -198,7 +198,13 @@ def test_a_step_that_was_shown_before_and_is_dropped_is_found(
 ) -> None:
     listed.fake.in_force().event(STATE)
     listings(listed, wallet)
-    listed.fake.bend_own = lambda own: (own.steps.pop(), own.ClearField("words"))
+
+    def drop(own: v1.OwnListing) -> None:
+        own.steps.pop()
+        own.ClearField("words")
+        own.shown.ClearField("words")
+
+    listed.fake.bend_own = drop
     problems = listings(listed, wallet, code=1)["listings"][0]["problems"]
     assert problems == ["the first 5 steps are not those that you were shown before"]
     listed.fake.bend_own = lambda own: None
