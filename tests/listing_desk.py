@@ -41,6 +41,7 @@ from tests.listing_builders import (
 OTHER_FURNISHER, OTHER_REVIEWER = "elm-telecom", "second-review"
 LISTINGS = [DataCategory.DATA_CATEGORY_LISTINGS]
 _FAR = timedelta(days=40 * 365)
+_PROFILES = {"eu": 1, "us": 2, "cn": 3, "in": 4, "uk": 5, OWN: 6}
 
 
 class ListingDesk(ExchangeServices):
@@ -56,32 +57,37 @@ class ListingDesk(ExchangeServices):
             self.federation.anchors, self.desk.store, self.desk.tiles, signer(EXCHANGE)
         )
         self.profile = profile
-        numbers = {"eu": 1, "us": 2, "cn": 3, "in": 4, "uk": 5, OWN: 6}
+        members = {
+            member.member_id: [*member.licence.roles]
+            for member in self.federation.directory.members()
+        }
+        members |= {
+            OTHER_FURNISHER: [Role.ROLE_FURNISHER],
+            COURT: [Role.ROLE_COURT],
+            REVIEWER: [Role.ROLE_REVIEWER],
+            OTHER_REVIEWER: [Role.ROLE_REVIEWER],
+            APPEAL_BODY: [Role.ROLE_APPEAL],
+        }
+        members[FURNISHER].append(Role.ROLE_FURNISHER)
+        for member, roles in members.items():
+            self.enrol(member, *roles)
         until = to_timestamp(self.federation.at + _FAR)
-        for member, role in (
-            (FURNISHER, Role.ROLE_FURNISHER),
-            (OTHER_FURNISHER, Role.ROLE_FURNISHER),
-            (COURT, Role.ROLE_COURT),
-            (REVIEWER, Role.ROLE_REVIEWER),
-            (OTHER_REVIEWER, Role.ROLE_REVIEWER),
-            (APPEAL_BODY, Role.ROLE_APPEAL),
-        ):
-            start = to_timestamp(self.federation.at - 30 * DAY)
-            key = v1.SigningKey(
-                public_key=signer(member).public_key, not_before=start, not_after=until
-            )
-            provides = [Role.ROLE_PROVIDER] if member in self.federation.providers else []
-            self.federation.enrol(
-                member,
-                role,
-                *provides,
-                profile=numbers[profile],
-                own_profile=OWN if profile == OWN else "",
-                not_after=until,
-                keys=[key],
-                version=2,
-            )
         self.subject = self.federation.subject("ada", not_after=until)
+
+    def enrol(self, member: str, *roles: Role.ValueType) -> None:
+        """License a member of the desk's profile, for as long as a listing may take."""
+        start = to_timestamp(self.federation.at - 30 * DAY)
+        until = to_timestamp(self.federation.at + _FAR)
+        key = v1.SigningKey(public_key=signer(member).public_key, not_before=start, not_after=until)
+        self.federation.enrol(
+            member,
+            *roles,
+            profile=_PROFILES[self.profile],
+            own_profile=OWN if self.profile == OWN else "",
+            not_after=until,
+            keys=[key],
+            version=2,
+        )
 
     # Sources ------------------------------------------------------------------------------------
 

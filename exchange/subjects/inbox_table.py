@@ -48,7 +48,7 @@ def last_sequences(connection: Connection, refs: Iterable[bytes]) -> dict[bytes,
         .where(inbox_message.c.subject_ref.in_(list(set(refs))))
         .group_by(inbox_message.c.subject_ref)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {ref: int(last) for ref, last in connection.execute(query)}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, object]]) -> None:

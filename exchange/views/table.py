@@ -133,7 +133,7 @@ def accesses_of(
         access_entry.c.request_digest == request_digest,
         access_entry.c.counted,
     )
-    return dict(connection.execute(query).tuples().all())
+    return {row.subject_ref: row.access_id for row in connection.execute(query)}
 
 
 def add(
