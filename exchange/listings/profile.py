@@ -21,7 +21,8 @@ from concordat import v1
 from concordat.refusal import Refusal
 from concordat.v1 import AmountBand, ListingKind, Reason
 
-_SPAN = re.compile(r"(?:(\d{1,3})y)?(?:(\d{1,3})m)?(?:(\d{1,4})d)?", re.ASCII)
+# Seconds are for rehearsals: no jurisdiction counts in them.
+_SPAN = re.compile(r"(?:(\d{1,3})y)?(?:(\d{1,3})m)?(?:(\d{1,4})d)?(?:(\d{1,5})s)?", re.ASCII)
 
 
 class ProfileError(Exception):
@@ -30,17 +31,19 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A length of calendar time: years and months first, then days."""
+    """A length of calendar time: years and months first, then days and seconds."""
 
     months: int = 0
     days: int = 0
+    seconds: int = 0
 
     def after(self, moment: datetime) -> datetime:
         """Return the time this long after ``moment``; the 31st becomes the last day of a shorter month."""
         month = moment.month - 1 + self.months
         year, month = moment.year + month // 12, month % 12 + 1
         day = min(moment.day, monthrange(year, month)[1])
-        return moment.replace(year=year, month=month, day=day) + timedelta(days=self.days)
+        exact = timedelta(days=self.days, seconds=self.seconds)
+        return moment.replace(year=year, month=month, day=day) + exact
 
 
 def _span(written: object) -> Span:
@@ -49,8 +52,8 @@ def _span(written: object) -> Span:
     match = _SPAN.fullmatch(written) if isinstance(written, str) and written else None
     if match is None:
         raise ValueError(f"{written!r} is no length of time such as '7y180d', '1m' or '30d'")
-    years, months, days = (int(part or 0) for part in match.groups())
-    return Span(years * 12 + months, days)
+    years, months, days, seconds = (int(part or 0) for part in match.groups())
+    return Span(years * 12 + months, days, seconds)
 
 
 def _some(span: Span) -> Span:

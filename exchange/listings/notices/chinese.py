@@ -60,6 +60,7 @@ ZH_HANS = Wording(
     years=("{n} 年", "{n} 年"),
     spanned_months=("{n} 个月", "{n} 个月"),
     days=("{n} 天", "{n} 天"),
+    seconds=("{n} 秒", "{n} 秒"),
     space="零 ",
     comma="、",
     more="等共 {n} 家",

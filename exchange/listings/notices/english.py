@@ -74,6 +74,7 @@ EN = Wording(
     years=("{n} year", "{n} years"),
     spanned_months=("{n} month", "{n} months"),
     days=("{n} day", "{n} days"),
+    seconds=("{n} second", "{n} seconds"),
     space=" ",
     comma=", ",
     more=" and others, {n} in all",

@@ -153,7 +153,12 @@ def _day(moment: datetime | None, wording: Wording) -> str:
 
 def _span(span: Span, wording: Wording) -> str:
     years, months = divmod(span.months, _MONTHS_A_YEAR)
-    counts = ((years, wording.years), (months, wording.spanned_months), (span.days, wording.days))
+    counts = (
+        (years, wording.years),
+        (months, wording.spanned_months),
+        (span.days, wording.days),
+        (span.seconds, wording.seconds),
+    )
     parts = [forms[n != 1].format(n=n) for n, forms in counts if n]
     return wording.space.join(parts) or wording.days[1].format(n=0)
 

@@ -28,6 +28,7 @@ class Wording:
     years: tuple[str, str]  # of {n}: for one, for more
     spanned_months: tuple[str, str]
     days: tuple[str, str]
+    seconds: tuple[str, str]
     space: str  # between the parts of a length of time
     comma: str  # between names
     more: str  # after some of {n} names
