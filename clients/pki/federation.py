@@ -23,7 +23,9 @@ from clients.pki.signing import SigningProgress
 from concordat import v1
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors, save_bundle
 from concordat.rpc.tls import TlsIdentity
+from concordat.trust.errors import KeyFileError
 from concordat.trust.keys import Ed25519Signer
+from concordat.trust.sealed import SealingKey
 
 _MEMBER_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
 
@@ -59,7 +61,7 @@ class Pki:
     """A folder with a federation's keys. Keep it offline; members get their own folder only.
 
     Layout: ``trust-bundle.json``, ``roots/root-<n>.key``, ``ca/{ca.crt,ca.key}``, ``log.key``,
-    ``members/<member_id>/{signing.key,signing.pub,tls.crt,tls.key,licence.env}``,
+    ``members/<member_id>/{signing.key,signing.pub,sealing.key,tls.crt,tls.key,licence.env}``,
     ``statuses/<member_id>-<n>.env``. ``passphrase`` opens the roots' and the CA's keys; those of
     members and the log are plain, for servers that start alone.
     """
@@ -188,6 +190,20 @@ class Pki:
         write_secret(files.tls_key, identity.private_key)
         replace_file(files.tls_certificate, identity.certificate)
         return files
+
+    def add_sealing_key(self, member_id: str, passphrase: bytes | None = None) -> bytes:
+        """Make the key that opens evidence sealed to a member; return its public half, for a licence.
+
+        Raises ``PkiError`` where the member has no folder yet, or has such a key.
+        """
+        files, key = self.member(member_id), SealingKey.generate()
+        if not files.folder.is_dir():
+            raise PkiError(f"{member_id} has no keys yet; run: concordat pki member {member_id}")
+        try:
+            key.save(files.sealing_key, passphrase)
+        except KeyFileError as error:
+            raise PkiError(str(error)) from error
+        return key.public_key
 
     def issue_certificate(
         self,

@@ -40,6 +40,11 @@ class MemberFiles:
         return self.folder / "signing.pub"
 
     @property
+    def sealing_key(self) -> Path:
+        """X25519 key that opens the evidence sealed to a reviewer or appeal body; absent for others."""
+        return self.folder / "sealing.key"
+
+    @property
     def tls_certificate(self) -> Path:
         """TLS certificate, PEM."""
         return self.folder / "tls.crt"

@@ -16,8 +16,10 @@ class LicenceSpec:
     """What a licence is to say; the rest (keys, version, identity) the folder knows.
 
     ``purposes`` go with ROLE_LENDER, ``score_scale`` with ROLE_PROVIDER, ``score_policy`` with
-    ROLE_EXCHANGE: exactly, or the licence breaks its bounds. ``not_before`` is five minutes ago and
-    ``not_after`` is ``days`` from now unless set.
+    ROLE_EXCHANGE, ``own_profile`` (a name) with PROFILE_OWN: exactly, or the licence breaks its bounds.
+    ``sealing_key`` is the raw X25519 public key of who reviews or hears appeals; ``furnishes`` is what
+    debts a furnisher may file, empty for all that its roles allow. ``not_before`` is five minutes ago
+    and ``not_after`` is ``days`` from now unless set.
     """
 
     member_id: str
@@ -27,9 +29,12 @@ class LicenceSpec:
     public_endpoint: str = ""
     purposes: Sequence[v1.Purpose.ValueType] = ()
     profile: v1.Profile.ValueType = v1.Profile.PROFILE_EU
+    own_profile: str = ""
     days: int = 365
     score_scale: v1.ScoreScale | None = None
     score_policy: v1.ScorePolicy | None = None
+    sealing_key: bytes = b""
+    furnishes: Sequence[v1.ListingBasis.ValueType] = ()
     not_before: datetime | None = None
     not_after: datetime | None = None
 
@@ -55,6 +60,9 @@ def make_licence(
         score_scale=spec.score_scale,
         score_policy=spec.score_policy,
         profile=spec.profile,
+        own_profile=spec.own_profile,
+        sealing_key=spec.sealing_key,
+        furnishes=spec.furnishes,
         not_before=not_before,
         not_after=not_after,
         version=version,

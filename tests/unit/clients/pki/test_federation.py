@@ -13,6 +13,7 @@ from concordat.federation.directory import MemberDirectory, open_licence, open_s
 from concordat.refusal import Refusal
 from concordat.trust.errors import KeyFileError
 from concordat.trust.keys import Ed25519Signer
+from concordat.trust.sealed import SealingKey
 from concordat.v1 import Reason, Role, Standing
 from tests.unit.clients.pki.conftest import AT, at
 
@@ -109,6 +110,28 @@ def test_a_licence_can_be_issued_that_has_expired(pki: Pki) -> None:
     with pytest.raises(Refusal) as refused:
         directory.require("bank", AT)
     assert refused.value.reason == Reason.REASON_LICENCE_NOT_IN_FORCE
+
+
+def test_a_reviewers_licence_names_the_key_that_evidence_is_sealed_to(pki: Pki) -> None:
+    pki.add_member("ombudsman")
+    spec = LicenceSpec(
+        member_id="ombudsman",
+        roles=[Role.ROLE_REVIEWER],
+        profile=v1.Profile.PROFILE_OWN,
+        own_profile="sandbox",
+        sealing_key=pki.add_sealing_key("ombudsman"),
+    )
+    licence = open_licence(pki.issue_licence(spec), pki.anchors, AT).licence
+    key = SealingKey.load(pki.member("ombudsman").sealing_key, None)
+    assert licence.sealing_key == key.public_key
+    assert licence.own_profile == "sandbox"
+    with pytest.raises(PkiError, match="never overwritten"):
+        pki.add_sealing_key("ombudsman")
+
+
+def test_no_sealing_key_is_made_for_a_member_without_keys(pki: Pki) -> None:
+    with pytest.raises(PkiError, match="concordat pki member nobody"):
+        pki.add_sealing_key("nobody")
 
 
 def test_terms_that_the_protos_forbid_write_nothing(pki: Pki) -> None:
