@@ -20,7 +20,7 @@ _HOURS_A_DAY, _HOURS_A_WEEK = 24, 168
 
 
 class Level(IntEnum):
-    """How far a lender is limited; a higher level lets in nothing that a lower one refuses."""
+    """How far a lender is limited; a higher level never lets in more."""
 
     NORMAL = 0
     STEPPED_UP = 1
