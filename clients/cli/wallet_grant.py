@@ -3,6 +3,7 @@
 # ruff: noqa: PLR0913, PLR0917 - typer makes every argument of a command an option
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,6 +22,7 @@ from clients.cli.pki_options import choice, profile_of, purpose_of
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
 from clients.sdk.consent_record import ConsentRecord
+from clients.sdk.errors import ClientError
 from clients.sdk.notice import render_notice
 from clients.sdk.permission_file import dump_permission
 from clients.sdk.terms import ConsentTerms, make_consent
@@ -28,19 +30,37 @@ from clients.sdk.views import Permission
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.clock import Clock
+from concordat.federation.purposes import require_purpose_allows
+from concordat.refusal import Refusal
 from concordat.statements import seal
 
 _disclosure = choice(v1.DisclosureKind.items(), "DISCLOSURE_KIND_")
 _period = choice(v1.Period.items(), "PERIOD_")
+category_of = choice(v1.DataCategory.items(), "DATA_CATEGORY_")
 
 
 def grant(
     recipient: Annotated[str, typer.Option(help="member id of the one lender.")],
-    provider: Annotated[list[str], typer.Option(help="member id of a provider; repeat for more.")],
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="member id of a provider to ask for a score; repeat for more."),
+    ] = None,
     purpose: Annotated[
         str,
-        typer.Option(help="credit-application, guarantor-check, account-review, deposit-waiver."),
+        typer.Option(
+            help="credit-application, guarantor-check, account-review, deposit-waiver, fraud-flags."
+        ),
     ] = "credit-application",
+    share: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--data",
+            parser=category_of,
+            metavar="DATA",
+            help="What is shared: score, listings or flags; repeat for more. Else the score, or of "
+            "fraud-flags the flags.",
+        ),
+    ] = None,
     disclosure: Annotated[str, typer.Option(help="full, band or threshold.")] = "full",
     threshold: Annotated[int, typer.Option(help="Points, with --disclosure threshold.")] = 0,
     uses: Annotated[int, typer.Option(min=0, help="Uses in any --per; 0: once, ever.")] = 0,
@@ -59,10 +79,14 @@ def grant(
     as_json: JsonOption = False,
 ) -> None:
     """Consent to one disclosure: read the notice, sign it, put it on record at the exchange."""
+    use = cast("v1.Purpose.ValueType", purpose_of(purpose))
+    categories = _categories(use, share)
+    _require_providers(categories, provider)
     terms = ConsentTerms(
         recipient=recipient,
-        providers=provider,
-        purpose=cast("v1.Purpose.ValueType", purpose_of(purpose)),
+        providers=provider or (),
+        categories=categories,
+        purpose=use,
         disclosure=cast("v1.DisclosureKind.ValueType", _disclosure(disclosure)),
         threshold=threshold,
         frequency=_frequency(uses, per),
@@ -75,7 +99,9 @@ def grant(
     with failing("the consent was not granted", as_json=as_json):
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
         key = held.key()
-        consent = make_consent(terms, held.anchors.federation, key.subject_ref, Clock().now())
+        if not terms.providers:
+            terms = replace(terms, providers=[held.anchors.bundle.exchange_id])
+        consent = _lawful(terms, held.anchors.federation, key.subject_ref, Clock().now())
         envelope = seal(consent, key.signer)
     _agree(render_notice(consent), yes=yes, as_json=as_json)
     with failing("the consent was not granted", as_json=as_json):
@@ -83,12 +109,44 @@ def grant(
             record = ConsentRecord(envelope)
             held.save_consent(record)
             client.grant(key, envelope)
-            known = {name: client.book.find(name) for name in consent.providers}
+            known = {name: client.book.find(name) for name in provider or ()}
             licences = {name: m.licence_envelope for name, m in known.items() if m is not None}
             held.save_consent(replace(record, granted=True, licences=licences))
         if out is not None:
             out.write_bytes(dump_permission(Permission(envelope, key.binding)))
     _report(consent, out, as_json=as_json)
+
+
+def _categories(
+    purpose: v1.Purpose.ValueType, share: list[int] | None
+) -> list[v1.DataCategory.ValueType]:
+    if share:
+        return cast("list[v1.DataCategory.ValueType]", sorted(set(share)))
+    flags_only = purpose == v1.Purpose.PURPOSE_FRAUD_FLAGS
+    return [
+        v1.DataCategory.DATA_CATEGORY_FLAGS if flags_only else v1.DataCategory.DATA_CATEGORY_SCORE
+    ]
+
+
+def _require_providers(
+    categories: list[v1.DataCategory.ValueType], provider: list[str] | None
+) -> None:
+    """Refuse a score that nobody is asked for, and providers that are asked for none."""
+    scored = v1.DataCategory.DATA_CATEGORY_SCORE in categories
+    if scored and not provider:
+        raise typer.BadParameter("a score is asked of providers: name each with --provider")
+    if provider and not scored:
+        raise typer.BadParameter("without --data score no provider is asked: leave --provider out")
+
+
+def _lawful(terms: ConsentTerms, federation: str, subject_ref: bytes, at: datetime) -> v1.Consent:
+    """Return the consent; raise ``ClientError`` that says what its purpose does not allow."""
+    consent = make_consent(terms, federation, subject_ref, at)
+    try:
+        require_purpose_allows(consent)
+    except Refusal as refusal:
+        raise ClientError(refusal.detail) from refusal
+    return consent
 
 
 def _frequency(uses: int, per: str) -> v1.Frequency | None:

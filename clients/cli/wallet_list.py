@@ -36,14 +36,15 @@ def list_consents(
     if as_json:
         echo_json(ok=True, consents=[_facts(line) for line in lines])
         return
-    table = Table("consent", "recipient", "purpose", "disclosure", "state", "uses", "until")
+    table = Table("consent", "recipient", "purpose", "shares", "score", "state", "uses", "until")
     for line in lines:
         terms = line.terms
         table.add_row(
             terms.consent_id.hex(),
             terms.recipient,
             words(v1.Purpose.Name(terms.purpose), "PURPOSE_"),
-            disclosure(terms.disclosure),
+            ", ".join(_shares(terms)),
+            disclosure(terms.disclosure) if "score" in _shares(terms) else "none",
             line.state,
             f"{'?' if line.uses is None else line.uses} of {terms.max_uses}",
             moment(terms.valid_until),
@@ -69,6 +70,11 @@ def _on_record(held: WalletFolder) -> list[_Line]:
     ]
 
 
+def _shares(terms: v1.Consent) -> list[str]:
+    """Return what a consent covers, in words."""
+    return [words(v1.DataCategory.Name(c), "DATA_CATEGORY_") for c in terms.data_categories]
+
+
 def _facts(line: _Line) -> dict[str, object]:
     """Return the JSON of a consent; its keys stay as they are."""
     terms = line.terms
@@ -78,6 +84,7 @@ def _facts(line: _Line) -> dict[str, object]:
         "providers": list(terms.providers),
         "purpose": words(v1.Purpose.Name(terms.purpose), "PURPOSE_"),
         "disclosure": words(v1.DisclosureKind.Name(terms.disclosure.kind), "DISCLOSURE_KIND_"),
+        "data_categories": _shares(terms),
         "threshold": terms.disclosure.threshold,
         "state": line.state,
         "uses": line.uses,

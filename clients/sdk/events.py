@@ -87,7 +87,9 @@ def tell(
     if not book.fetched:
         with suppress(RemoteError, AnswerNotVerified):  # the report shows what it leads to
             yield from book.refresh(now)
-    names = v1.Consent.FromString(consent.payload).providers
+    terms = v1.Consent.FromString(consent.payload)
+    scored = v1.DataCategory.DATA_CATEGORY_SCORE in terms.data_categories
+    names = list(terms.providers) if scored else []  # else nobody but the exchange acts on it
     members = {name: book.find(name) or known.get(name) for name in names}
     dialled = [m for m in members.values() if m is not None and m.licence.public_endpoint]
     calls = [_to_exchange(key, book, event)]

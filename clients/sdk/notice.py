@@ -7,13 +7,14 @@ words: nothing but the consent's own fields goes in.
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 
 from clients.sdk.errors import ClientError
 from clients.sdk.notice_texts import CATALOG, Texts
 from concordat import v1
 from concordat.clock import from_timestamp
-from concordat.v1 import ConsentMode, DisclosureKind
+from concordat.v1 import ConsentMode, DataCategory, DisclosureKind
 
 
 class NoticeLanguageError(ClientError):
@@ -34,8 +35,8 @@ def render_notice(consent: v1.Consent) -> str:
         "recipient": consent.recipient,
         "purpose": texts.purposes[consent.purpose],
         "categories": texts.separator.join(texts.categories[c] for c in consent.data_categories),
-        "disclosure": _disclosure(consent.disclosure, texts),
-        "providers": texts.separator.join(consent.providers),
+        "disclosure": _disclosure(consent, texts),
+        "providers": _asked(consent, texts),
         "frequency": _frequency(consent, texts),
         "valid_from": _moment(from_timestamp(consent.valid_from)),
         "valid_until": _moment(from_timestamp(consent.valid_until)),
@@ -43,7 +44,7 @@ def render_notice(consent: v1.Consent) -> str:
         "federation": consent.federation,
         "consent_id": consent.consent_id.hex(),
     }
-    body = [line.format(**terms) for line in texts.lines]
+    body = [line.format(**terms) for line in (*texts.lines, *_shared(consent, texts))]
     return "\n".join([texts.title, "", *body, "", texts.rights]) + "\n"
 
 
@@ -52,7 +53,24 @@ def notice_hash(consent: v1.Consent) -> bytes:
     return hashlib.sha256(render_notice(consent).encode()).digest()
 
 
-def _disclosure(disclosure: v1.Disclosure, texts: Texts) -> str:
+def _shared(consent: v1.Consent, texts: Texts) -> Iterator[str]:
+    """Yield what else is shared, said outright: nobody shall overlook it in a list."""
+    if DataCategory.DATA_CATEGORY_LISTINGS in consent.data_categories:
+        yield texts.listings_shared
+    if DataCategory.DATA_CATEGORY_FLAGS in consent.data_categories:
+        yield texts.flags_shared
+
+
+def _asked(consent: v1.Consent, texts: Texts) -> str:
+    if DataCategory.DATA_CATEGORY_SCORE not in consent.data_categories:
+        return texts.nobody_asked
+    return texts.separator.join(consent.providers)
+
+
+def _disclosure(consent: v1.Consent, texts: Texts) -> str:
+    if DataCategory.DATA_CATEGORY_SCORE not in consent.data_categories:
+        return texts.no_score
+    disclosure = consent.disclosure
     match disclosure.kind:
         case DisclosureKind.DISCLOSURE_KIND_FULL:
             return texts.full

@@ -15,6 +15,10 @@ class Texts:
     rights: str
     purposes: dict[int, str]
     categories: dict[int, str]
+    no_score: str  # instead of how much of the score is told
+    nobody_asked: str  # instead of the providers
+    listings_shared: str  # a line of its own where the consent covers listings
+    flags_shared: str  # and where it covers flags
     full: str
     band: str
     threshold: str
@@ -53,6 +57,12 @@ EN = Texts(
         _C.DATA_CATEGORY_LISTINGS: "adverse listings in force",
         _C.DATA_CATEGORY_FLAGS: "freeze and fraud alert",
     },
+    no_score="no score is made or disclosed",
+    nobody_asked="the exchange alone; no provider is asked",
+    listings_shared="Adverse listings about you ARE shared: {recipient} sees every debt in default and every "
+    "judgment that is in force against you, with its size and dates, whether it is settled or disputed, and "
+    "your own words about it. What is only announced, withdrawn or ended is not shared.",
+    flags_shared="Your freeze and your fraud alert ARE shared: {recipient} sees whether you have put one up.",
     full="the unified score in full, with what each provider stated",
     band="only the band of the unified score (A to E)",
     threshold="only whether the unified score reaches {threshold} points: yes or no",
@@ -95,6 +105,11 @@ ZH_HANS = Texts(
         _C.DATA_CATEGORY_LISTINGS: "有效的不良记录",
         _C.DATA_CATEGORY_FLAGS: "冻结和欺诈警示",
     },
+    no_score="不计算也不披露任何评分",
+    nobody_asked="仅查询交易所，不查询任何信息提供方",
+    listings_shared="您的不良记录将被披露：{recipient} 会看到针对您的每一笔有效的违约债务和判决，包括金额档次、"
+    "日期、是否已结清或有异议，以及您本人的声明。仅处于告知期、已撤回或已到期的记录不会披露。",
+    flags_shared="您的冻结和欺诈警示将被披露：{recipient} 会看到您是否设置了冻结或欺诈警示。",
     full="完整的统一评分，以及各信息提供方给出的结果",
     band="仅统一评分的等级（A 至 E）",
     threshold="仅统一评分是否达到 {threshold} 分：是或否",

@@ -76,6 +76,41 @@ def test_a_language_without_a_notice_is_refused() -> None:
         consent(language="tlh")
 
 
+SCORE, LISTINGS, FLAGS = v1.DataCategory.values()[1:]
+
+
+@pytest.mark.parametrize("language", CATALOG)
+def test_what_else_is_shared_is_said_outright(language: str) -> None:
+    texts = CATALOG[language]
+    lines = {
+        LISTINGS: texts.listings_shared.format(recipient=LENDER),
+        FLAGS: texts.flags_shared.format(recipient=LENDER),
+    }
+    for categories in ([SCORE], [LISTINGS], [FLAGS], [SCORE, LISTINGS, FLAGS]):
+        notice = render_notice(consent(language=language, categories=categories))
+        for category, line in lines.items():
+            assert (line in notice) == (category in categories)
+        assert (texts.no_score in notice) == (SCORE not in categories)
+        assert (texts.nobody_asked in notice) == (SCORE not in categories)
+        assert (PROVIDERS[0] in notice) == (SCORE in categories)
+
+
+def test_the_notice_of_a_score_alone_is_the_one_that_was_agreed_to_before() -> None:
+    made = consent()
+    made.consent_id = bytes(16)
+    assert render_notice(made).count("shared") == 0
+    assert notice_hash(made).hex().startswith("39a9b2c42a04d77a")
+
+
+def test_no_score_is_written_as_if_it_were_told_in_full() -> None:
+    made = consent(categories=[LISTINGS], disclosure=KIND.DISCLOSURE_KIND_FULL)
+    assert made.disclosure.kind == KIND.DISCLOSURE_KIND_BAND
+    waiver = v1.Purpose.PURPOSE_DEPOSIT_WAIVER
+    threshold = KIND.DISCLOSURE_KIND_THRESHOLD
+    made = consent(categories=[FLAGS], purpose=waiver, disclosure=threshold, threshold=600)
+    assert made.disclosure.threshold == 600
+
+
 def test_the_english_notice_reads_like_this() -> None:
     made = consent(disclosure=KIND.DISCLOSURE_KIND_BAND)
     assert render_notice(made).splitlines()[:6] == [
