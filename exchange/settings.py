@@ -136,13 +136,20 @@ class ListingsSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    profiles: Path | None = Field(
+        default=None,
+        description="Folder of the operator's own jurisdiction profiles, `<name>.toml`; unset for none.",
+    )
     mail: MailSettings | None = Field(default=None, description="See `listings.mail`.")
 
     def anchored(self, folder: Path) -> Self:
         """Return a copy whose relative paths start at ``folder``."""
-        if self.mail is None:
-            return self
-        return self.model_copy(update={"mail": self.mail.anchored(folder)})
+        update: dict[str, object] = {}
+        if self.profiles is not None:
+            update["profiles"] = folder / self.profiles
+        if self.mail is not None:
+            update["mail"] = self.mail.anchored(folder)
+        return self.model_copy(update=update)
 
 
 class ExchangeSettings(ServerSettings):
