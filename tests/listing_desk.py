@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id
@@ -417,6 +419,13 @@ class ListingDesk(ExchangeServices):
         records = [entry.record for entry in chain.entries]
         assert None not in records  # nothing here is erased
         return [record for record in records if record is not None]
+
+    def entries(self) -> list[v1.LogEntry]:
+        """Return every entry of the log, whoever it is about, up to this moment."""
+        self._settle()
+        query = select(log.log_opening.c.entry).order_by(log.log_opening.c.leaf_index)
+        found = self.desk.store.run(lambda c: c.execute(query).scalars().all())
+        return [v1.LogEntry.FromString(raw) for raw in found]
 
     def _settle(self) -> None:
         """Wait until all that was entered is in a checkpoint."""
