@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated
 
-import structlog
 import typer
 from rich.markup import escape
 
@@ -50,8 +49,6 @@ MOST_NAMED = 20
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _FAILURES = (RegisterRefused, NotSyncedError, RemoteError, Refusal, StoreError)
-
-_log = structlog.get_logger("concordat.mirror")
 
 
 def mirror(
@@ -187,7 +184,6 @@ def _once(job: _Job, register: str, *, as_json: bool) -> int:
     try:
         mirrored = job.run(register)
     except _FAILURES as error:
-        _log.error("not_mirrored", detail=str(error))
         complain(f"not synced: {error}", as_json=as_json)
         return EXIT_FAILED
     _report(mirrored, as_json=as_json)
