@@ -5,26 +5,37 @@ need more than one process. Nothing of it is for production: every key lies in o
 """
 
 from clients.sandbox.cast import (
+    APPEALS,
+    COURT,
     EXCHANGE,
     LENDER,
     OTHER_LENDER,
     REGISTRAR,
     REGULATOR,
+    REVIEWER,
     UNLICENSED,
 )
 from clients.sandbox.federation import Sandbox
+from clients.sandbox.furnishing import Debt, Furnisher
 from clients.sandbox.people import Person
 from clients.sandbox.processes import SandboxError, ServerProcess
+from clients.sandbox.wallets import Wallet
 
 __all__ = [
+    "APPEALS",
+    "COURT",
     "EXCHANGE",
     "LENDER",
     "OTHER_LENDER",
     "REGISTRAR",
     "REGULATOR",
+    "REVIEWER",
     "UNLICENSED",
+    "Debt",
+    "Furnisher",
     "Person",
     "Sandbox",
     "SandboxError",
     "ServerProcess",
+    "Wallet",
 ]

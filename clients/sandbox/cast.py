@@ -1,17 +1,19 @@
-"""Who takes part in a sandbox: eight providers with real scores, and who asks them."""
+"""Who takes part in a sandbox: providers with real scores that file debts too, and who asks and judges them."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clients.pki import LicenceSpec, Pki, scale_of
 from clients.sandbox.layout import Ports
 from concordat import v1
-from concordat.v1 import Purpose, Role
+from concordat.v1 import Profile, Purpose, Role
 
 SCORES = Path(__file__).parent / "scores"
+PROFILES = Path(__file__).parent / "profiles"
+LISTING_PROFILE = "sandbox"  # time limits of listings that a rehearsal can wait for
 FEDERATION = "sandbox.concordat"
 EXCHANGE, REGISTRAR, REGULATOR = "concordat-exchange", "civil-registrar", "financial-regulator"
 LOG, WITNESS = (
@@ -19,6 +21,7 @@ LOG, WITNESS = (
     "witness",
 )  # no members: the log's HTTP port, and what witnesses' names begin with
 LENDER, OTHER_LENDER = "harbour-credit", "northgate-lending"
+REVIEWER, APPEALS, COURT = "credit-ombudsman", "appeals-board", "commercial-court"
 UNLICENSED = "unlisted-scores"
 
 OTHERS = {
@@ -27,6 +30,9 @@ OTHERS = {
     REGULATOR: "regulator",
     LENDER: "lender, all purposes",
     OTHER_LENDER: "lender, credit applications",
+    REVIEWER: "reviewer of disputes",
+    APPEALS: "appeal body",
+    COURT: "court",
 }
 """Who is licensed beside the providers, and as what."""
 
@@ -36,6 +42,14 @@ _LEGAL_NAMES = {
     REGULATOR: "Financial Regulator",
     LENDER: "Harbour Credit",
     OTHER_LENDER: "Northgate Lending",
+    REVIEWER: "Credit Ombudsman",
+    APPEALS: "Appeals Board",
+    COURT: "Commercial Court",
+}
+_BUILT_IN = {
+    name.removeprefix("PROFILE_").lower(): number
+    for name, number in Profile.items()
+    if number not in (Profile.PROFILE_UNSPECIFIED, Profile.PROFILE_OWN)
 }
 _PURPOSES = (
     Purpose.PURPOSE_CREDIT_APPLICATION,
@@ -84,15 +98,18 @@ class Provider:
         """Its real scores, by identity number (gzip CSV)."""
         return SCORES / f"{self.member_id}.csv.gz"
 
-    def licence(self, ports: Ports) -> LicenceSpec:
-        """Return the terms of its licence, with its own scale and reasons."""
+    def licence(self, ports: Ports, listing_profile: str) -> LicenceSpec:
+        """Return the terms of its licence, with its own scale and reasons; it may file debts too."""
+        profile, own_profile = profile_terms(listing_profile)
         return LicenceSpec(
             member_id=self.member_id,
-            roles=[Role.ROLE_PROVIDER],
+            roles=[Role.ROLE_PROVIDER, Role.ROLE_FURNISHER],
             legal_name=self.legal_name,
             endpoint=ports.member_address,
             public_endpoint=ports.public_address,
             score_scale=scale_of(dict(self.entry)),
+            profile=profile,
+            own_profile=own_profile,
         )
 
 
@@ -118,21 +135,46 @@ def score_policy() -> v1.ScorePolicy:
     )
 
 
-def licence_everyone(pki: Pki, providers: Iterable[Provider], ports: Mapping[str, Ports]) -> None:
-    """Make every member's keys and licence; ``UNLICENSED`` gets keys and no licence."""
-    specs = [provider.licence(ports[provider.member_id]) for provider in providers]
+def profile_terms(name: str) -> tuple[Profile.ValueType, str]:
+    """Return how a licence names a profile: a built-in one ("us"), or the sandbox's own by its name."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name], ""
+    return Profile.PROFILE_OWN, name
+
+
+def licence_everyone(
+    pki: Pki,
+    providers: Iterable[Provider],
+    ports: Mapping[str, Ports],
+    listing_profile: str = LISTING_PROFILE,
+) -> None:
+    """Make every member's keys and licence; ``UNLICENSED`` gets keys and no licence.
+
+    ``listing_profile`` has the time limits of what providers and the court file.
+    """
+    specs = [provider.licence(ports[provider.member_id], listing_profile) for provider in providers]
     specs += [
         _plain(EXCHANGE, Role.ROLE_EXCHANGE, ports[EXCHANGE], score_policy=score_policy()),
         _plain(REGISTRAR, Role.ROLE_REGISTRAR, ports[REGISTRAR]),
         _plain(REGULATOR, Role.ROLE_REGULATOR),
         _plain(LENDER, Role.ROLE_LENDER, purposes=_PURPOSES),
         _plain(OTHER_LENDER, Role.ROLE_LENDER, purposes=_PURPOSES[:1]),
+        _plain(REVIEWER, Role.ROLE_REVIEWER),
+        _plain(APPEALS, Role.ROLE_APPEAL),
+        _plain(COURT, Role.ROLE_COURT, listing_profile=listing_profile),
     ]
     for spec in specs:
         if spec.member_id not in (EXCHANGE, REGISTRAR):  # their keys came with the trust bundle
             pki.add_member(spec.member_id)
-        pki.issue_licence(spec)
+        pki.issue_licence(_sealing(pki, spec))
     pki.add_member(UNLICENSED)
+
+
+def _sealing(pki: Pki, spec: LicenceSpec) -> LicenceSpec:
+    """Return the terms with a fresh key that evidence is sealed to, of who decides disputes."""
+    if spec.member_id not in (REVIEWER, APPEALS):
+        return spec
+    return replace(spec, sealing_key=pki.add_sealing_key(spec.member_id))
 
 
 def _plain(
@@ -142,7 +184,9 @@ def _plain(
     *,
     purposes: Iterable[Purpose.ValueType] = (),
     score_policy: v1.ScorePolicy | None = None,
+    listing_profile: str = "eu",
 ) -> LicenceSpec:
+    profile, own_profile = profile_terms(listing_profile)
     return LicenceSpec(
         member_id=member_id,
         roles=[role],
@@ -151,6 +195,8 @@ def _plain(
         public_endpoint=ports.public_address if ports else "",
         purposes=tuple(purposes),
         score_policy=score_policy,
+        profile=profile,
+        own_profile=own_profile,
     )
 
 

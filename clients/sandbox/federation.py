@@ -8,15 +8,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from clients.pki import Endpoints, Pki, WitnessTerms
-from clients.pki.files import TRUST_BUNDLE
-from clients.sandbox import cast, people, scores
+from clients.sandbox import cast, scores
 from clients.sandbox.databases import SQLITE, Databases
 from clients.sandbox.layout import Layout, Settings, free_ports
-from clients.sandbox.processes import SandboxError, ServerProcess
+from clients.sandbox.parties import Parties
+from clients.sandbox.processes import ServerProcess
 from clients.sandbox.set_up import ProcessPlan, initialise, write_all_settings
-from clients.sdk import LenderClient, MemberClient, MemberIdentity, WalletClient
-from concordat import v1
-from concordat.federation.anchors import Anchors
 from concordat.trust.keys import Ed25519Signer
 from concordat.trust.note import COSIGNATURE_V1, VerifierKey
 
@@ -27,7 +24,7 @@ def _say_nothing(_line: str) -> None:
     return None
 
 
-class Sandbox:
+class Sandbox(Parties):
     """A federation on loopback: exchange, registrar and providers; on leaving, all are stopped.
 
         with Sandbox(providers=3, scores=True) as sandbox:
@@ -38,6 +35,8 @@ class Sandbox:
     real ones, False for none, or a CSV file for each provider's id.
     ``settings`` changes the settings files, by member id or by kind ("exchange", "registrar",
     "provider"); ``provider_overrides`` changes entries of ``providers.json``, by member id.
+    Providers file debts too, and ``listing_profile`` has the time limits: "sandbox", whose notice period
+    ends after seconds, or a jurisdiction's, such as "us". With ``court`` the court has a process too.
     ``database`` is "sqlite" or the URL of a PostgreSQL server that may make databases. ``say`` gets a
     line as each stage begins. A ``folder`` that is given is kept; one that is not is removed.
     """
@@ -47,6 +46,8 @@ class Sandbox:
         *,
         providers: int = 8,
         witnesses: int = 0,
+        court: bool = False,
+        listing_profile: str = cast.LISTING_PROFILE,
         scores: bool | Mapping[str, Path] = False,
         folder: Path | None = None,
         database: str = SQLITE,
@@ -57,12 +58,14 @@ class Sandbox:
     ) -> None:
         """Plan it; entering starts it."""
         self.providers = cast.read_providers(providers, provider_overrides)
-        self.layout = Layout((folder or Path(tempfile.mkdtemp(prefix="concordat-"))).resolve())
+        super().__init__(Layout((folder or Path(tempfile.mkdtemp(prefix="concordat-"))).resolve()))
         self._keep_folder = folder is not None
         self._scores = scores
+        self._listing_profile = listing_profile
         self._say = say
         self.witness_ids = [f"{cast.WITNESS}-{number}" for number in range(1, witnesses + 1)]
-        members = [*self.witness_ids, cast.EXCHANGE, cast.REGISTRAR, *self.provider_ids]
+        self._furnisher_ids = [*self.provider_ids, *([cast.COURT] if court else [])]
+        members = [*self.witness_ids, cast.EXCHANGE, cast.REGISTRAR, *self._furnisher_ids]
         listening = [*members, cast.LOG]
         self.ports = dict(zip(listening, free_ports(len(listening)), strict=True))
         self.databases = Databases(database, self.layout, members)
@@ -70,8 +73,6 @@ class Sandbox:
         self.processes: dict[str, ServerProcess] = {
             member: self._plan.process(member, dict(environment or {})) for member in members
         }
-        self._clients: list[LenderClient | MemberClient | WalletClient] = []
-        self._pki: Pki | None = None
         self.rows_loaded: dict[str, int] = {}  # by provider
 
     # Starting and stopping ---------------------------------------------------------------------
@@ -110,7 +111,7 @@ class Sandbox:
             ),
             witnesses=self._witness_terms(),
         )
-        cast.licence_everyone(self._pki, self.providers, self.ports)
+        cast.licence_everyone(self._pki, self.providers, self.ports, self._listing_profile)
         write_all_settings(self._plan, self._pki)
         self._say("initialising databases")
         self.databases.create()
@@ -124,7 +125,7 @@ class Sandbox:
             self._say("loading scores")
             self.rows_loaded = scores.load_all(self.layout, self._score_files())
         self._say(f"starting {len(self.providers)} providers")
-        self._start(*self.provider_ids)
+        self._start(*self._furnisher_ids)
 
     def stop(self) -> None:
         """Stop every process gently, all at once."""
@@ -135,9 +136,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop everything; remove the folder unless it was given."""
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
+        self.close_clients()
         self.stop()
         if self._pki is not None:
             self.databases.drop()
@@ -152,82 +151,10 @@ class Sandbox:
         """Return the end of every process's log."""
         return "\n".join(process.log_tail(lines) for process in self.processes.values())
 
-    # Who takes part ----------------------------------------------------------------------------
-
-    @property
-    def folder(self) -> Path:
-        """Where everything lies."""
-        return self.layout.folder
-
     @property
     def provider_ids(self) -> list[str]:
         """The providers' member ids."""
         return [provider.member_id for provider in self.providers]
-
-    @property
-    def pki(self) -> Pki:
-        """The federation's keys, all of them; raise ``SandboxError`` before ``prepare``."""
-        if self._pki is None:
-            raise SandboxError("the sandbox has not been prepared")
-        return self._pki
-
-    @property
-    def anchors(self) -> Anchors:
-        """The trust bundle."""
-        return self.pki.anchors
-
-    @property
-    def trust_bundle(self) -> Path:
-        """The trust bundle's file."""
-        return self.layout.pki / TRUST_BUNDLE
-
-    @property
-    def log_folder(self) -> Path:
-        """The log's tiles and checkpoint, as files."""
-        return self.layout.member(cast.EXCHANGE) / "log"
-
-    def config(self, member_id: str) -> Path:
-        """Return a process's settings file."""
-        return self.layout.config(member_id)
-
-    def identity(self, member_id: str) -> MemberIdentity:
-        """Return a member's keys, to call as it."""
-        return MemberIdentity(member_id, self.pki.signer(member_id), self.pki.identity(member_id))
-
-    def lender(self, member_id: str = cast.LENDER) -> LenderClient:
-        """Return a lender's client, closed with the sandbox."""
-        client = LenderClient(self.anchors, self.identity(member_id))
-        self._clients.append(client)
-        return client
-
-    def regulator(self) -> MemberClient:
-        """Return the regulator's client, closed with the sandbox."""
-        client = MemberClient(self.anchors, self.identity(cast.REGULATOR))
-        self._clients.append(client)
-        return client
-
-    def wallet(self) -> WalletClient:
-        """Return a client for subjects, closed with the sandbox."""
-        client = WalletClient(self.anchors)
-        self._clients.append(client)
-        return client
-
-    def enrol(self, identity_numbers: list[str]) -> list[people.Person]:
-        """Have people bind a fresh key each, with codes that the registrar issues."""
-        return people.enrol(self.layout, self.wallet(), identity_numbers)
-
-    def suspend(self, member_id: str) -> None:
-        """Suspend a member, as the regulator; in force everywhere within a second."""
-        self._set_standing(member_id, v1.Standing.STANDING_SUSPENDED)
-
-    def reinstate(self, member_id: str) -> None:
-        """Undo a suspension, as the regulator."""
-        self._set_standing(member_id, v1.Standing.STANDING_ACTIVE)
-
-    def _set_standing(self, member_id: str, standing: v1.Standing.ValueType) -> None:
-        status = self.pki.status(member_id, standing, "Sandbox order 1")
-        with MemberClient(self.anchors, self.identity(cast.REGULATOR)) as regulator:
-            regulator.submit_status(status)
 
     def _witness_terms(self) -> WitnessTerms:
         """Make each witness's key, where its process will look for it."""

@@ -66,7 +66,10 @@ class ProcessPlan:
         }
         if kind == "registrar":
             base["identity"] = {"derivation_key": Path("derivation.key")}
+        if member_id == cast.COURT:
+            base["scores"] = {"source": "none"}
         if kind == "exchange":
+            base["listings"] = {"profiles": cast.PROFILES}
             base["log"] = {
                 "signing_key": pki.folder / "log.key",
                 "listen": self.ports[cast.LOG].member_address,
@@ -91,7 +94,9 @@ class ProcessPlan:
         return self.changes.get(kind_of(member_id), {}), self.changes.get(member_id, {})
 
     def _talks(self, member_id: str) -> bool:
-        """Tell whether it logs that it follows the directory; the registrar must."""
+        """Tell whether it logs that it follows the directory; the registrar must, the court has no use for it."""
+        if member_id == cast.COURT:
+            return False
         level = merged({}, *self._changes(member_id)).get("log_level", "info")
         return level in {"info", "debug"} or kind_of(member_id) == "registrar"
 
