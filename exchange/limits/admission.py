@@ -46,9 +46,28 @@ class _Quota:
         self._span = span
         self._most = most
         self.left = most - sum(count for _, count in buckets)
+        self.opens: datetime | None = None
+
+    @classmethod
+    def of_throttled(
+        cls, standing: Standing, let_in: LetIn, at: datetime, limits: LimitSettings
+    ) -> "_Quota":
+        """Return the quota of an hour of a throttled lender.
+
+        It is counted from the minute after it was throttled: what it asked before is not held against it,
+        and in what is left of that minute it is let in no more.
+        """
+        since = start_of(standing.since, MINUTE)
+        buckets = [bucket for bucket in let_in.hour if bucket[0] > since]
+        quota = cls(buckets, HOUR, limits.throttled_per_hour)
+        if start_of(at, MINUTE) <= since:
+            quota.left, quota.opens = 0, since + MINUTE
+        return quota
 
     def again(self, now: Bucket) -> datetime:
         """Return when there is room again, once ``now`` was let in: when enough buckets have run out."""
+        if self.opens is not None:
+            return self.opens
         buckets = [*(bucket for bucket in self._buckets if bucket[0] != now[0]), now]
         total = sum(count for _, count in buckets)
         for start, count in buckets:
@@ -71,7 +90,7 @@ def decide(
     are let in as long as there is room, in their order.
     """
     fresh = at - MINUTE * limits.fresh_minutes
-    throttled = _Quota(let_in.hour, HOUR, limits.throttled_per_hour)
+    throttled = _Quota.of_throttled(standing, let_in, at, limits)
     minute = _Quota(let_in.minute, MINUTE, limits.per_minute)
     day = _Quota(let_in.day, DAY, limits.per_day)
     taken = 0

@@ -23,7 +23,7 @@ LIMITS = LimitSettings(per_minute=10, per_day=50, throttled_per_hour=5)
 
 
 def at_level(level: Level) -> Standing:
-    return Standing(level, NOW - HOUR, NOW + 3 * HOUR if level else None)
+    return Standing(level, NOW - 2 * HOUR, NOW + 3 * HOUR if level else None)
 
 
 def reasons(results: Sequence[Refusal | None]) -> list[str]:
@@ -86,6 +86,23 @@ def test_a_throttled_lender_that_spent_its_hour_at_once_waits_for_an_hour() -> N
     results = refusals([NOW] * 6, Level.THROTTLED)
     assert reasons(results) == [""] * 5 + ["LENDER_THROTTLED"]
     assert last(results).retry_after == THIS_MINUTE + HOUR - NOW
+
+
+def test_what_a_lender_asked_before_it_was_throttled_is_not_held_against_it() -> None:
+    since = THIS_MINUTE - 5 * MINUTE + 20 * SECOND
+    throttled = Standing(Level.THROTTLED, since, since + DAY)
+    hour = [(start_of(since, MINUTE) - n * MINUTE, 1000) for n in range(9)][::-1]
+    let_in = LetIn(hour=[*hour, (THIS_MINUTE - MINUTE, 3)])
+    results = decide([NOW] * 3, throttled, let_in, NOW, LIMITS)
+    assert reasons(results) == ["", "", "LENDER_THROTTLED"]
+    assert last(results).retry_after == THIS_MINUTE + 59 * MINUTE - NOW
+
+
+def test_in_the_minute_that_it_is_throttled_in_a_lender_is_let_in_no_more() -> None:
+    throttled = Standing(Level.THROTTLED, NOW - 5 * SECOND, NOW + DAY)
+    results = decide([NOW], throttled, LetIn(), NOW, LIMITS)
+    assert reasons(results) == ["LENDER_THROTTLED"]
+    assert last(results).retry_after == 45 * SECOND
 
 
 def test_consents_that_are_too_old_use_up_no_room() -> None:
