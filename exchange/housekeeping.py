@@ -9,12 +9,14 @@ from sqlalchemy import Connection, insert, select, update
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
 from exchange.consents import table as consents
+from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
 from exchange.views import table as views
 
 _log = structlog.get_logger("concordat.housekeeping")
 EVERY_SECONDS = 5.0
+EVERY_MINUTE = 60.0
 
 
 def latest_time(connection: Connection) -> datetime:
@@ -33,6 +35,24 @@ def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> N
         connection.execute(insert(clock_mark).values(id=1, at=at))
     elif marked < at:
         connection.execute(update(clock_mark).values(at=at))
+
+
+async def watch_lenders(store: GroupCommit, clock: Clock, gate: Gate) -> None:
+    """Look every minute at what each lender does, and limit it accordingly, until cancelled."""
+    while True:
+        try:
+            moved = await store.arun(lambda connection: gate.evaluate(connection, clock.now()))
+        except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            _log.warning("lenders_not_watched", error=type(error).__name__)
+            moved = []
+        for each in moved:
+            _log.warning(
+                "lender_limited",
+                lender=each.lender,
+                level=each.after.level.name,
+                signals=sorted(signal.value for signal in each.after.signals),
+            )
+        await asyncio.sleep(EVERY_MINUTE)
 
 
 async def keep_house(store: GroupCommit, clock: Clock, keep_days: int) -> None:

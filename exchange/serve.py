@@ -19,9 +19,9 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
-from exchange.housekeeping import keep_house, latest_time
-from exchange.listings.announcements import not_posted
-from exchange.listings.opening import open_listings
+from exchange.housekeeping import keep_house, latest_time, watch_lenders
+from exchange.limits.gate import Gate
+from exchange.listings.opening import open_courier, open_listings
 from exchange.log.opening import open_book, open_tiles
 from exchange.log.public import public_app, serving
 from exchange.members.keeper import MemberKeeper, load
@@ -61,9 +61,11 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     book = open_book(settings.log, anchors, store, tiles, clock, alone=alone)
     links = ProviderLinks(identity, anchors)
     dispatcher = Dispatcher(directory, links, signer, clock.now, settings.coalesce_window_seconds)
-    listings = open_listings(settings.listings, directory, store, signer, not_posted)
+    listings = open_listings(settings.listings, directory, store, signer)
+    courier = open_courier(settings.listings, listings, clock)
     listings.run_due_now(clock)
     listings.book.load()
+    gate = Gate(settings.limits)
     parts = Parts(
         directory,
         keeper,
@@ -72,6 +74,7 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
         tiles,
         dispatcher,
         listings,
+        gate,
         signer,
         clock,
         settings.provider_timeout_seconds,
@@ -94,9 +97,12 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     timers = [
         asyncio.create_task(keep_house(store, clock, settings.log.keep_days)),
         asyncio.create_task(keeper.follow()),
+        asyncio.create_task(watch_lenders(store, clock, gate)),
         asyncio.create_task(listings.book.follow()),
         asyncio.create_task(listings.run_timer(clock)),
     ]
+    if courier is not None:
+        timers.append(asyncio.create_task(courier.run()))
     async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
         ready(
             f"{settings.member_id} ready: members {settings.member_listen}, "

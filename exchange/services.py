@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from concordat.rpc.aio_server import AioServer
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
+    from exchange.limits.gate import Gate
     from exchange.listings.opening import Listings
     from exchange.log.book import LogBook
     from exchange.log.tile_store import TileStore
@@ -68,6 +69,7 @@ class Parts:
     tiles: TileStore
     dispatcher: Dispatcher
     listings: Listings
+    gate: Gate
     signer: Signer
     clock: Clock
     provider_seconds: float
@@ -78,7 +80,7 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     directory, store, listings = parts.directory, parts.store, parts.listings
     book, signer, clock = parts.book, parts.signer, parts.clock
     anchors, lookout = directory.anchors, listings.lookout
-    accesses = Accesses(store, book, listings.profiles)
+    accesses = Accesses(store, book, listings.profiles, parts.gate)
     views = ViewDesk(
         directory,
         accesses,
@@ -90,7 +92,7 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
         parts.provider_seconds,
     )
     checks = CheckDesk(directory, accesses, lookout, book, signer, clock)
-    screens = ScreenDesk(directory, store, listings, book, signer, clock)
+    screens = ScreenDesk(directory, store, listings, parts.gate, book, signer, clock)
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_ViewServiceServicer_to_server(ViewServicer(views), server.server)
     add_FurnisherServiceServicer_to_server(

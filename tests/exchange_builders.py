@@ -32,7 +32,8 @@ from concordat.verify.consent import open_binding, open_consent
 from concordat.verify.request import open_view_request
 from concordat.verify.view import VerifiedView, verify_view_bundle
 from exchange.consents import ledger
-from exchange.listings.announcements import not_posted
+from exchange.limits.gate import Gate
+from exchange.limits.settings import LimitSettings
 from exchange.listings.opening import open_listings
 from exchange.log.book import LogBook, WitnessPolicy
 from exchange.log.sequencer import Sequencer
@@ -183,6 +184,7 @@ class ExchangeDesk:
     make_tiles: Callable[[GroupCommit], TileStore] = DatabaseTiles
     witnesses: Witnesses = field(default_factory=lambda: Witnesses([], 0, 1.0))
     policy: WitnessPolicy = field(default_factory=WitnessPolicy)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     listings_settings: ListingsSettings = field(default_factory=ListingsSettings)
 
     def __post_init__(self) -> None:
@@ -206,10 +208,11 @@ class ExchangeDesk:
         self.book.start()
         self.dispatcher = Dispatcher(fed.directory, self.links, signer(EXCHANGE), self.clock.now)
         self.listings = open_listings(
-            self.listings_settings, fed.directory, self.store, signer(EXCHANGE), not_posted
+            self.listings_settings, fed.directory, self.store, signer(EXCHANGE)
         )
         self.listings.book.load()
-        self.accesses = Accesses(self.store, self.book, self.listings.profiles)
+        self.gate = Gate(self.limits)
+        self.accesses = Accesses(self.store, self.book, self.listings.profiles, self.gate)
         self.desk = ViewDesk(
             fed.directory,
             self.accesses,

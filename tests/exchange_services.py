@@ -56,7 +56,9 @@ class ExchangeServices:
         checks = CheckDesk(
             directory, desk.accesses, listings.lookout, desk.book, exchange, desk.clock
         )
-        screens = ScreenDesk(directory, desk.store, listings, desk.book, exchange, desk.clock)
+        screens = ScreenDesk(
+            directory, desk.store, listings, desk.gate, desk.book, exchange, desk.clock
+        )
         self.furnishers = FurnisherServicer(anchors, desk.store, listings.office)
         self.listings = ListingServicer(anchors, desk.store, checks, screens)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)

@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exchange.listings.announcements import Announcer
+from exchange.listings.announcements import Announcer, not_posted
 from exchange.listings.answering import Lookout
 from exchange.listings.book import ListingBook
+from exchange.listings.intake import serve_notices
 from exchange.listings.ledger import Office
+from exchange.listings.notices import mail_table
+from exchange.listings.notices.courier import Courier
+from exchange.listings.notices.mail import Mailer
 from exchange.listings.profile import Profiles
 from exchange.listings.timer import AT_ONCE, run_due
 from exchange.listings.wording import Wording
+from exchange.subjects.contact_table import address_of
+from exchange.subjects.inbox_table import message_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from concordat import v1
     from concordat.clock import Clock
     from concordat.federation.directory import MemberDirectory
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
-    from exchange.listings.announcements import Post
     from exchange.settings import ListingsSettings
 
 _log = structlog.get_logger("concordat.listings")
@@ -65,13 +73,13 @@ def open_listings(
     directory: MemberDirectory,
     store: GroupCommit,
     signer: Signer,
-    post: Post,
 ) -> Listings:
     """Open the listings; ``load`` of their book, before anything is answered, is the caller's.
 
     Raises ``ProfileError`` where a profile can't be used.
     """
     profiles = Profiles.load(settings.profiles)
+    post = not_posted if settings.mail is None else mail_table.enqueue
     anchors = directory.anchors
     office = Office(
         anchors.federation,
@@ -82,3 +90,27 @@ def open_listings(
     )
     book = ListingBook(store, profiles)
     return Listings(store, profiles, office, book, Lookout(book, store, profiles))
+
+
+def open_courier(settings: ListingsSettings, listings: Listings, clock: Clock) -> Courier | None:
+    """Return who takes notices to the mail server; None where the settings name none.
+
+    Raises ``SettingsError`` or ``OSError`` where a file of theirs can't be read.
+    """
+    if settings.mail is None:
+        return None
+
+    async def served(
+        subject_ref: bytes, listing_id: bytes, proof: v1.NoticeProof, at: datetime
+    ) -> None:
+        notice = ((subject_ref, listing_id), proof)
+        await listings.store.arun(lambda c: serve_notices(c, listings.office, [notice], at))
+
+    return Courier(
+        listings.store,
+        Mailer(settings.mail, listings.office.federation),
+        clock,
+        served,
+        address_of=address_of,
+        message_of=message_of,
+    )

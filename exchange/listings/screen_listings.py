@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from concordat import v1
-from concordat.clock import to_micros, to_timestamp
+from concordat.clock import from_micros, to_micros, to_timestamp
 from concordat.federation.purposes import (
     covers,
     require_licensed_purpose,
@@ -24,6 +24,7 @@ from concordat.verify.consent import PERIODS, require_active, require_consent_in
 from concordat.verify.listing_statements import open_screen_request
 from exchange.consents import table as consents
 from exchange.consents.rules import state_at
+from exchange.limits.rules import Tally
 from exchange.listings import told
 from exchange.listings.showing import in_force
 from exchange.listings.told import NOTHING, Shown
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.envelope import Verified
     from concordat.trust.keys import Signer
+    from exchange.limits.gate import Gate
     from exchange.listings.index import Entry
     from exchange.listings.opening import Listings
     from exchange.log.book import LogBook
@@ -79,15 +81,17 @@ class ScreenDesk:
         directory: MemberDirectory,
         store: GroupCommit,
         listings: Listings,
+        gate: Gate,
         book: LogBook,
         signer: Signer,
         clock: Clock,
     ) -> None:
-        """Check against ``directory``; look in ``listings``; record in ``store``."""
+        """Check against ``directory``, within ``gate``; look in ``listings``; record in ``store``."""
         self._directory = directory
         self._store = store
         self._listings = listings.book
         self._profiles = listings.profiles
+        self._gate = gate
         self._book = book
         self._signer = signer
         self._clock = clock
@@ -115,7 +119,7 @@ class ScreenDesk:
     ) -> v1.Envelope:
         """Decide, record, confirm what is shown, sign: in one transaction."""
         again = _seen(connection, request)
-        subjects = _admit(connection, request, keys, at, again=again)
+        subjects = _admit(connection, request, keys, at, self._gate, again=again)
         mine = {
             place: entries
             for place, entries in found.items()
@@ -159,6 +163,7 @@ def _admit(
     request: Verified[v1.ScreenRequest],
     keys: Sequence[consents.Key],
     at: datetime,
+    gate: Gate,
     *,
     again: bool,
 ) -> list[_Subject]:
@@ -171,8 +176,11 @@ def _admit(
         _Subject(key, flags=flags.get(key[0], NO_FLAGS), counts=key[0] not in before)
         for key in keys
     ]
+    _limit(connection, gate, request.message.lender, subjects, rows, at)
     for subject in subjects:
         ref = subject.key[0]
+        if not subject.answered:
+            continue
         try:
             _require_usable(subject, rows.get(subject.key), versions.get(ref), request.message, at)
         except Refusal as refusal:
@@ -188,6 +196,32 @@ def _admit(
         elif not subject.answered:
             subject.access_id = _NO_ACCESS
     return subjects
+
+
+def _limit(
+    connection: Connection,
+    gate: Gate,
+    lender: str,
+    subjects: Sequence[_Subject],
+    rows: Mapping[consents.Key, consents.Terms],
+    at: datetime,
+) -> None:
+    """Refuse those that the lender's limits do not let in; what is asked again is not counted."""
+    fresh = [subject for subject in subjects if subject.counts]
+    if not fresh:
+        return
+    own = {key: row for key, row in rows.items() if row.recipient == lender}
+    granted = [
+        from_micros(own[subject.key].granted_at) if subject.key in own else None
+        for subject in fresh
+    ]
+    for subject, refusal in zip(fresh, gate.admit(connection, lender, at, granted), strict=True):
+        if refusal is not None:
+            subject.refusal = refusal.reason
+    unknown = sum(
+        subject.answered and when is None for subject, when in zip(fresh, granted, strict=True)
+    )
+    gate.note(connection, lender, at, Tally(refused_consent=unknown))
 
 
 def _require_usable(

@@ -10,13 +10,14 @@ import structlog
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.v1 import Reason
-from exchange.views.admit import Admitted, Checked, Rejected, admit_many, reject_many
+from exchange.views.admit import Admitted, Checked, Rejected, admitting, rejecting
 from exchange.views.release import releasing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator, Sequence
 
     from concordat.store.group_commit import GroupCommit
+    from exchange.limits.gate import Gate
     from exchange.listings.profile import Profiles
     from exchange.log.book import LogBook
     from exchange.views.release import Release
@@ -30,11 +31,13 @@ _log = structlog.get_logger("concordat.views")
 class Accesses:
     """Records accesses and releases, and gets their receipts from the log."""
 
-    def __init__(self, store: GroupCommit, book: LogBook, profiles: Profiles) -> None:
-        """Record in ``store``, log in ``book``."""
+    def __init__(self, store: GroupCommit, book: LogBook, profiles: Profiles, gate: Gate) -> None:
+        """Record in ``store``, log in ``book``, within the lenders' limits that ``gate`` holds."""
         self._store = store
         self._book = book
-        self._release_many = releasing(profiles)
+        self._admit_many = admitting(gate)
+        self._reject_many = rejecting(gate)
+        self._release_many = releasing(profiles, gate)
 
     async def record(
         self, checked: Sequence[Checked | Rejected | Refusal]
@@ -45,9 +48,9 @@ class Accesses:
     async def _record_one(self, item: Checked | Rejected | Refusal) -> Admitted | Refusal:
         match item:
             case Checked():
-                return await _caught(self._store.arun_in(admit_many, item))
+                return await _caught(self._store.arun_in(self._admit_many, item))
             case Rejected():
-                return await _caught(self._store.arun_in(reject_many, item))
+                return await _caught(self._store.arun_in(self._reject_many, item))
             case _:
                 return item
 

@@ -3,7 +3,8 @@
 Runs on the database thread over all requests that wait at once; see ``GroupCommit``.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from concordat.verify.consent import PERIODS, require_active
 from exchange.consents import table as consents
 from exchange.consents.ledger import Standing, require_latest_binding
 from exchange.consents.rules import state_at
+from exchange.limits.gate import Gate
+from exchange.limits.rules import Tally
 from exchange.log import records
 from exchange.log import table as log
 from exchange.log.records import Draft
@@ -88,8 +91,45 @@ class _Use:
     in_group: int = 0  # uses counted in this group
 
 
-def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitted | Refusal]:
+def admitting(gate: Gate) -> Callable[[Connection, Sequence[Checked]], list[Admitted | Refusal]]:
+    """Return the bulk job that admits requests through ``gate``; make it once, so that they are joined."""
+
+    def admit_together(
+        connection: Connection, items: Sequence[Checked]
+    ) -> list[Admitted | Refusal]:
+        return admit_many(connection, items, gate)
+
+    return admit_together
+
+
+def rejecting(gate: Gate) -> Callable[[Connection, Sequence[Rejected]], list[Refusal]]:
+    """Return the bulk job that records what was refused on its face; make it once."""
+
+    def reject_together(connection: Connection, items: Sequence[Rejected]) -> list[Refusal]:
+        for lender, tally in _tried_in_vain(items).items():
+            gate.note(connection, lender, items[-1].at, tally)
+        return reject_many(connection, items)
+
+    return reject_together
+
+
+def _tried_in_vain(items: Sequence[Rejected]) -> dict[str, Tally]:
+    """Count, by lender, what was refused on its face, and how much of it for a consent that did not verify."""
+    tried: dict[str, list[bool]] = {}
+    for item in items:
+        tried.setdefault(item.request.message.lender, []).append(not item.consent_id)
+    return {
+        lender: Tally(refused=len(forged), refused_consent=sum(forged))
+        for lender, forged in tried.items()
+    }
+
+
+def admit_many(
+    connection: Connection, items: Sequence[Checked], gate: Gate | None = None
+) -> list[Admitted | Refusal]:
     """Decide each request and record it: an access entry for each attempt, refused ones too.
+
+    ``gate`` holds the lenders' limits; without one there are none.
 
     The same id with the same bytes comes back under its first entry and consumes nothing. Consents are
     locked first, so that two processes never count the same use.
@@ -102,6 +142,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
     known: dict[table.RequestKey, tuple[bytes, bytes, int]] = {
         key: (row.request_digest, row.access_id, row.recorded_at) for key, row in seen.items()
     }
+    limited = _limited(connection, items, gate, known, rows) if gate else {}
     results: list[Admitted | Refusal] = []
     entries: list[dict[str, object]] = []
     requests: list[dict[str, object]] = []
@@ -113,6 +154,7 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
         try:
             if before is not None:
                 access_id, recorded_at = _again(item, before)
+            _require_let_in(limited, item)
             _require_not_frozen(item, flags.get(item.subject_ref, NO_FLAGS))
             _require_usable(connection, item, use, version, counts=before is None)
         except Refusal as refusal:
@@ -159,7 +201,65 @@ def admit_many(connection: Connection, items: Sequence[Checked]) -> list[Admitte
     counted = [(key, use.uses, use.state) for key, use in uses.items() if use.in_group]
     if counted:
         consents.set_uses(connection, counted)
+    if gate:
+        _note(connection, gate, items, results, limited)
     return results
+
+
+def _note(
+    connection: Connection,
+    gate: Gate,
+    items: Sequence[Checked],
+    results: Sequence[Admitted | Refusal],
+    limited: Mapping[table.RequestKey, Refusal],
+) -> None:
+    """Count what the signals go by: consents that are unknown here, and one subject asked for again and again."""
+    unknown: Counter[str] = Counter()
+    subjects: dict[str, list[bytes]] = {}
+    for item, result in zip(items, results, strict=True):
+        lender = item.request.message.lender
+        if isinstance(result, Admitted):
+            subjects.setdefault(lender, []).append(item.subject_ref)
+        elif item.request_key not in limited and result.reason == Reason.REASON_CONSENT_UNKNOWN:
+            unknown[lender] += 1
+    at = items[-1].at
+    for lender in sorted(unknown.keys() | subjects.keys()):
+        repeated = gate.repeated(connection, lender, subjects.get(lender, []), at)
+        gate.note(connection, lender, at, Tally(refused_consent=unknown[lender], repeated=repeated))
+
+
+def _limited(
+    connection: Connection,
+    items: Sequence[Checked],
+    gate: Gate,
+    known: Mapping[table.RequestKey, object],
+    rows: Mapping[consents.Key, Row[*tuple[Any, ...]]],
+) -> dict[table.RequestKey, Refusal]:
+    """Return which requests their lender's limits do not let in; one that is asked again is not counted."""
+    fresh = [item for item in items if item.request_key not in known]
+    if not fresh:
+        return {}
+    asks = [(item.request.message.lender, _granted_at(item, rows)) for item in fresh]
+    decided = gate.admit_each(connection, fresh[-1].at, asks)
+    return {
+        item.request_key: refusal
+        for item, refusal in zip(fresh, decided, strict=True)
+        if refusal is not None
+    }
+
+
+def _granted_at(
+    item: Checked, rows: Mapping[consents.Key, Row[*tuple[Any, ...]]]
+) -> datetime | None:
+    """Return when the consent was put on record here; None where it is not."""
+    row = rows.get(item.consent_key)
+    return None if row is None or row.digest != item.consent.digest else from_micros(row.granted_at)
+
+
+def _require_let_in(limited: Mapping[table.RequestKey, Refusal], item: Checked) -> None:
+    """Raise the ``Refusal`` of a lender that asks too much, or looks like fishing."""
+    if (refusal := limited.get(item.request_key)) is not None:
+        raise refusal
 
 
 def _require_not_frozen(item: Checked, flags: Flags) -> None:

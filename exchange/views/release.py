@@ -13,6 +13,8 @@ from concordat import v1
 from concordat.clock import from_timestamp, to_micros
 from concordat.refusal import Refusal
 from concordat.v1 import DataCategory, Reason
+from exchange.limits.gate import Gate
+from exchange.limits.rules import Tally
 from exchange.listings import told
 from exchange.listings.profile import Profiles
 from exchange.listings.told import NOTHING, Shown
@@ -21,6 +23,8 @@ from exchange.log import table as log
 from exchange.log.records import Draft
 from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
 from exchange.views import table
+
+LISTINGS_ONLY, _NO_SCORE = "listings", "no_score"  # outcomes: of a ListingAnswer, and of a View
 
 Bulk = Callable[[Connection, Sequence["Release"]], list[bytes | Refusal]]
 
@@ -76,7 +80,7 @@ class Release:
             answer.access_id,
             answer.lender,
             digest,
-            "listings",
+            LISTINGS_ONLY,
             from_timestamp(answer.issued_at),
             _flags(answer),
             flags_only=not answer.HasField("listings"),
@@ -84,7 +88,7 @@ class Release:
         )
 
 
-def releasing(profiles: Profiles) -> Bulk:
+def releasing(profiles: Profiles, gate: Gate) -> Bulk:
     """Return the bulk job that records releases; make it once, so that releases are recorded together."""
 
     def release_many(connection: Connection, releases: Sequence[Release]) -> list[bytes | Refusal]:
@@ -109,6 +113,7 @@ def releasing(profiles: Profiles) -> Bulk:
                 connection,
                 [(each.lender, each.shown, each.digest, to_micros(each.at)) for each in good],
             )
+            _note(connection, gate, good, latest)
         return [
             refusal or release.draft.record_id
             for release, refusal in zip(releases, stopped, strict=True)
@@ -126,6 +131,17 @@ def _stopped(release: Release, flags: Flags, *, changed: bool) -> Refusal | None
     if release.flags is not None and release.flags != (flags.frozen, flags.fraud_alert):
         return Refusal(Reason.REASON_LISTINGS_STALE, "a flag changed meanwhile; ask again")
     return None
+
+
+def _note(connection: Connection, gate: Gate, good: Sequence[Release], at: datetime) -> None:
+    """Count what each lender was answered, and how much of it was of somebody whom no provider knows."""
+    scored: dict[str, list[str]] = {}
+    for release in good:
+        if release.outcome != LISTINGS_ONLY:
+            scored.setdefault(release.lender, []).append(release.outcome)
+    for lender, outcomes in sorted(scored.items()):
+        tally = Tally(answered=len(outcomes), no_match=outcomes.count(_NO_SCORE))
+        gate.note(connection, lender, at, tally)
 
 
 def _flags(answer: v1.View | v1.ListingAnswer) -> tuple[bool, bool] | None:
