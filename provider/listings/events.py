@@ -52,6 +52,11 @@ class Speaker:
         )
         return self._say(row.key, ListingAction.LISTING_ACTION_CORRECT, correction=facts)
 
+    def prolong(self, key: Key, order_hash: bytes, until: int) -> EventOrder:
+        """The court's own order keeps the entry in force until ``until`` (microseconds)."""
+        order = v1.Prolongation(order_hash=order_hash, until=to_timestamp(from_micros(until)))
+        return self._say(key, ListingAction.LISTING_ACTION_PROLONG, prolongation=order)
+
     def _say(self, key: Key, action: ListingAction.ValueType, **particulars: Any) -> EventOrder:
         subject_ref, filing_id = key
         event = v1.ListingEvent(

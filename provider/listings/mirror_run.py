@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from concordat import v1
-from concordat.clock import from_micros, to_micros, to_timestamp
+from concordat.clock import from_micros, from_timestamp, to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.rpc.errors import RemoteError
 from concordat.statements import seal
 from concordat.store.reading import opened_to_read
-from concordat.v1 import ListingKind, ListingState, Reason, WithdrawalCode
+from concordat.v1 import ListingAction, ListingKind, ListingState, Reason, WithdrawalCode
 from provider.listings.counter import Counter
 from provider.listings.events import Speaker
 from provider.listings.filings import Filer
-from provider.listings.mirror_plan import Entry, Plan, make_plan
+from provider.listings.mirror_plan import Correction, Entry, Plan, make_plan
 from provider.listings.orders import AskOrder, FilingOrder, Order, SyncedOrder
 from provider.listings.register import (
     Extract,
@@ -33,7 +33,7 @@ from provider.listings.rejects import ADVICE, RowRejected
 from provider.store import listings, mirror, outbox
 from provider.store.listings import Key, Listed
 from provider.store.mirror import Synced
-from provider.store.outbox import Delivery
+from provider.store.outbox import Delivery, Posted
 
 CHUNK = 1024
 _LIVE = frozenset(
@@ -104,6 +104,7 @@ class Mirror:
             entries = self._entries(extract)
         plan = self._plan(entries)
         plan.require_plausible(self.rules.most_removals)
+        self._leave_refused(plan)
         self._take_back(plan)
         self._file([*plan.file, *(entry for _, entry in plan.replace)])
         synced = self._sync({entry.debt for entry in entries}, extract.read_at)
@@ -165,6 +166,15 @@ class Mirror:
                 debts = [entry.debt for entry in entries[start : start + CHUNK]]
                 ended |= listings.ended_debts(connection, debts)
         return make_plan(entries, rows, refused_at, ended, at, reinsert=self.filer.reinsert)
+
+    def _leave_refused(self, plan: Plan) -> None:
+        """Leave out corrections that were refused before: another source's facts are better still."""
+        said = self.counter.said([one.listed.key for one in plan.correct])
+        plan.correct = [
+            one
+            for one in plan.correct
+            if not any(_refuses(post, one) for post in said[one.listed.key])
+        ]
 
     # Changing -----------------------------------------------------------------------------------
 
@@ -266,6 +276,16 @@ class Mirror:
             and row.state in _LIVE
             and (now is None or row.expires_at is None or row.expires_at > now)
         }
+
+
+def _refuses(post: Posted, correction: Correction) -> bool:
+    """Tell whether ``post`` is this very correction, refused."""
+    if post.state != Delivery.REFUSED or post.action != ListingAction.LISTING_ACTION_CORRECT:
+        return False
+    event = v1.ListingEvent.FromString(v1.Envelope.FromString(post.envelope).payload)
+    facts = event.correction
+    since = to_micros(from_timestamp(facts.delinquent_since))
+    return (facts.amount.minor, since) == (correction.minor, correction.delinquent_since)
 
 
 def as_json(mirrored: Mirrored) -> dict[str, object]:

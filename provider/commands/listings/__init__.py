@@ -7,6 +7,7 @@ from provider.commands.listings.debt_token import debt_token
 from provider.commands.listings.duties import duties
 from provider.commands.listings.file import file
 from provider.commands.listings.mirror import mirror
+from provider.commands.listings.prolong import prolong
 from provider.commands.listings.reconfirm import reconfirm
 from provider.commands.listings.settle import settle
 from provider.commands.listings.status import status
@@ -23,6 +24,7 @@ app.command()(reconfirm)
 app.command()(settle)
 app.command()(withdraw)
 app.command()(correct)
+app.command()(prolong)
 app.command()(duties)
 app.command()(status)
 app.command("debt-token")(debt_token)

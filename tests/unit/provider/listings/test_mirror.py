@@ -147,6 +147,33 @@ def test_what_is_better_for_the_subject_is_corrected(house: House, register: Reg
     assert mirrored(house, register)["corrected"] == 0
 
 
+def test_a_correction_that_was_refused_is_not_tried_again_every_hour(
+    house: House, register: Register
+) -> None:
+    mirrored(house, register)
+    house.furnishing.refuse = lambda statement: (
+        Refusal(Reason.REASON_CORRECTION_NOT_FAVOURABLE)
+        if isinstance(statement, v1.ListingEvent)
+        else None
+    )
+    register.enter("C-3", amount="400.00")
+    assert mirrored(house, register)["corrected"] == 1  # and the listing stays in force
+    assert mirrored(house, register)["corrected"] == 0
+    house.furnishing.refuse = lambda statement: None
+    register.enter("C-3", amount="300.00")
+    assert mirrored(house, register)["corrected"] == 1
+
+
+def test_a_courts_own_order_prolongs_an_entry(house: House, register: Register) -> None:
+    mirrored(house, register)
+    order = ("--until", days(1400), "--order-hash", "ab" * 32, "--json")
+    result = house.run("listings", "prolong", "C-3", *order)
+    assert result.exit_code == 0
+    (event,) = events(house, ListingAction.LISTING_ACTION_PROLONG)
+    assert event.prolongation.order_hash == b"\xab" * 32
+    assert from_timestamp(event.prolongation.until).date().isoformat() == days(1400)
+
+
 def test_what_is_worse_is_left_milder_until_it_is_certified(
     house: House, register: Register
 ) -> None:
