@@ -11,11 +11,14 @@ import pytest
 from concordat.clock import to_timestamp
 from concordat.v1 import ListingKind, ListingState, Reason
 from exchange.listings.machine import Actor, Listing, Party
+from exchange.listings.machine.listing import ENDS
+from exchange.listings.profile import Span
 from tests.builders import DAY
 from tests.listing_builders import (
     CORRECT,
     FURNISHER,
     MICRO,
+    OWN,
     PARTIES,
     PROLONG,
     SECOND,
@@ -172,6 +175,19 @@ def test_a_british_judgment_paid_within_a_calendar_month_is_removed(
     listing = run_timers(act(listing, SETTLE, at=said, settlement=settlement(paid)), at=said)
     assert listing.state == state
     assert listing.closed
+
+
+@pytest.mark.parametrize("amount", [50_000, 50_001])
+def test_an_operators_rule_for_small_debts_is_for_small_debts(amount: int) -> None:
+    listing = settled(OWN, at=FILED, amount=money(amount, "ATL"))
+    due = Span(months=6).after(at_of(listing.settled_at))
+    assert run_timers(listing, at=due - MICRO).state == ListingState.LISTING_STATE_SETTLED
+    repaired = run_timers(listing, at=due).state == ListingState.LISTING_STATE_REPAIRED
+    assert repaired == (amount == 50_000)
+    # What is corrected to a small one is one.
+    if not repaired:
+        less = correction(listing, amount=money(50_000, "ATL"))
+        assert run_timers(act(listing, CORRECT, at=due, correction=less), at=due).state in ENDS
 
 
 # Prolongation -----------------------------------------------------------------------------------

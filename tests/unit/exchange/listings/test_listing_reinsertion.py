@@ -151,10 +151,11 @@ def test_one_settled_listing_among_many_closes_the_debt() -> None:
 def test_the_memory_of_a_debt_is_the_most_favourable_of_all_its_listings() -> None:
     one = withdrawn(at=FILED, **since(OVERDUE))
     two = withdrawn(at=FILED, **since(day(2023, 7, 31)), evidence_hash=digest("two"))
-    past = PastDebt.of([one, two])
-    assert past is not None
-    assert (past.delinquent_since, past.expires_at) == (day(2023, 7, 31), day(2029, 7, 31))
-    assert past.evidence == {digest("the furnisher's evidence"), digest("two")}
+    for listings in ([one, two], [two, one]):
+        past = PastDebt.of(listings)
+        assert past is not None
+        assert (past.delinquent_since, past.expires_at) == (day(2023, 7, 31), day(2029, 7, 31))
+        assert past.evidence == {digest("the furnisher's evidence"), digest("two")}
     assert PastDebt.of([]) is None
 
 
