@@ -441,10 +441,7 @@ class ListingDesk(ExchangeServices):
     def refresh(self) -> None:
         """Bring the memory up to date, as the process does several times a second."""
 
-        async def refreshed() -> None:
-            await self.desk.listings.book.refresh()
-
-        asyncio.run(refreshed())
+        asyncio.run(self.desk.refresh_listings())
 
     def pass_time(self, length: timedelta) -> None:
         """Let time pass, and the timer run."""

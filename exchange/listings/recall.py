@@ -32,11 +32,15 @@ TOLD_WITHIN = timedelta(days=183)  # R14: six months
 ACKNOWLEDGE_WITHIN = timedelta(days=3)
 _AT_ONCE = 1000  # signatures of the exchange under one root
 
-_TOLD = select(listing_told).where(
-    tuple_(listing_told.c.subject_ref, listing_told.c.listing_id).in_(
-        bindparam("keys", expanding=True)
-    ),
-    listing_told.c.told_at > bindparam("since"),
+_TOLD = (
+    select(listing_told)
+    .where(
+        tuple_(listing_told.c.subject_ref, listing_told.c.listing_id).in_(
+            bindparam("keys", expanding=True)
+        ),
+        listing_told.c.told_at > bindparam("since"),
+    )
+    .order_by(listing_told.c.told_at, listing_told.c.answer_digest)
 )
 
 _RECALLED = update(listing_told).where(
