@@ -128,8 +128,7 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 def fish(process: Process, at: datetime, *, unknown: int = 0, no_match: int = 0) -> None:
     """Try what a fisher tries: consents that it has not, and people who may not be there."""
     process.ask(at, *[at] * no_match, *[None] * unknown)
-    refused = process.gate.limits.per_minute and unknown
-    process.note(at, refused_consent=refused, answered=no_match, no_match=no_match)
+    process.note(at, refused_consent=unknown, answered=no_match, no_match=no_match)
 
 
 class LenderLimitsContract:
@@ -273,7 +272,7 @@ class LenderLimitsContract:
             process.ask(at, *[None] * 5)  # what it cannot have is still tried
             process.look(at)
         assert exchange.level() is Level.STOPPED
-        assert at - throttled == DAY + 10 * MINUTE - (DAY % (10 * MINUTE)) - 10 * MINUTE
+        assert at - throttled == DAY
         (refusal,) = process.ask(at + SECOND, at)
         assert refusal is not None
         assert refusal.reason == Reason.REASON_LENDER_STOPPED
