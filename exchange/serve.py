@@ -1,10 +1,10 @@
-"""Wiring of the exchange process: opens what it needs, serves two ports, stops when told."""
+"""Wiring of the exchange: opens what it needs, serves two ports, stops when told."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -37,7 +37,7 @@ from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from exchange.settings import ExchangeSettings
 
@@ -46,13 +46,26 @@ _log = structlog.get_logger("concordat.exchange")
 
 async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` gets one line when both ports are open."""
+    async with open_exchange(settings, ready):
+        await _stop_signal()
+        _log.info("stopping")
+
+
+@asynccontextmanager
+async def open_exchange(
+    settings: ExchangeSettings, ready: Callable[[str], None], clock: Clock | None = None
+) -> AsyncIterator[Parts]:
+    """Serve until the block is left; ``ready`` as in ``serve``.
+
+    Whoever lives through years in minutes brings a ``clock``; no setting does.
+    """
     anchors = load_anchors(settings.trust_bundle)
     identity = TlsIdentity.load(settings.tls_certificate, settings.tls_key)
     signer = settings.signer()
     engine = open_engine(settings.database)
     require_current(engine, SCRIPTS)
     store = GroupCommit(engine, "exchange-store")
-    clock = Clock(floor=store.run(latest_time))
+    clock = clock or Clock(floor=store.run(latest_time))
     directory = MemberDirectory(anchors)
     store.run(lambda connection: load(connection, directory, clock.now()))
     keeper = MemberKeeper(directory, store, clock)
@@ -103,25 +116,26 @@ async def serve(settings: ExchangeSettings, ready: Callable[[str], None]) -> Non
     ]
     if courier is not None:
         timers.append(asyncio.create_task(courier.run()))
-    async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
-        ready(
-            f"{settings.member_id} ready: members {settings.member_listen}, "
-            f"subjects {settings.public_listen}, log on port {port}"
-        )
-        await _stop_signal()
-        _log.info("stopping")
-    stopping.set()
-    for timer in timers:
-        timer.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await timer
-    grace = settings.shutdown_grace_seconds
-    await asyncio.gather(members.stop(grace), public.stop(grace))
-    await dispatcher.close()
-    await links.close()
-    await asyncio.to_thread(book.stop)
-    await asyncio.to_thread(store.close)
-    engine.dispose()
+    try:
+        async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
+            ready(
+                f"{settings.member_id} ready: members {settings.member_listen}, "
+                f"subjects {settings.public_listen}, log on port {port}"
+            )
+            yield parts
+    finally:
+        stopping.set()
+        for timer in timers:
+            timer.cancel()
+            with suppress(asyncio.CancelledError):
+                await timer
+        grace = settings.shutdown_grace_seconds
+        await asyncio.gather(members.stop(grace), public.stop(grace))
+        await dispatcher.close()
+        await links.close()
+        await asyncio.to_thread(book.stop)
+        await asyncio.to_thread(store.close)
+        engine.dispose()
 
 
 async def _stop_signal() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from concordat.clock import Clock
 from concordat.federation.anchors import load_anchors
 from concordat.rpc.tls import TlsIdentity
 from concordat.store.group_commit import GroupCommit
@@ -33,8 +34,11 @@ class Node:
 
     @classmethod
     @contextmanager
-    def opened(cls, settings: ProviderSettings) -> Iterator["Node"]:
-        """Open files, database and ports; on leaving, let open calls finish and close them all."""
+    def opened(cls, settings: ProviderSettings, clock: Clock | None = None) -> Iterator["Node"]:
+        """Open files, database and ports; on leaving, let open calls finish and close them all.
+
+        Whoever lives through years in minutes brings a ``clock``; no setting does.
+        """
         anchors = load_anchors(settings.trust_bundle)
         signer = settings.signer()
         identity = TlsIdentity.load(settings.tls_certificate, settings.tls_key)
@@ -42,7 +46,7 @@ class Node:
         with ExitStack() as stack:
             engine = stack.enter_context(own_database(settings.database))
             with engine.connect() as connection:
-                clock = start_clock(connection)
+                clock = clock or start_clock(connection)
                 directory = load_directory(connection, anchors, clock.now())
             store = GroupCommit(engine)
             stack.callback(store.close)

@@ -70,10 +70,13 @@ def open_desk(settings: RegistrarSettings, anchors: Anchors, store: GroupCommit)
     )
 
 
-def serve(settings: RegistrarSettings, stop: threading.Event | None = None) -> None:
+def serve(
+    settings: RegistrarSettings, stop: threading.Event | None = None, clock: Clock | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, or until ``stop`` is set; raises what opening things raises.
 
-    Says ``serving`` with both ports in the log once calls are answered.
+    Says ``serving`` with both ports in the log once calls are answered. Whoever lives through years in
+    minutes brings a ``clock``; no setting does.
     """
     stop = stop or _stopped_by_signals()
     with ExitStack() as closing:
@@ -86,7 +89,7 @@ def serve(settings: RegistrarSettings, stop: threading.Event | None = None) -> N
         store = GroupCommit(engine, "registrar-store")
         closing.callback(store.close)
         desk = open_desk(settings, anchors, store)
-        clock = Clock(floor=store.run(latest_time))
+        clock = clock or Clock(floor=store.run(latest_time))
         directory = MemberDirectory(anchors)
         store.run(lambda connection: load_members(connection, directory, clock.now()))
         watch = MemberWatch(directory, identity, clock, MemberRecords(store).keep)
