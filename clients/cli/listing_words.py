@@ -130,7 +130,7 @@ def mark(number: ListingMark.ValueType) -> str:
 
 def money(amount: v1.Money) -> str:
     """Return an amount as people write it."""
-    if amount.currency in _WHOLE:
+    if amount.currency in WHOLE:
         return f"{amount.minor:,} {amount.currency}"
     return f"{amount.minor // 100:,}.{amount.minor % 100:02} {amount.currency}"
 
@@ -154,7 +154,7 @@ def short(identifier: bytes) -> str:
     return identifier.hex()[:SHORT]
 
 
-_WHOLE = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"})  # no minor units (ISO 4217)
+WHOLE = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"})  # no minor units (ISO 4217)
 SHORT = 13
 _SHORTEST = 8
 

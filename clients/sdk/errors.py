@@ -1,6 +1,16 @@
 """What can go wrong for a client, beside ``RemoteError`` (the other side refused, or is not there)."""
 
+import grpc
+
 from concordat import v1
+from concordat.rpc.errors import CATALOG, RemoteError
+
+_AGAIN = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL,
+}
 
 
 class ClientError(Exception):
@@ -35,3 +45,8 @@ class NoScoreStated(ClientError):  # noqa: N818 - read as a finding
         hope = "a provider is missing, ask again later" if partial else "all providers answered"
         super().__init__(f"no provider stated a score; {hope}")
         self.partial = partial
+
+
+def may_pass(error: RemoteError) -> bool:
+    """Tell whether the same request may succeed later: nobody answered, or not for good."""
+    return not error.reason or CATALOG[error.reason].code in _AGAIN

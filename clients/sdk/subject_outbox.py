@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 from google.protobuf.message import DecodeError, Message
 
-from clients.sdk.errors import AnswerNotVerified, WalletError
+from clients.sdk.errors import AnswerNotVerified, WalletError, may_pass
 from clients.sdk.flow import Call, Flow, Port, exchange_peer
 from clients.sdk.listing_memory import Said
 from clients.sdk.subject_requests import SubjectRequest
@@ -21,7 +20,7 @@ from concordat import v1
 from concordat.durable import put_in_place
 from concordat.federation.anchors import Anchors
 from concordat.ids import new_id
-from concordat.rpc.errors import CATALOG, RemoteError
+from concordat.rpc.errors import RemoteError
 from concordat.statements import digest_of
 from concordat.v1 import FlagKind, ListingState
 
@@ -42,12 +41,6 @@ _KINDS: Mapping[str, _Kind] = {
     ),
     "flag": _Kind(v1.ChangeFlagRequest, v1.ChangeFlagResponse, "ChangeFlag"),
     "contact": _Kind(v1.ChangeContactRequest, v1.ChangeContactResponse, "ChangeContact"),
-}
-_AGAIN = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.INTERNAL,
 }
 
 
@@ -113,11 +106,9 @@ class Posted:
     @property
     def waits(self) -> bool:
         """Whether it stays in the outbox, to be sent again."""
-        error = self.error
-        if isinstance(error, RemoteError):
-            code = CATALOG[error.reason].code if error.reason else error.code
-            return not error.reason or code in _AGAIN
-        return error is not None
+        if isinstance(self.error, RemoteError):
+            return may_pass(self.error)
+        return self.error is not None
 
     @property
     def unanswered(self) -> bool:

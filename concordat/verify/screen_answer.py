@@ -35,6 +35,7 @@ class VerifiedScreening:
     """The exchange's answer to one message of a screening, each subject in its place."""
 
     signed: Verified[v1.ScreenAnswer]
+    envelope: v1.Envelope  # what to keep
     subjects: tuple[ScreenedSubject, ...]
 
 
@@ -53,7 +54,7 @@ def verify_screen_answer(
         require_fresh(from_timestamp(asked.issued_at), from_timestamp(asked.expires_at), made)
         if told.request_digest != digest_of(request) or told.lender != asked.lender:
             raise MismatchError("the answer is to another request")
-        return VerifiedScreening(signed, _subjects(asked, told, made))
+        return VerifiedScreening(signed, answer, _subjects(asked, told, made))
 
 
 def _subjects(
