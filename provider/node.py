@@ -31,6 +31,7 @@ class Node:
 
     courier: Courier
     ports: Ports | None
+    store: GroupCommit  # its own database
 
     @classmethod
     @contextmanager
@@ -65,7 +66,7 @@ class Node:
                 ExchangeLink(anchors, identity),
                 clock.now,
             )
-            node = cls(courier, ports)
+            node = cls(courier, ports, store)
             stack.callback(node.stop)
             yield node
 

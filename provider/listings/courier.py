@@ -80,6 +80,17 @@ class Courier:
         for thread in self._threads:
             thread.start()
 
+    def run_once(self) -> None:
+        """Take in what waits and send all that is due, here and now: where the threads were not started.
+
+        Raises as ``take_in`` and ``Sender.send_due`` do.
+        """
+        with self._spool.held() as held:
+            if held:
+                take_in(self._spool, self._store, self._intake, self._now)
+        while self._sender.send_due():
+            pass
+
     def stop(self) -> None:
         """End the call that is out, and both threads; what was not answered is sent again next time."""
         self._stopping.set()
