@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clients.cli.pki_licence import licence, status
+from clients.cli.pki_licence import licence, sealing_key, status
 from clients.cli.pki_options import (
     CODES,
     DEFAULT_FOLDER,
@@ -27,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("licence", epilog=CODES)(licence)
+app.command("sealing-key", epilog=CODES)(sealing_key)
 app.command("status", epilog=CODES)(status)
 app.command("sign", epilog=CODES)(sign)
 app.command("show", epilog=CODES)(show)

@@ -14,6 +14,7 @@ from clients.cli.pki_options import (
     PassphraseFile,
     RootKey,
     Unsigned,
+    basis_of,
     profile_of,
     purpose_of,
     report,
@@ -21,10 +22,14 @@ from clients.cli.pki_options import (
     standing_of,
     told_plainly,
 )
-from clients.pki import LicenceSpec, Pki, SigningProgress, read_policy, read_scale
+from clients.pki import LicenceSpec, Pki, PkiError, SigningProgress, read_policy, read_scale
 from clients.pki.files import read_passphrase
 from concordat import v1
 from concordat.trust.keys import Ed25519Signer
+from concordat.trust.sealed import SealingKey
+
+_OWN = v1.Profile.PROFILE_OWN
+_JUDGES = {v1.Role.ROLE_REVIEWER, v1.Role.ROLE_APPEAL}
 
 
 def licence(
@@ -59,6 +64,26 @@ def licence(
             help="Whose time limits: eu, us, cn, in, uk.",
         ),
     ] = cast("int", "eu"),  # typer parses defaults too
+    own_profile: Annotated[
+        str, typer.Option(help="Name of a profile that the operator wrote, in place of --profile.")
+    ] = "",
+    furnishes: Annotated[
+        list[int] | None,
+        typer.Option(
+            parser=basis_of,
+            metavar="BASIS",
+            help="Of a furnisher: loan, revolving-credit, service-contract, guarantee; else all that its "
+            "roles allow.",
+        ),
+    ] = None,
+    sealing_key: Annotated[
+        str,
+        typer.Option(
+            metavar="HEX",
+            help="Of a reviewer or appeal body: its X25519 public key; else that of the sealing.key in its "
+            "folder here.",
+        ),
+    ] = "",
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days it is in force.")] = 365,
     scale: Annotated[
         Path | None,
@@ -84,7 +109,10 @@ def licence(
             endpoint=endpoint,
             public_endpoint=public_endpoint,
             purposes=cast("list[v1.Purpose.ValueType]", purpose or []),
-            profile=cast("v1.Profile.ValueType", profile),
+            profile=_OWN if own_profile else cast("v1.Profile.ValueType", profile),
+            own_profile=own_profile,
+            furnishes=cast("list[v1.ListingBasis.ValueType]", furnishes or []),
+            sealing_key=_sealing_key(pki, member_id, role, sealing_key),
             days=days,
             score_scale=read_scale(scale, member_id) if scale else None,
             score_policy=read_policy(policy) if policy else None,
@@ -103,6 +131,48 @@ def licence(
         member_id=member_id,
     )
     return None
+
+
+def _sealing_key(pki: Pki, member_id: str, roles: list[int], given: str) -> bytes:
+    """Return the key that evidence is sealed to; empty for whoever gets none."""
+    if not _JUDGES.intersection(roles):
+        if given:
+            raise PkiError("a sealing key goes with the roles reviewer and appeal")
+        return b""
+    if given:
+        try:
+            return bytes.fromhex(given)
+        except ValueError as error:
+            raise PkiError("--sealing-key is 32 bytes in hex") from error
+    path = pki.member(member_id).sealing_key
+    if not path.exists():
+        raise PkiError(
+            f"{member_id} has no key to seal evidence to; make one with: concordat pki sealing-key "
+            f"{member_id}, or name its own with --sealing-key"
+        )
+    return SealingKey.load(path, None).public_key
+
+
+def sealing_key(
+    member_id: str,
+    folder: Folder = DEFAULT_FOLDER,
+    member_passphrase_file: Annotated[
+        Path | None, typer.Option(help="Encrypt the key with its first line.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the key that opens evidence sealed to a reviewer or an appeal body. Never overwrites one."""
+    with told_plainly(as_json):
+        pki = Pki.open(folder)
+        public_key = pki.add_sealing_key(member_id, read_passphrase(member_passphrase_file)).hex()
+    path = pki.member(member_id).sealing_key
+    report(
+        as_json,
+        f"Made {path}.\nNext: concordat pki licence {member_id} --role reviewer --sealing-key {public_key}",
+        path=path,
+        public_key=public_key,
+        member_id=member_id,
+    )
 
 
 def status(

@@ -44,6 +44,7 @@ def choice(values: Iterable[tuple[str, int]], prefix: str) -> Callable[[str], in
 role_of = choice(v1.Role.items(), "ROLE_")
 purpose_of = choice(v1.Purpose.items(), "PURPOSE_")
 profile_of = choice(v1.Profile.items(), "PROFILE_")
+basis_of = choice(v1.ListingBasis.items(), "LISTING_BASIS_")
 standing_of = choice(v1.Standing.items(), "STANDING_")
 
 DEFAULT_FOLDER = Path("pki")

@@ -30,6 +30,19 @@ STATEMENTS: dict[str, type[Message]] = {
         v1.ViewRequest,
         v1.ScoreStatement,
         v1.View,
+        v1.AccessHistory,
+        v1.ListingFiling,
+        v1.ListingEvent,
+        v1.Dispute,
+        v1.Ruling,
+        v1.MirrorSync,
+        v1.ListingAnswer,
+        v1.ScreenRequest,
+        v1.ScreenAnswer,
+        v1.Retraction,
+        v1.RetractionAcknowledgement,
+        v1.FlagChange,
+        v1.ContactChange,
     )
 }
 _CHAINED_TO_THE_BUNDLE = {

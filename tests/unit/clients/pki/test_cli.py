@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clients.cli.pki import app
+from concordat.trust.sealed import SealingKey
 
 BUNDLE = "pki/trust-bundle.json"
 DRAFT = "pki/members/bank/licence.draft.env"
@@ -109,3 +110,39 @@ def test_show_does_not_pretend_to_have_checked() -> None:
     run("licence", "bank", "--role", "regulator")
     facts = json.loads(run("show", "pki/members/bank/licence.env", "--json").stdout)
     assert facts["verifies"] is None
+
+
+def test_a_reviewer_is_licensed_with_the_key_that_evidence_is_sealed_to(folder: Path) -> None:
+    assert run("member", "ombuds").exit_code == 0
+    without = run("licence", "ombuds", "--role", "reviewer")
+    assert without.exit_code == 1
+    assert "concordat pki sealing-key ombuds" in without.stderr
+    made = json.loads(run("sealing-key", "ombuds", "--json").stdout)
+    assert SealingKey.load(folder / made["path"], None).public_key.hex() == made["public_key"]
+    assert run("sealing-key", "ombuds").exit_code == 1  # never overwritten
+    assert run("licence", "ombuds", "--role", "reviewer").exit_code == 0
+    shown = run("show", "pki/members/ombuds/licence.env", "--trust-bundle", BUNDLE)
+    assert made["public_key"] in shown.stdout
+
+
+def test_a_reviewer_may_keep_its_key_to_itself() -> None:
+    assert run("member", "ombuds").exit_code == 0
+    own = SealingKey.generate().public_key.hex()
+    licensed = run("licence", "ombuds", "--role", "appeal", "--sealing-key", own)
+    assert licensed.exit_code == 0, licensed.stderr
+    assert own in run("show", "pki/members/ombuds/licence.env").stdout
+    for wrong in ("zz", "00" * 31):
+        assert run("licence", "ombuds", "--role", "appeal", "--sealing-key", wrong).exit_code == 1
+    lender = ("licence", "bank", "--role", "lender", "--purpose", "credit-application")
+    assert run(*lender, "--sealing-key", own).exit_code == 1
+
+
+def test_a_furnisher_is_licensed_for_some_debts_under_a_profile_of_the_operators() -> None:
+    licensed = run(
+        *("licence", "bank", "--role", "furnisher", "--own-profile", "atlantis"),
+        *("--furnishes", "loan", "--furnishes", "guarantee"),
+    )
+    assert licensed.exit_code == 0, licensed.stderr
+    shown = run("show", "pki/members/bank/licence.env").stdout
+    for text in ("PROFILE_OWN", "atlantis", "LISTING_BASIS_LOAN, LISTING_BASIS_GUARANTEE"):
+        assert text in shown
