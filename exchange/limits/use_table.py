@@ -150,9 +150,8 @@ def last_day(
     """Return each lender's hours, the current one and the 23 before it: their starts and counts."""
     since = to_micros(start_of(at, HOUR) - DAY)
     found: dict[str, list[tuple[datetime, Tally]]] = {}
-    for row in connection.execute(_DAY, {"since": since}):
-        tally = Tally(*(int(getattr(row, name)) for name in _COUNTS))
-        found.setdefault(row.lender, []).append((from_micros(row.start), tally))
+    for lender, start, *counts in connection.execute(_DAY, {"since": since}):
+        found.setdefault(lender, []).append((from_micros(start), Tally(*counts)))
     return found
 
 
