@@ -84,10 +84,12 @@ def ended_debts(connection: Connection, debts: Sequence[bytes]) -> set[bytes]:
 
 
 def by_keys(connection: Connection, keys: Sequence[Key]) -> dict[Key, Listed]:
-    """Return the rows of these filings; at most 8,192 at once."""
-    refs, ids = [key[0] for key in keys], [key[1] for key in keys]
-    rows = (Listed(*row) for row in _BY_KEYS.run(connection, refs, ids))
-    return {row.key: row for row in rows}
+    """Return the rows of these filings; at most 16,384 at once."""
+    wanted = set(keys)
+    # By subject alone: each has few, and a look-up by two lists tries every pair of them.
+    refs = sorted({key[0] for key in wanted})
+    rows = (Listed(*row) for row in _BY_SUBJECTS.run(connection, refs))
+    return {row.key: row for row in rows if row.key in wanted}
 
 
 def by_reference(connection: Connection, reference: str) -> list[Listed]:
@@ -152,11 +154,7 @@ _ENDED = Lookup(
         .distinct()
     )
 )
-_BY_KEYS = Lookup(
-    lambda size: select(LISTING).where(
-        among(LISTING.c.subject_ref, size), among(LISTING.c.filing_id, size, 1)
-    )
-)
+_BY_SUBJECTS = Lookup(lambda size: select(LISTING).where(among(LISTING.c.subject_ref, size)))
 _IS_KEY = (LISTING.c.subject_ref == bindparam("_subject_ref")) & (
     LISTING.c.filing_id == bindparam("_filing_id")
 )

@@ -109,12 +109,12 @@ def next_due(connection: Connection) -> int | None:
 
 
 def of_filings(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[Posted]]:
-    """Return all that was said of some filings, in order; at most 8,192 filings at once."""
-    wanted = set(keys)
-    found: dict[Key, list[Posted]] = {key: [] for key in wanted}
-    rows = _OF_FILINGS.run(connection, [key[0] for key in keys], [key[1] for key in keys])
+    """Return all that was said of some filings, in order; at most 16,384 filings at once."""
+    found: dict[Key, list[Posted]] = {key: [] for key in keys}
+    # By subject alone: each has few, and a look-up by two lists tries every pair of them.
+    rows = _OF_SUBJECTS.run(connection, sorted({key[0] for key in keys}))
     for posted in sorted((Posted(*row) for row in rows), key=lambda row: row.sequence):
-        if posted.key in wanted:
+        if posted.key in found:
             found[posted.key].append(posted)
     return found
 
@@ -217,11 +217,7 @@ _DUE = (
 _DUE_FILINGS = _DUE.where(OUTBOX.c.sequence == FILING)
 _DUE_EVENTS = _DUE.where(OUTBOX.c.sequence > FILING, ~_UNSETTLED_EARLIER)
 _NEXT_DUE = select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == _literal(Delivery.QUEUED))
-_OF_FILINGS = Lookup(
-    lambda size: select(OUTBOX).where(
-        among(OUTBOX.c.subject_ref, size), among(OUTBOX.c.filing_id, size, 1)
-    )
-)
+_OF_SUBJECTS = Lookup(lambda size: select(OUTBOX).where(among(OUTBOX.c.subject_ref, size)))
 _IS_FILING = and_(
     OUTBOX.c.subject_ref == bindparam("_subject_ref"),
     OUTBOX.c.filing_id == bindparam("_filing_id"),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -543,3 +545,34 @@ def test_a_provider_still_needs_its_addresses(house: House) -> None:
     result = house.run("serve")
     assert result.exit_code == 2
     assert "member_listen" in result.stderr
+
+
+# On PostgreSQL ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_postgres_url(postgres_url: str) -> Iterator[str]:
+    admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS listings_commands WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE listings_commands"))
+        yield make_url(postgres_url).set(database="listings_commands").render_as_string(False)
+        connection.execute(text("DROP DATABASE listings_commands WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.mark.timeout(180)
+def test_the_commands_and_a_node_share_postgresql(tmp_path: Path, own_postgres_url: str) -> None:
+    house = House(tmp_path, "dune-telecom", [Role.ROLE_FURNISHER], database=own_postgres_url)
+    assert house.run("init").exit_code == 0
+    path = table(house, [FACTS | {"reference": f"L-{n}"} for n in range(300)])
+    code, told = file_table(house, path)
+    assert (code, told["sent"]) == (0, 300)
+    with running(house) as node:
+        path = table(house, [FACTS | {"reference": f"L-{n}"} for n in range(600)])
+        code, told = file_table(house, path)
+        assert (code, told["sent"], told["unchanged"]) == (0, 300, 300)
+        assert run(house, "withdraw", "L-7", "--code", "sold")[1]["said"][0]["outcome"] == "sent"
+        assert node.stop() == 0
+    assert len(house.furnishing.filings) == 600
+    house.close()
