@@ -152,7 +152,7 @@ def visible(
     """Return the entries to show of a subject, from where its records begin or would begin.
 
     Where it has none, those of the subject behind it are read and checked in their place, so that what this
-    does depends on how many records somebody has, and not on why nothing is shown.
+    does depends on how many records somebody has, and not on why nothing is shown. Hence no ``and``.
     """
     high, low = halves(subject_ref)
     shown = []
@@ -161,8 +161,8 @@ def visible(
         theirs = (its_high == high) & (its_low == low) & (rows > 0)
         if theirs & (now < expires_at) & ((not feed) | (feed in live)):
             shown.append(unpack(subject_ref, records, at))
-        if rows <= 1 and not (its_high == high and its_low < low):
-            return shown
+        if (rows <= 1) & ((its_high != high) | (its_low >= low)):
+            return shown  # the last, and not before theirs
         at += RECORD_BYTES
 
 

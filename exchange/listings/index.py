@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from exchange.listings.entries import (
     ENTRIES,
     KEY_BYTES,
+    RECORD,
     RECORD_BYTES,
     REF_BYTES,
     Entry,
@@ -49,7 +50,7 @@ from exchange.listings.entries import (
 )
 from exchange.listings.index_state import State
 from exchange.listings.merging import merge, sort_entries
-from exchange.listings.sorted_entries import SortedEntries
+from exchange.listings.sorted_entries import SortedEntries, as_words
 
 __all__ = ["ENTRIES", "Builder", "Change", "Entry", "ListingIndex", "LiveFeeds", "Removal"]
 
@@ -79,7 +80,7 @@ class ListingIndex:
         self, base: SortedEntries | None = None, *, merge_above: int = _MERGE_ABOVE
     ) -> None:
         """Start from sorted entries; merge changes of more subjects than this, and a sixteenth of them."""
-        base = sort_entries([]) if base is None else base
+        base = sort_entries(np.empty(0, RECORD)) if base is None else base
         self._state = State.of(base)
         self._merge_above = merge_above
         self._writing = Lock()
@@ -182,7 +183,9 @@ class Builder:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._parts: list[Records] = []
+        # One array that grows, not many: what small ones leave behind stays with the process.
+        self._records: Records = np.empty(0, RECORD)
+        self._count = 0
 
     def add_many(self, entries: Iterable[Entry] | NDArray[np.void]) -> None:
         """Take entries, or an array of dtype ``ENTRIES``, which is many times faster.
@@ -190,11 +193,18 @@ class Builder:
         Raises ``ValueError`` where a field is out of bounds or the array is of another dtype.
         """
         if isinstance(entries, np.ndarray):
-            self._parts.append(pack_array(entries))
+            self._add(pack_array(entries))
             return
         waiting = iter(entries)
         while some := list(islice(waiting, _AT_ONCE)):
-            self._parts.append(pack_all(some))
+            self._add(pack_all(some))
+
+    def _add(self, records: Records) -> None:
+        end = self._count + len(records)
+        if end > len(self._records):
+            self._records.resize(max(end, len(self._records) * 5 // 4), refcheck=False)
+        as_words(self._records)[self._count : end] = as_words(records)
+        self._count = end
 
     def finish(self) -> ListingIndex:
         """Return the index; the builder is empty then.
@@ -202,7 +212,9 @@ class Builder:
         Needs the memory of the entries twice for a moment. Raises ``ValueError`` where a subject has a
         listing twice, or more than 65,535 of them.
         """
-        return ListingIndex(sort_entries(self._parts))
+        records, self._records = self._records[: self._count], np.empty(0, RECORD)
+        self._count = 0
+        return ListingIndex(sort_entries(records))
 
 
 class _Asked:

@@ -27,7 +27,7 @@ class State:
     @classmethod
     def of(cls, base: SortedEntries) -> "State":
         """Return a state without changes."""
-        touched = np.zeros(max(len(base.start) - 1, 1 << _LEAST_BITS), np.bool_)
+        touched = np.zeros(1 << max(_LEAST_BITS, len(base).bit_length() - 2), np.bool_)
         return cls(base, tuple({} for _ in range(_PARTS)), touched, len(base))
 
     @property

@@ -12,13 +12,11 @@ from exchange.listings.sorted_entries import Column, Rows, SortedEntries, as_wor
 _PIECES = 256  # of a merge: each short, so that other threads need not wait for long between two
 
 
-def sort_entries(parts: list[Records]) -> SortedEntries:
-    """Sort records that come in parts; ``parts`` is emptied, to make room for the result.
+def sort_entries(unsorted: Records) -> SortedEntries:
+    """Sort records.
 
     Raises ``ValueError`` where a subject has a listing twice, or more than 65,535 of them.
     """
-    unsorted = np.concatenate([*parts, np.empty(0, RECORD)])
-    parts.clear()
     records = np.empty(len(unsorted) + 1, RECORD)
     listed = records[:-1]
     _sort_into(listed, unsorted)
@@ -61,10 +59,10 @@ def _added(changes: Iterable[dict[bytes, bytes]]) -> Records:
 
 
 def _pieces(base: SortedEntries, added: Column) -> Iterator[tuple[slice, slice]]:
-    """Yield the rows of ``base`` and of the sorted keys ``added`` that have the same prefixes."""
-    buckets = np.unique(np.linspace(0, len(base.start) - 1, _PIECES + 1).astype(np.intp))
-    edges = buckets[1:-1].astype(np.uint64) << np.uint64(base.shift)
-    old = base.start[buckets].tolist()
+    """Yield the rows of ``base`` and of the sorted keys ``added`` that go together."""
+    between = np.unique(np.linspace(0, len(base), _PIECES + 1).astype(np.intp))[1:-1]
+    edges = base.records["high"][between]
+    old = [0, *base.first_rows(edges).tolist(), len(base)]
     new = [0, *added.searchsorted(edges).tolist(), len(added)]
     for old_piece, new_piece in zip(pairwise(old), pairwise(new), strict=True):
         yield slice(*old_piece), slice(*new_piece)

@@ -35,7 +35,17 @@ class SortedEntries:
     One takes 56 bytes, and the table 4 bytes for each two to four of them.
     """
 
-    __slots__ = ("_depth", "_high", "_highs", "_starts", "buffer", "records", "shift", "start")
+    __slots__ = (
+        "_depth",
+        "_high",
+        "_highs",
+        "_reach",
+        "_shift",
+        "_start",
+        "_starts",
+        "buffer",
+        "records",
+    )
 
     def __init__(self, records: Records) -> None:
         """Take the array over: sorted, with ``rows`` set, and one row more at the end, which this sets.
@@ -46,17 +56,18 @@ class SortedEntries:
         if total > _MOST:
             raise ValueError(f"{total} records are more than {_MOST}")
         records[total:] = np.frombuffer(BLANK, RECORD)
+        self.records, self._high = records, records["high"]
         bits = min(max(1, total.bit_length() - 2), _MOST_BITS)
-        self.records, self.shift = records, 64 - bits
-        self._high = records["high"]
-        edges = np.arange(1 << bits, dtype=np.uint64) << np.uint64(self.shift)
-        # The first row of each prefix, and behind them all the number of rows.
-        self.start = np.full((1 << bits) + 1, total, np.uint32)
-        self.start[:-1] = self._high[:total].searchsorted(edges)
-        self._depth = int(np.diff(self.start).max()).bit_length()
+        self._shift = 64 - bits
+        edges = np.arange(1 << bits, dtype=np.uint64) << np.uint64(self._shift)
+        start = self._high[:total].searchsorted(edges)
+        self._depth = int(np.diff(start, append=total).max()).bit_length()
+        self._reach = min((1 << self._depth) - 1, total)
+        # Of each prefix the first row, or one before it, with at least ``_reach`` rows behind.
+        self._start = np.minimum(start, total - self._reach).astype(np.uint32)
         # The same memory, as a single row is read fastest.
         self.buffer = memoryview(as_words(records)).cast("B")
-        self._highs, self._starts = memoryview(self._high), memoryview(self.start)
+        self._highs, self._starts = memoryview(self._high), memoryview(self._start)
 
     def __len__(self) -> int:
         return len(self.records) - 1
@@ -64,12 +75,16 @@ class SortedEntries:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that the arrays take."""
-        return self.records.nbytes + self.start.nbytes
+        return self.records.nbytes + self._start.nbytes
 
     def offset(self, high: int) -> int:
-        """Return where in ``buffer`` records begin, or would, whose key has this first half."""
-        highs, starts, bucket = self._highs, self._starts, high >> self.shift
-        return RECORD_BYTES * bisect_left(highs, high, starts[bucket], starts[bucket + 1])
+        """Return where in ``buffer`` records begin, or would, whose key has this first half.
+
+        As many rows are bisected however few have its prefix, so that it takes as long for who is listed,
+        and so has a row there, as for who is not.
+        """
+        start = self._starts[high >> self._shift]
+        return RECORD_BYTES * bisect_left(self._highs, high, start, start + self._reach)
 
     def records_of_key(self, key: bytes) -> bytes:
         """Return the records of the subject with this key, ``BLANK`` where it has none."""
@@ -79,46 +94,46 @@ class SortedEntries:
     def visible(self, refs: bytes, now: int, live: Container[int]) -> tuple[list[int], bytes]:
         """Return the records to show of many subjects, and of each its subject's place in ``refs``.
 
-        ``refs`` are packed, 32 bytes each. As in ``entries.visible``, a subject who has none has another's
-        records read and checked in their place.
+        ``refs`` are packed, 32 bytes each. The records of each come in their order. As in
+        ``entries.visible``, a subject who has none has another's read and checked in their place.
         """
         words = np.frombuffer(refs, np.uint64).reshape(-1, REF_BYTES // 8)
         high, low = words[:, 0], words[:, 1]
-        first = self._first(high, low)
-        read = np.maximum(self.records["rows"][first], 1).astype(np.intp)
-        places = np.arange(len(words)).repeat(read)
-        taken = self._take(runs(first, read))
-        shown = (taken["high"] == high[places]) & (taken["low"] == low[places])
-        shown &= (taken["rows"] > 0) & (now < taken["expires_at"])
-        shown &= _are_live(taken["feed"], live)
-        return places[shown].tolist(), taken[shown].tobytes()
+        row, first = self._locate(high, low)
+        more = np.maximum(first["rows"], 1).astype(np.intp) - 1
+        read = np.concatenate((first, self._take(runs(row + 1, more))))
+        place = np.arange(len(words))
+        place = np.concatenate((place, place.repeat(more)))
+        shown = (read["high"] == high[place]) & (read["low"] == low[place]) & (read["rows"] > 0)
+        shown &= (now < read["expires_at"]) & _are_live(read["feed"], live)
+        return place[shown].tolist(), read[shown].tobytes()
 
     def find(self, high: Column, low: Column) -> tuple[Rows, Rows]:
         """Return first row and number of rows of each key; any row and 0 where there are none."""
-        row = self._first(high, low)
-        there = self._take(row)
-        found = (there["high"] == high) & (there["low"] == low)
-        return row, there["rows"] * found.astype(np.intp)
+        row, first = self._locate(high, low)
+        found = (first["high"] == high) & (first["low"] == low)
+        return row, first["rows"] * found.astype(np.intp)
+
+    def _locate(self, high: Column, low: Column) -> tuple[Rows, Records]:
+        """Return the row at which each key's records begin, or would, and the record there."""
+        row = self.first_rows(high)
+        first = self._take(row)
+        while (before := (first["high"] == high) & (first["low"] < low)).any():
+            row = row + before  # others' whose first half is the same
+            first = self._take(row)
+        return row, first
+
+    def first_rows(self, high: Column) -> Rows:
+        """Return the first row whose key is not below each; as many steps for one as for another."""
+        row = self._start[(high >> np.uint64(self._shift)).astype(np.intp)].astype(np.intp)
+        for step in (1 << bit for bit in reversed(range(self._depth))):
+            # Rows behind those of the prefix have higher keys, the blank record the highest.
+            last = np.minimum(row + (step - 1), len(self))
+            row += (self._high[last] < high) * step
+        return row
 
     def _take(self, rows: Rows) -> Records:
         return as_words(self.records).take(rows, axis=0).view(RECORD)[:, 0]
-
-    def _first(self, high: Column, low: Column) -> Rows:
-        """Return the row at which each key's records begin, or would."""
-        row = self._bisect(high)
-        while (before := (self._high[row] == high) & (self.records["low"][row] < low)).any():
-            row += before  # others' whose first half is the same
-        return row
-
-    def _bisect(self, high: Column) -> Rows:
-        """Return the row before which each belongs, in as many steps for one as for another."""
-        bucket = (high >> np.uint64(self.shift)).astype(np.intp)
-        row, end = self.start[bucket].astype(np.intp), self.start[bucket + 1].astype(np.intp)
-        for step in (1 << bit for bit in reversed(range(self._depth))):
-            ahead = row + step
-            below = self._high[np.minimum(ahead, end) - 1] < high
-            row = np.where(below & (ahead <= end), ahead, row)
-        return row
 
 
 def as_words(records: Records) -> NDArray[np.uint64]:

@@ -1,5 +1,6 @@
 """The index answers as a plain dictionary would, whatever the keys, at any time and while it changes."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -277,6 +278,17 @@ def test_changes_made_while_others_are_merged_are_kept(monkeypatch: pytest.Monke
     } == (expected)
     assert len(index) == len(expected) == 38
     assert len(index._state.base) == 31
+
+
+def test_a_merge_keeps_keys_in_order_that_begin_alike() -> None:
+    refs = [bytes(8) + n.to_bytes(8, sys.byteorder) + bytes(16) for n in range(100)]
+    entries = [replace(ENTRY, subject_ref=ref) for ref in refs]
+    index = ListingIndex(build(*entries[1::2])._state.base, merge_above=10)
+    index.replace(entries[::2])
+    index.wait_for_merge()
+    assert len(index._state.base) == 100
+    assert index.lookup_packed(b"".join(refs), NOW, NO_FEEDS).keys() == set(range(100))
+    assert [index.lookup(ref, NOW, NO_FEEDS) for ref in refs] == [[entry] for entry in entries]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
