@@ -7,12 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks.listings_timing import distance
 from benchmarks.load import Run, closed_loop
 from benchmarks.view import cpu_of
 
 ROOT = Path(__file__).resolve().parents[2]
+LISTINGS_PROMISED = (
+    "bytes_per_listing",
+    "lookups_per_s",
+    "single_lookups_per_s",
+    "dict_lookups_per_s",
+    "sql_lookups_per_s",
+)
 PROMISED = {"views_per_s_1", "views_per_s_64", "bare_per_s_64", "ratio_64", "stream_views_per_s"}
 SIDES, RUNS = ("views", "bare"), ("1", "64", "stream")
 PARTS = {"exchange", "client", "provider_min", "provider_median", "provider_max", "providers"}
@@ -38,6 +47,46 @@ def test_the_view_benchmark_measures_both_sides_and_every_process(tmp_path: Path
         assert found[name] > 0, name
     told = {f"{side}_{run}_{part}_cpu_us" for side in SIDES for run in RUNS for part in PARTS}
     assert told <= set(found)
+
+
+@pytest.mark.timeout(180)
+def test_the_listings_benchmark_measures_the_index_beside_both_peers(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    tiny = (
+        "--sizes",
+        "1e3",
+        "2000",
+        "--seconds",
+        "0.05",
+        "--sql-most",
+        "1e3",
+        "--json",
+        str(figures),
+    )
+    done = subprocess.run(
+        [sys.executable, "benchmarks/listings.py", *tiny],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "removed, not yet merged" in done.stdout
+    found = json.loads(figures.read_text())
+    for name in LISTINGS_PROMISED:
+        assert found[f"{name}_1e3"] > 0, name
+        assert (f"{name}_2000" in found) is (name != "sql_lookups_per_s")
+    for why in ("never", "again", "expired", "stale", "removed"):
+        assert found[f"timing_{why}_p50_ns"] > 0
+        assert 0 <= found[f"timing_{why}_ks"] <= 1
+
+
+def test_the_distance_of_two_samples_is_that_of_kolmogorov_and_smirnov() -> None:
+    one = np.array([1, 2, 2, 3])
+    assert distance(one, one[::-1]) == 0
+    assert distance(one, one + 10) == 1
+    assert distance(one, np.array([2, 2, 3, 3])) == 0.25
 
 
 def test_cpu_is_told_by_process() -> None:
