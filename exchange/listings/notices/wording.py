@@ -13,7 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "dispute": "concordat wallet dispute {listing}",
     "appeal": "concordat wallet appeal {listing}",
     "settle": "concordat wallet settle {listing}",
-    "words": "concordat wallet state {listing}",
+    "words": "concordat wallet statement {listing}",
 }
 """What a subject types to act; every template may name them."""
 

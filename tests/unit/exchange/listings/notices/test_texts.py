@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.cli.wallet import app
 from concordat import v1
 from concordat.v1 import (
     DisputeGround,
@@ -75,7 +77,7 @@ def test_a_notice_tells_all_that_rights_md_asks_for() -> None:
         "no earlier than 30 days after this notice reached you",
         f"Contact {filer} yourself",
         f"concordat wallet contest {listing.listing_id.hex()}\nThis is free",
-        f"concordat wallet state {listing.listing_id.hex()}",
+        f"concordat wallet statement {listing.listing_id.hex()}",
         f"concordat wallet dispute {listing.listing_id.hex()}",
         f"concordat wallet appeal {listing.listing_id.hex()}",
         "complain to the regulator: Office of Fair Credit",
@@ -242,7 +244,7 @@ def test_what_can_be_done_is_what_the_state_allows() -> None:
     commands = {
         name: {
             word
-            for word in ("contest", "dispute", "appeal", "settle", "state")
+            for word in ("contest", "dispute", "appeal", "settle", "statement")
             if f"concordat wallet {word} " in told(News.RECONFIRMED, facts(listing))
         }
         for name, listing in (
@@ -255,11 +257,11 @@ def test_what_can_be_done_is_what_the_state_allows() -> None:
         )
     }
     assert commands == {
-        "noticed": {"contest", "state"},
-        "contested": {"state"},
-        "effective": {"dispute", "settle", "state"},
-        "settled": {"dispute", "state"},
-        "under review": {"state"},
+        "noticed": {"contest", "statement"},
+        "contested": {"statement"},
+        "effective": {"dispute", "settle", "statement"},
+        "settled": {"dispute", "statement"},
+        "under review": {"statement"},
         "expired": set(),
     }
 
@@ -433,6 +435,20 @@ def test_every_act_on_a_listing_is_some_news() -> None:
     for kind in silent:
         with pytest.raises(KeyError):
             news_of(kind, live)
+
+
+def test_every_command_that_a_notice_names_is_one_of_the_wallets() -> None:
+    wallet = typer.main.get_command(app)
+    assert isinstance(wallet, typer.core.TyperGroup)
+    for line in COMMANDS.values():
+        program, group, command, *arguments = line.split()
+        assert (program, group) == ("concordat", "wallet")
+        wanted = [
+            each.name
+            for each in wallet.commands[command].params
+            if each.param_type_name == "argument" and each.required
+        ]
+        assert len(wanted) == len(arguments), line
 
 
 # Money and hashes -------------------------------------------------------------------------------
