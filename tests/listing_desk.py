@@ -218,6 +218,7 @@ class ListingDesk(ExchangeServices):
         stage: v1.DisputeStage.ValueType,
         *,
         evidence: Sequence[str] = ("receipt",),
+        attachments: Sequence[v1.SealedAttachment] = (),
         **fields: Any,
     ) -> tuple[bytes, v1.SubmitDisputeResponse]:
         """Contest, dispute or appeal; return the dispute's id and the answer."""
@@ -235,7 +236,9 @@ class ListingDesk(ExchangeServices):
         }
         dispute = v1.Dispute(**(given | fields))
         request = v1.SubmitDisputeRequest(
-            dispute=seal(dispute, self.subject.signer), binding=self.subject.binding
+            dispute=seal(dispute, self.subject.signer),
+            binding=self.subject.binding,
+            attachments=attachments,
         )
         return dispute.dispute_id, self.call(self.subjects.SubmitDispute, request)
 

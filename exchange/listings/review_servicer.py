@@ -73,8 +73,7 @@ class ReviewServicer(ReviewServiceServicer):
         del context
         call = current_call()
         ruling = open_ruling(request.ruling, call.member, self._anchors, call.at)
-        actor = Actor.APPEAL if Role.ROLE_APPEAL in call.member.roles else Actor.REVIEWER
-        party = Party(actor, call.member.member_id)
+        party = _judge(call.member)
         listing = await self._store.arun(
             lambda connection: intake.rule_one(
                 connection, self._office, (ruling, request.ruling), party, call.at
@@ -97,6 +96,14 @@ class ReviewServicer(ReviewServiceServicer):
         if isinstance(done, Refusal):
             raise done
         return v1.SubmitReviewEventResponse(standing=standing_of(done))
+
+
+def _judge(member: Member) -> Party:
+    """Return in what part a member decides; licences let nobody be both."""
+    for role, actor in ((Role.ROLE_APPEAL, Actor.APPEAL), (Role.ROLE_REVIEWER, Actor.REVIEWER)):
+        if role in member.roles:
+            return Party(actor, member.member_id)
+    raise Refusal(Reason.REASON_ROLE_NOT_ALLOWED, f"{member.member_id} decides no disputes")
 
 
 def _party_of(member: Member, action: ListingAction.ValueType) -> Party:
