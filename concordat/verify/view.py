@@ -156,7 +156,8 @@ def verify_view_bundle(
         view_rules.require_not_from_after(signed.message, at)
     sources = _open_sources(run, bundle, anchors, members, recorded_at)
     proofs = _open_proofs(run, bundle, anchors, signed, sources)
-    statements = _check_view(run, signed.message, sources, members, bundle, anchors)
+    released = proofs.release.record.release
+    statements = _check_view(run, signed.message, released, sources, members, bundle, anchors)
     return VerifiedView(signed, sources, proofs, members, statements, tuple(run.passed), bundle)
 
 
@@ -212,6 +213,7 @@ def _in_log(logged: Logged, what: str) -> str:
 def _check_view(
     run: "_Run",
     view: v1.View,
+    released: v1.AccessRelease,
     sources: Sources,
     members: view_licences.Members,
     bundle: v1.ViewBundle,
@@ -237,7 +239,7 @@ def _check_view(
             view_rules.require_score(view, members.exchange, members.providers, statements)
         )
     with run.check("listings"):
-        view_rules.require_listings(view, consent)
+        view_rules.require_listings(view, consent, released)
     with run.check("deletion date"):
         view_rules.require_delete_by(view, consent)
     return statements

@@ -121,11 +121,14 @@ def _require_recomputed(
         )
 
 
-def require_listings(view: v1.View, consent: v1.Consent) -> None:
+def require_listings(view: v1.View, consent: v1.Consent, release: v1.AccessRelease) -> None:
     """Raise unless listings and flags are told exactly where the consent covers them, and may be told.
 
-    Raises ``Refusal`` too, for the subject's words beyond 200.
+    ``release`` is the log's: it tells the subject of as many. Raises ``Refusal`` too, for the subject's words
+    beyond 200.
     """
+    if release.listings != len(view.listings.listings):
+        raise MismatchError("the log says that another number of listings was released")
     listings = view.listings if view.HasField("listings") else None
     require_covered(consent, listings, view.flags if view.HasField("flags") else None)
     with refusing_untrusted():

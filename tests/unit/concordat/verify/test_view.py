@@ -11,6 +11,7 @@ from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.v1 import Reason
 from concordat.verify.view import SHOWS, verify_view_bundle
 from tests.builders import AT, DAY, PROVIDERS
+from tests.unit.concordat.verify.test_listing_answer import shown
 from tests.view_builders import SECOND, Absent, Failed, ViewBuilder, failed_check
 
 ALDER, BIRCH, CEDAR = PROVIDERS
@@ -179,6 +180,61 @@ def test_no_score_must_say_whether_a_provider_is_missing() -> None:
     view = made.view()
     view.no_score.partial = False
     assert failed_check(made, made.bundle(view)).check == "outcomes"
+
+
+# Listings and flags.
+
+LISTED = {
+    "data_categories": [
+        v1.DataCategory.DATA_CATEGORY_SCORE,
+        v1.DataCategory.DATA_CATEGORY_LISTINGS,
+        v1.DataCategory.DATA_CATEGORY_FLAGS,
+    ]
+}
+
+
+def with_listings(made: ViewBuilder, *listings: v1.ListingInView) -> v1.View:
+    view = made.view()
+    view.listings.CopyFrom(v1.ListingsInForce(listings=listings))
+    view.flags.fraud_alert = True
+    return view
+
+
+def test_a_view_tells_listings_and_flags_where_the_consent_covers_them() -> None:
+    made = ViewBuilder(consent_fields=LISTED)
+    bundle = made.bundle(with_listings(made, shown()))
+    verified = verify_view_bundle(bundle, made.federation.anchors)
+    assert len(verified.view.listings.listings) == 1
+
+
+@pytest.mark.parametrize("name", ["listings", "flags"])
+def test_what_the_consent_covers_is_told_and_nothing_else(name: str) -> None:
+    covered, plain = ViewBuilder(consent_fields=LISTED), ViewBuilder()
+    view = with_listings(covered)
+    view.ClearField(name)  # type: ignore[arg-type]
+    assert failed_check(covered, covered.bundle(view)).check == "listings"
+    view = plain.view()
+    getattr(view, name).SetInParent()
+    assert failed_check(plain, plain.bundle(view)).check == "listings"
+
+
+def test_a_listing_that_has_ended_is_refused_in_a_view_too() -> None:
+    made = ViewBuilder(consent_fields=LISTED)
+    ended = shown(expires_at=to_timestamp(AT.replace(hour=0) - DAY))
+    assert failed_check(made, made.bundle(with_listings(made, ended))).check == "listings"
+
+
+def test_a_view_with_more_listings_than_its_subject_is_told_of_is_refused() -> None:
+    made = ViewBuilder(consent_fields=LISTED)
+    view = with_listings(made, shown())
+    bundle = made.bundle(view)
+    other = made.bundle(with_listings(made))
+    record = v1.LogRecord.FromString(bundle.release.opening.record)
+    record.release.listings = 0
+    kind = v1.LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE
+    bundle.release.CopyFrom(made.federation.receipt(record, kind))
+    assert failed_check(made, bundle).check == "listings"
+    assert verify_view_bundle(other, made.federation.anchors).view.flags.fraud_alert
 
 
 # Statements bent by a provider, with the exchange's view made to fit.
