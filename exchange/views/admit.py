@@ -22,6 +22,7 @@ from concordat.verify.consent import PERIODS, require_active
 from exchange.consents import table as consents
 from exchange.consents.ledger import Standing, require_latest_binding
 from exchange.consents.rules import state_at
+from exchange.limits.admission import is_others_consent
 from exchange.limits.gate import Gate
 from exchange.limits.rules import Tally
 from exchange.log import records
@@ -114,13 +115,14 @@ def rejecting(gate: Gate) -> Callable[[Connection, Sequence[Rejected]], list[Ref
 
 
 def _tried_in_vain(items: Sequence[Rejected]) -> dict[str, Tally]:
-    """Count, by lender, what was refused on its face, and how much of it for a consent that did not verify."""
+    """Count, by lender, what was refused on its face, and how much of it for a consent that is not its own."""
     tried: dict[str, list[bool]] = {}
     for item in items:
-        tried.setdefault(item.request.message.lender, []).append(not item.consent_id)
+        others = is_others_consent(item.refusal.reason)
+        tried.setdefault(item.request.message.lender, []).append(others)
     return {
-        lender: Tally(refused=len(forged), refused_consent=sum(forged))
-        for lender, forged in tried.items()
+        lender: Tally(refused=len(others), refused_consent=sum(others))
+        for lender, others in tried.items()
     }
 
 
@@ -220,7 +222,7 @@ def _note(
         lender = item.request.message.lender
         if isinstance(result, Admitted):
             subjects.setdefault(lender, []).append(item.subject_ref)
-        elif item.request_key not in limited and result.reason == Reason.REASON_CONSENT_UNKNOWN:
+        elif item.request_key not in limited and is_others_consent(result.reason):
             unknown[lender] += 1
     at = items[-1].at
     for lender in sorted(unknown.keys() | subjects.keys()):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from concordat import v1
 from concordat.clock import from_timestamp, to_micros
 from concordat.refusal import Refusal
-from concordat.v1 import DataCategory, Reason
+from concordat.v1 import DataCategory, ProviderOutcomeKind, Reason
 from exchange.limits.gate import Gate
 from exchange.limits.rules import Tally
 from exchange.listings import told
@@ -24,7 +24,7 @@ from exchange.log.records import Draft
 from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
 from exchange.views import table
 
-LISTINGS_ONLY, _NO_SCORE = "listings", "no_score"  # outcomes: of a ListingAnswer, and of a View
+_NO_RECORD = ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_NO_RECORD
 
 Bulk = Callable[[Connection, Sequence["Release"]], list[bytes | Refusal]]
 
@@ -44,6 +44,9 @@ class Release:
     )  # frozen and fraud alert as the answer tells them; None: not told
     flags_only: bool  # tells that the subject has frozen everything else
     shown: Shown = NOTHING
+    nobody: bool | None = (
+        None  # of a view: whether every provider said that it knows no such subject
+    )
 
     @classmethod
     def of_view(
@@ -64,6 +67,7 @@ class Release:
             _flags(view),
             flags_only=False,
             shown=shown,
+            nobody=all(provider.kind == _NO_RECORD for provider in view.providers),
         )
 
     @classmethod
@@ -80,7 +84,7 @@ class Release:
             answer.access_id,
             answer.lender,
             digest,
-            LISTINGS_ONLY,
+            "listings",
             from_timestamp(answer.issued_at),
             _flags(answer),
             flags_only=not answer.HasField("listings"),
@@ -135,13 +139,12 @@ def _stopped(release: Release, flags: Flags, *, changed: bool) -> Refusal | None
 
 def _note(connection: Connection, gate: Gate, good: Sequence[Release], at: datetime) -> None:
     """Count what each lender was answered, and how much of it was of somebody whom no provider knows."""
-    scored: dict[str, list[str]] = {}
+    views: dict[str, list[bool]] = {}
     for release in good:
-        if release.outcome != LISTINGS_ONLY:
-            scored.setdefault(release.lender, []).append(release.outcome)
-    for lender, outcomes in sorted(scored.items()):
-        tally = Tally(answered=len(outcomes), no_match=outcomes.count(_NO_SCORE))
-        gate.note(connection, lender, at, tally)
+        if release.nobody is not None:
+            views.setdefault(release.lender, []).append(release.nobody)
+    for lender, nobody in sorted(views.items()):
+        gate.note(connection, lender, at, Tally(answered=len(nobody), no_match=sum(nobody)))
 
 
 def _flags(answer: v1.View | v1.ListingAnswer) -> tuple[bool, bool] | None:
