@@ -32,18 +32,20 @@ from exchange.listings.machine import (
     tick,
 )
 from exchange.listings.machine.listing import State
-from exchange.listings.profile import Profile
+from exchange.listings.profile import Profile, Span
 from exchange.listings.rows import listing_of, listing_values, source_values
 from tests.listing_builders import (
     APPEAL,
     EXTEND,
     MICRO,
     OPEN_REVIEW,
+    OWN,
     PARTIES,
     PROLONG,
     RECONFIRM,
     TAKE_EFFECT,
     TIME_OUT,
+    at_of,
     listing_event,
     profile,
 )
@@ -121,6 +123,11 @@ class World:
     def latest(self) -> Listing:
         """The listing that was filed last."""
         return self.listings[-1]
+
+    @property
+    def due(self) -> datetime:
+        """When something is due next to the listing that was filed last, which has not ended."""
+        return at_of(next_due(self.latest, self._limits(self.latest)))
 
     def new_id(self) -> bytes:
         """Return an id that is the same in every run of the same example."""
@@ -203,8 +210,7 @@ class World:
         """Let time pass from one due time to the next until nothing is left to come."""
         started = self.now
         while self.latest.state not in ENDS:
-            due = next_due(self.latest, self._limits(self.latest))
-            assert due is not None
+            due = self.due
             if due <= self.now:
                 due = self.latest.expires_at  # nobody reconfirms it any more
             self.wall = max(due, self.now)
@@ -259,6 +265,8 @@ class World:
         if isinstance(said.message, v1.ListingFiling):
             assert (after.state, after.dispute) == (before.state, before.dispute)
             assert mark_of(after) == mark_of(before)
+            if said.message.source in self.memories[before.listing_id].sources:
+                self._check_certified(said.message)
         if said.party.actor is Actor.REGULATOR:
             assert said.is_event(OPEN_REVIEW), "a regulator only asks for a review"
 
@@ -273,16 +281,14 @@ class World:
             assert each.state != REPAIRED
             assert after.expires_at <= each.expires_at, "none that came back lasts longer"
             assert after.delinquent_since <= each.delinquent_since
-        before = {
-            hashed
-            for each in self.said
-            if isinstance(each.message, v1.ListingFiling)
-            for hashed in (each.message.evidence_hash, each.message.reinsertion.new_evidence_hash)
-        }
         if self.listings:
-            assert message.reinsertion.certified
-            assert message.evidence_hash not in before
-            assert message.reinsertion.new_evidence_hash not in before
+            self._check_certified(message)
+
+    def _check_certified(self, filing: v1.ListingFiling) -> None:
+        """Check R15: a new certificate, and no evidence that any source ever brought for this debt."""
+        used = {hashed for each in self.said for hashed in _evidence_of(each.message)}
+        assert filing.reinsertion.certified
+        assert not _evidence_of(filing) & used
 
     def _check_nothing_worse(self, before: Listing, after: Listing, said: Said) -> None:
         """Check invariant 4, and that facts only get better for the subject."""
@@ -433,6 +439,28 @@ class World:
                 continue
             assert listing.expires_at > self.now
             assert listing.dispute is None or listing.dispute.due_at > self.now
+            self._check_no_settled_debt_lingers(listing)
+
+    def _check_no_settled_debt_lingers(self, listing: Listing) -> None:
+        """Check the two rules by which settled listings of our profiles end, as the profiles say them."""
+        settled = listing.settled_at
+        if settled is None:
+            return
+        if listing.profile == OWN and listing.kind == PRIVATE and listing.amount <= 50_000:
+            assert self.now < Span(months=6).after(settled)
+        if listing.profile == "uk" and listing.kind == JUDGMENT:
+            assert settled > Span(months=1).after(listing.delinquent_since)
+
+
+def _evidence_of(message: Message) -> set[bytes]:
+    """Return the evidence of a debt that a source or a ruling brings."""
+    if isinstance(message, v1.ListingFiling):
+        found = {message.evidence_hash, message.reinsertion.new_evidence_hash}
+    elif isinstance(message, v1.ListingEvent | v1.Ruling):
+        found = {message.correction.evidence_hash}
+    else:
+        found = set()
+    return found - {b""}
 
 
 def _stored_and_read(listing: Listing) -> Listing:

@@ -44,6 +44,7 @@ from tests.listing_builders import (
     SECOND_APPEAL_BODY,
     SECOND_REVIEWER,
     SETTLE,
+    TAKE_EFFECT,
     WITHDRAW,
     at_of,
     due_of,
@@ -139,11 +140,16 @@ class ListingLives(RuleBasedStateMachine):
         self.world.wall -= step
         assert self.world.now == before
 
-    @where(*DISPUTED)
+    @where(SETTLED, *DISPUTED)
     @rule(late=st.sampled_from([timedelta(), timedelta(seconds=1), timedelta(days=2)]))
-    def the_limit_of_a_dispute_comes(self, late: timedelta) -> None:
-        self.world.wall = max(self.world.now, due_of(self.world.latest)) + late
+    def what_is_due_next_comes(self, late: timedelta) -> None:
+        self.world.wall = max(self.world.now, self.world.due) + late
         self.world.run_timers()
+
+    @where(SETTLED, *DISPUTED)
+    @rule(before=st.sampled_from([timedelta(microseconds=1), timedelta(days=3)]))
+    def what_is_due_next_is_near(self, before: timedelta) -> None:
+        self.world.wall = max(self.world.now, self.world.due - before)
 
     @rule(court=st.sampled_from(COURTS))
     def a_courts_register_is_found_the_same(self, court: str) -> None:
@@ -184,6 +190,12 @@ class ListingLives(RuleBasedStateMachine):
     @rule(filing=FILINGS)
     def another_source_joins(self, filing: Filing) -> None:
         self._say(filing)
+
+    @where(*LIVE)
+    @rule(source=st.sampled_from([*FURNISHERS, *COURTS]), overdue=st.integers(93, 300))
+    def another_source_joins_lawfully(self, source: str, overdue: int) -> None:
+        evidence, certified, abroad = f"of {source} at {self.world.now}", True, False
+        self._say(Filing(source, overdue, 100, 900, evidence, certified, abroad, timedelta()))
 
     @where(*LIVE)
     @rule(number=st.integers(0, 3))
@@ -260,6 +272,23 @@ class ListingLives(RuleBasedStateMachine):
 
     # Attacks ------------------------------------------------------------------------------------
 
+    @where(NOTICED)
+    @rule(number=st.integers(0, 60))
+    def the_exchange_puts_in_force_what_nobody_reconfirmed_but_long_ago(self, number: int) -> None:
+        self.world.wall = max(self.world.now, at_of(self.world.latest.effective_from))
+        self.an_old_statement_comes_again(number)
+        self._event(TAKE_EFFECT, PARTIES[Actor.EXCHANGE])
+
+    @where(*DISPUTED)
+    @rule(ruling=st.one_of(st.none(), RULINGS))
+    def who_judges_is_too_late_and_so_is_the_timer(self, ruling: Rule | None) -> None:
+        listing = self.world.latest
+        self.world.wall = max(self.world.now, due_of(listing))
+        if ruling is None:
+            assert not self._event(EXTEND, judge_of(listing))
+        else:
+            assert not self._say(ruling)
+
     @rule(event=EVENTS)
     def anybody_tries_anything(self, event: Event) -> None:
         self._say(event)
@@ -293,9 +322,9 @@ class ListingLives(RuleBasedStateMachine):
             self.world.live_out()
 
 
-QUICK = settings(max_examples=200, stateful_step_count=50, deadline=None)
+QUICK = settings(max_examples=120, stateful_step_count=40, deadline=None)
 LONG = settings(
-    max_examples=6_000,
+    max_examples=3_000,
     stateful_step_count=80,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -3,12 +3,14 @@
 Dates are computed by hand from the rules' table of profiles, never with the code's own arithmetic.
 """
 
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from concordat.clock import to_timestamp
+from concordat.refusal import Refusal
 from concordat.v1 import ListingKind, ListingState, Reason
 from exchange.listings.machine import Actor, Listing, Party
 from exchange.listings.machine.listing import ENDS
@@ -332,3 +334,42 @@ def test_a_correction_that_shows_the_debt_to_be_too_old_ends_it() -> None:
     at = at_of(listing.effective_at) + DAY
     ancient = correction(listing, delinquent_since=to_timestamp(day(2019, 1, 1)))
     assert run_timers(act(listing, CORRECT, at=at, correction=ancient), at=at).state == EXPIRED
+
+
+# The ends of the calendar -----------------------------------------------------------------------
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("moment", [FIRST, LAST])
+@pytest.mark.parametrize("field", ["delinquent_since", "filed_at", "source_ends_at"])
+def test_no_date_in_a_filing_breaks_the_machine(moment: datetime, field: str) -> None:
+    filing = judgment_filing("cn", at=FILED, **{**since(ENTERED), field: to_timestamp(moment)})
+    opened: list[Listing] = []
+    with suppress(Refusal):
+        opened.append(
+            filed("cn", at=FILED, court=True, **{**since(ENTERED), field: to_timestamp(moment)})
+        )
+    with suppress(Refusal):
+        opened.append(joined(effective("cn", at=FILED, **since(ENTERED)), filing, FILED))
+    # Only a register that never ends is lawful; the profile ends the listing then.
+    assert bool(opened) == (field == "source_ends_at" and moment == LAST)
+    assert all(listing.expires_at == day(2027, 8, 31) for listing in opened)
+
+
+@pytest.mark.parametrize("moment", [FIRST, LAST])
+def test_no_date_in_an_event_breaks_the_machine(moment: datetime) -> None:
+    listing = chinese_judgment()
+    at = at_of(listing.effective_at) + DAY
+    with refuses(Reason.REASON_STATEMENT_NOT_FRESH):
+        act(listing, SETTLE, at=at, settlement=settlement(moment))
+    with refuses():
+        until(listing, moment)
+    anchor = correction(listing, delinquent_since=to_timestamp(moment))
+    if moment == FIRST:
+        corrected = act(listing, CORRECT, at=at, correction=anchor)
+        assert run_timers(corrected, at=at).state == EXPIRED
+    else:
+        with refuses(Reason.REASON_CORRECTION_NOT_FAVOURABLE):
+            act(listing, CORRECT, at=at, correction=anchor)
