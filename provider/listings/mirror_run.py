@@ -105,8 +105,9 @@ class Mirror:
         plan = self._plan(entries)
         plan.require_plausible(self.rules.most_removals)
         self._leave_refused(plan)
+        filings = self._filings([*plan.file, *(entry for _, entry in plan.replace)])
         self._take_back(plan)
-        self._file([*plan.file, *(entry for _, entry in plan.replace)])
+        self._hand_in(filings, [])
         synced = self._sync({entry.debt for entry in entries}, extract.read_at)
         now = to_micros(self.counter.clock.now())
         shown = {e.debt: e for e in entries if (e.row.source_ends_at or 0) > now}
@@ -176,6 +177,20 @@ class Mirror:
             if not any(_refuses(post, one) for post in said[one.listed.key])
         ]
 
+    def _filings(self, entries: Sequence[Entry]) -> list[FilingOrder]:
+        """Make all filings before anything is changed; raise ``RegisterRefused`` where one can't be."""
+        at = self.counter.clock.now()
+        orders: list[FilingOrder] = []
+        for entry in entries:
+            try:
+                orders.append(self.filer.order(entry.row, entry.subject_ref, at))
+            except RowRejected as rejected:
+                why = rejected.reject
+                raise RegisterRefused(
+                    f"{entry.row.reference}: {why.value}: {ADVICE[why]}"
+                ) from rejected
+        return orders
+
     # Changing -----------------------------------------------------------------------------------
 
     def _take_back(self, plan: Plan) -> None:
@@ -198,19 +213,6 @@ class Mirror:
         orders += [AskOrder(*row.key) for row in plan.ask]
         rows = [*plan.remove, *(row for row, _ in plan.replace), *plan.ask]
         self._hand_in(orders, [row.key for row in rows] + [one.listed.key for one in plan.correct])
-
-    def _file(self, entries: Sequence[Entry]) -> None:
-        orders: list[FilingOrder] = []
-        at = self.counter.clock.now()
-        for entry in entries:
-            try:
-                orders.append(self.filer.order(entry.row, entry.subject_ref, at))
-            except RowRejected as rejected:
-                why = rejected.reject
-                raise NotSyncedError(
-                    f"{entry.row.reference}: {why.value}: {ADVICE[why]}"
-                ) from rejected
-        self._hand_in(orders, [])
 
     def _hand_in(self, orders: Sequence[Order], keys: list[Key]) -> None:
         """Hand orders in and have them answered; raise ``NotSyncedError`` where one is not in time."""

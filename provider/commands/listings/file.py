@@ -36,12 +36,12 @@ def file(
     identity_number: Annotated[
         str,
         typer.Option(
-            help="The debtor's identity number, looked up at the registrar; - reads it from standard input."
+            help="The debtor's identity number, looked up at the registrar; - reads a line of standard input."
         ),
     ] = "",
     reference: Annotated[str, typer.Option(help="This member's reference of the debt.")] = "",
     debt_token: Annotated[
-        str, typer.Option(help="The token that came with a debt of another creditor.")
+        str, typer.Option(help="The token that came with another creditor's debt; - as above.")
     ] = "",
     kind: Annotated[
         str, typer.Option(help=", ".join(row_rejects.KINDS) + "; debt if not given.")
@@ -96,11 +96,9 @@ def file(
     """
     options = {
         "subject_ref": subject_ref,
-        "identity_number": sys.stdin.readline().rstrip("\r\n")
-        if identity_number == "-"
-        else identity_number,
+        "identity_number": _given(identity_number),
         "reference": reference,
-        "debt_token": debt_token,
+        "debt_token": _given(debt_token),
         "kind": kind,
         "basis": basis,
         "amount": amount,
@@ -130,3 +128,8 @@ def file(
                 result = file_many(settings, counter, filer, csv, target, options, wait)
     report(result, target, as_json=as_json)
     raise typer.Exit(exit_code(result))
+
+
+def _given(value: str) -> str:
+    """Return an option's value, or for - a line of standard input, where no list of processes shows it."""
+    return sys.stdin.readline().rstrip("\r\n") if value == "-" else value

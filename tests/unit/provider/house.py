@@ -164,11 +164,11 @@ class House:
             text += f"[{name}]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in table.items())
         self.config.write_text(text)
 
-    def run(self, command: str, *arguments: str | Path) -> Result:
+    def run(self, command: str, *arguments: str | Path, stdin: str | None = None) -> Result:
         arguments = (command, *arguments, "--config", self.config)
         # Logs would go to the runner's standard error, and later tests' to it too, closed by then.
         with patch("provider.commands.shared.configure_logs"):
-            return CliRunner().invoke(app, [*map(str, arguments)])
+            return CliRunner().invoke(app, [*map(str, arguments)], input=stdin)
 
     def close(self) -> None:
         self.peer.closing.set()

@@ -114,6 +114,15 @@ def test_an_identity_number_is_looked_up_at_the_registrar(house: House) -> None:
     assert (code, told["rejected"]) == (1, {"IDENTITY_MALFORMED": 1})
 
 
+def test_what_is_private_can_be_said_where_no_list_of_processes_shows_it(
+    house: House,
+) -> None:
+    debt = options(subject_ref="", identity_number="-")
+    result = house.run("listings", "file", *ALL_FOUR, *debt, stdin="ID-9\nnot read\n")
+    assert result.exit_code == 0
+    assert only_filing(house).subject_ref == ref_of(b"ID-9")
+
+
 def test_evidence_is_a_file_of_which_only_the_hash_is_filed(house: House) -> None:
     (house.folder / "contract.pdf").write_bytes(b"contract")
     code, _ = file(house, evidence_hash="", evidence_file=str(house.folder / "contract.pdf"))

@@ -432,6 +432,17 @@ def test_wrong_usage_changes_nothing(
     assert house.furnishing.calls == []
 
 
+def test_an_entry_that_comes_late_without_a_code_changes_nothing(
+    house: House, register: Register
+) -> None:
+    mirrored(house, register)
+    del register.entries["C-3"]
+    register.enter("C-20", entered=-200)
+    register.write()
+    untouched(house, lambda: mirror(house, register.path), "LATE_CODE_MISSING")
+    assert mirrored(house, register, "--late", "joined-later")["removed"] == 1
+
+
 # Where the register lies ------------------------------------------------------------------------
 
 
