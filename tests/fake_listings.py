@@ -28,6 +28,7 @@ from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_
 from tests.builders import AT, EXCHANGE, LENDER, signer
 from tests.fake_federation import FakeFederation
 from tests.own_listing_builders import Story, enrol_judges
+from tests.view_builders import ViewBuilder
 
 
 class ListingFederation(FakeFederation):
@@ -107,6 +108,12 @@ class ListingFederation(FakeFederation):
         envelope = seal(v1.Retraction(**(given | fields)), signer(signed_by))
         self.retractions.append(envelope)
         return envelope
+
+    def view_of(self, ask: v1.RequestViewRequest) -> v1.RequestViewResponse:
+        made = ViewBuilder(
+            self.federation, dict(self.answers), ask=ask, listings=self.told, flags=self.flags
+        )
+        return made.answer()
 
     # What lenders are told ----------------------------------------------------------------------
 

@@ -59,6 +59,10 @@ class ViewBuilder:
     answers: dict[str, Answer] = field(default_factory=dict)
     consent_fields: dict[str, Any] = field(default_factory=dict)
     ask: v1.RequestViewRequest | None = None  # of the subject "ada"; else a fresh one is made
+    listings: v1.ListingsInForce = field(
+        default_factory=v1.ListingsInForce
+    )  # where they are covered
+    flags: v1.SubjectFlags = field(default_factory=v1.SubjectFlags)
 
     def __post_init__(self) -> None:
         fed = self.federation
@@ -131,6 +135,10 @@ class ViewBuilder:
             view.partial.CopyFrom(_disclosed(score, consent.disclosure))
         else:
             view.complete.CopyFrom(_disclosed(score, consent.disclosure))
+        if v1.DataCategory.DATA_CATEGORY_LISTINGS in consent.data_categories:
+            view.listings.CopyFrom(self.listings)
+        if v1.DataCategory.DATA_CATEGORY_FLAGS in consent.data_categories:
+            view.flags.CopyFrom(self.flags)
         return view
 
     def bundle(

@@ -5,7 +5,7 @@ from typing import Any
 from clients.cli import listing_words
 from clients.cli.console import words
 from clients.cli.listing_render import next_step
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from concordat import v1
 from concordat.verify.listing_history import CheckedListing, CheckedStep
 

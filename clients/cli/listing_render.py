@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.cli import listing_words
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.v1 import ListingState

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from clients.cli.console import (
     CODES,
@@ -19,10 +17,10 @@ from clients.cli.console import (
     words,
 )
 from clients.cli.lender_options import LenderFolder
-from clients.cli.listing_json import in_view_facts
+from clients.cli.lender_render import flags_facts, listings_facts, print_told
 from clients.cli.listings_retractions import retractions
 from clients.cli.listings_screen import screen
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.sdk.client import LenderClient
 from clients.sdk.identity import load_identity
 from clients.sdk.listing_checks import ListingCheck
@@ -65,63 +63,24 @@ def check(
         echo_json(ok=True, **_facts(checked), out=str(out) if out else None)
         return
     answer = checked.answer
-    if answer.HasField("listings"):
-        _print_listings(answer.listings)
-    if answer.HasField("flags"):
-        _print_flags(answer.flags)
+    print_told(
+        console(),
+        answer.listings if answer.HasField("listings") else None,
+        answer.flags if answer.HasField("flags") else None,
+    )
     digest = checked.verified.signed.digest.hex()
     console().print(f"Verified: the exchange's own answer, on record in the log. Answer {digest}.")
     console().print(f"Delete it by {moment(answer.delete_by)}.")
 
 
-def _print_listings(listings: v1.ListingsInForce) -> None:
-    if not listings.listings:
-        console().print("No listing in force.", style="green")
-        return
-    console().print(listings_table(listings))
-
-
-def listings_table(listings: v1.ListingsInForce) -> Table:
-    """Return what a lender is told, a line a listing, with the subject's own words."""
-    table = Table(
-        "", "what", "from a", "how large", "stands", "owed since", "in force", "shown until"
-    )
-    table.add_column("the subject says")
-    for place, shown in enumerate(listings.listings):
-        facts = in_view_facts(shown)
-        table.add_row(
-            str(place),
-            facts["kind"],
-            facts["basis"],
-            facts["band"],
-            facts["mark"],
-            facts["delinquent_since"],
-            f"since {facts['effective_since']}",
-            facts["expires_at"],
-            Text(shown.words.text),
-        )
-    return table
-
-
-def _print_flags(flags: v1.SubjectFlags) -> None:
-    if flags.frozen:
-        console().print("FROZEN by its subject.", style="bold yellow")
-    if flags.fraud_alert:
-        console().print("FRAUD ALERT: check with the subject first.", style="bold yellow")
-    if not (flags.frozen or flags.fraud_alert):
-        console().print("No freeze and no fraud alert.", style="green")
-
-
 def _facts(checked: ListingCheck) -> dict[str, Any]:
     """Return the JSON of an answer; its keys stay as they are."""
     answer = checked.answer
-    listed = [in_view_facts(shown) for shown in answer.listings.listings]
-    flags = {"frozen": answer.flags.frozen, "fraud_alert": answer.flags.fraud_alert}
     return {
         "subject_ref": answer.subject_ref,
         "purpose": words(v1.Purpose.Name(answer.purpose), "PURPOSE_"),
-        "listings": listed if answer.HasField("listings") else None,
-        "flags": flags if answer.HasField("flags") else None,
+        "listings": listings_facts(answer),
+        "flags": flags_facts(answer),
         "answer_id": answer.answer_id,
         "answer_digest": checked.verified.signed.digest,
         "access_id": answer.access_id,

@@ -17,7 +17,7 @@ from clients.cli.console import (
     words,
 )
 from clients.cli.lender_options import LenderFolder
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.sdk.client import LenderClient
 from clients.sdk.identity import load_identity
 from clients.sdk.retractions import AT_ONCE

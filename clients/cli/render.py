@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from clients.cli.console import words
+from clients.cli.lender_render import print_told
+from clients.cli.moments import moment
 from concordat import v1
-from concordat.clock import from_timestamp
 from concordat.pooling import POINTS_HIGHEST, POINTS_LOWEST
 from concordat.rpc.errors import CATALOG as REASONS
 from concordat.rpc.errors import name_of
@@ -23,10 +23,16 @@ _BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "
 
 def print_view(console: Console, verified: VerifiedView) -> None:
     """Print the whole view."""
-    parts = [headline(verified), missing(verified), providers(verified), terms(verified)]
-    for part in parts:
+    view = verified.view
+    for part in (headline(verified), missing(verified), providers(verified)):
         if part is not None:
             console.print(part)
+    print_told(
+        console,
+        view.listings if view.HasField("listings") else None,
+        view.flags if view.HasField("flags") else None,
+    )
+    console.print(terms(verified))
     console.print(
         f"Verified offline from the trust bundle: {len(verified.checks)} checks passed.",
         style="green",
@@ -177,8 +183,3 @@ def checks(passed: Sequence[Check], failed: ViewNotVerified | None = None) -> Ta
     if failed is not None:
         table.add_row(failed.check, Text("FAILED", style="bold red"), failed.detail)
     return table
-
-
-def moment(timestamp: Timestamp) -> str:
-    """Return a time to the second, in UTC."""
-    return from_timestamp(timestamp).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -18,7 +18,7 @@ from clients.cli.console import (
     failing,
     words,
 )
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.cli.review_desk import DisputeId, ReviewerFolder, review_desk
 from clients.cli.review_events import extend, open_review, strike_out
 from clients.cli.review_rule import rule

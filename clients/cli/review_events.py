@@ -6,7 +6,7 @@ import typer
 
 from clients.cli import listing_words
 from clients.cli.console import JsonOption, PassphraseFile, TrustBundle, console, echo_json, failing
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.cli.review_desk import DisputeId, ReviewerFolder, exactly, review_desk
 from clients.cli.wallet_dispute import Ground
 from clients.sdk.review_statements import make_extension, make_opening, make_strike_out

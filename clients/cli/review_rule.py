@@ -20,9 +20,9 @@ from clients.cli.console import (
     fail,
     failing,
 )
+from clients.cli.moments import moment
 from clients.cli.money_options import minor_units
 from clients.cli.pki_options import choice
-from clients.cli.render import moment
 from clients.cli.review_desk import DisputeId, ReviewDesk, ReviewerFolder, review_desk
 from clients.sdk.errors import ClientError, may_pass
 from clients.sdk.review_statements import make_ruling

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clients.cli import listing_words
 from clients.cli.console import words
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.sdk.errors import ClientError
 from clients.sdk.reviews import OpenedEvidence, Review, ShownFiling
 from concordat import v1

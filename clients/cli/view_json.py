@@ -6,7 +6,8 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from clients.cli.console import words
-from clients.cli.render import moment
+from clients.cli.lender_render import flags_facts, listings_facts
+from clients.cli.moments import moment
 from concordat import v1
 from concordat.verify.view import Check, VerifiedView, ViewNotVerified
 
@@ -16,7 +17,8 @@ def view_facts(verified: VerifiedView) -> dict[str, Any]:
 
     ``outcome`` is complete, partial or no_score; ``score`` is what is disclosed (keys of v1.ScoreAnswer)
     or null; ``providers`` has one entry for each provider of the consent, with ``outcome``, and ``score``
-    and ``reasons`` where they are disclosed or ``reason`` where it is missing.
+    and ``reasons`` where they are disclosed or ``reason`` where it is missing. ``listings`` and ``flags`` are
+    null where the consent does not cover them.
     """
     view = verified.view
     outcome = view.WhichOneof("outcome") or ""
@@ -32,6 +34,8 @@ def view_facts(verified: VerifiedView) -> dict[str, Any]:
         "partial": bool(verified.missing),
         "score": message_facts(answer) if answer is not None else None,
         "providers": [_provider(verified, told) for told in view.providers],
+        "listings": listings_facts(view),
+        "flags": flags_facts(view),
         "consent_id": verified.consent.consent_id.hex(),
         "access_id": view.receipt.access_id.hex(),
         "recorded_at": moment(view.receipt.recorded_at),

@@ -18,7 +18,7 @@ from clients.cli.console import (
     read_passphrase,
     words,
 )
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.accesses import AccessList
 from clients.sdk.client import WalletClient

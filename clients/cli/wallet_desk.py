@@ -9,7 +9,7 @@ from typing import Any
 
 from clients.cli import listing_words
 from clients.cli.console import Exit, console, echo_json, explain, fail, read_passphrase
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.sdk.client import WalletClient
 from clients.sdk.listing_store import ListingStore
 from clients.sdk.subject_outbox import Pending, Posted

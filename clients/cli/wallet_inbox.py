@@ -7,7 +7,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from clients.cli.console import JsonOption, console, echo_json, failing, words
-from clients.cli.render import moment
+from clients.cli.moments import moment
 from clients.cli.wallet_desk import earlier_facts, print_earlier, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from concordat import v1

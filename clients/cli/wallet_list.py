@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase, words
-from clients.cli.render import disclosure, moment
+from clients.cli.moments import moment
+from clients.cli.render import disclosure
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder

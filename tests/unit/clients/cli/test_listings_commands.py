@@ -107,6 +107,30 @@ def test_a_frozen_subject_is_told_as_refused(
     assert facts["reason"] == "SUBJECT_FROZEN"
 
 
+def test_a_view_shows_listings_and_flags_beside_the_score(
+    listed: ListingDesk, lender: tuple[object, ...]
+) -> None:
+    listed.fake.told.listings.append(shown(listed))
+    listed.fake.flags.fraud_alert = True
+    score = DataCategory.DATA_CATEGORY_SCORE
+    arguments = (
+        "view",
+        "request",
+        *lender,
+        "--consent",
+        permission(listed, score, LISTINGS, FLAGS),
+    )
+    result = listed.run(*arguments)
+    assert result.exit_code == 0, result.output
+    for words in ("points", "I was in hospital.", "FRAUD ALERT"):
+        assert words in result.stdout
+    facts = listed.json(*arguments)
+    assert facts["listings"][0]["mark"] == "effective"
+    assert facts["flags"]["fraud_alert"]
+    plain = listed.json("view", "request", *lender, "--consent", permission(listed, score))
+    assert (plain["listings"], plain["flags"]) == (None, None)
+
+
 # Screen -----------------------------------------------------------------------------------------
 
 
