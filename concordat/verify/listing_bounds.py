@@ -6,7 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from concordat import v1
 from concordat.clock import from_timestamp
-from concordat.federation.purposes import covers
+from concordat.federation.purposes import covers, covers_more_than_flags
 from concordat.federation.words import require_few_words
 from concordat.v1 import DataCategory, ListingBasis, ListingKind, ListingMark
 from concordat.verify.mismatch import MismatchError
@@ -29,8 +29,9 @@ def require_covered(
                 if told is not None
                 else f"the consent covers {what}, and none are told"
             )
-    if flags is not None and flags.frozen and listings is not None and listings.listings:
-        raise MismatchError("listings are told of a subject who has frozen its record")
+    # Not even that there is nothing: a freeze is the only thing that is told of whoever placed one (R21).
+    if flags is not None and flags.frozen and covers_more_than_flags(consent):
+        raise MismatchError("more is told of a subject than that it has frozen its record")
 
 
 def require_lawful(listings: v1.ListingsInForce, at: datetime) -> None:

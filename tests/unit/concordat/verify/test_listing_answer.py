@@ -152,7 +152,10 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "long after the request": ({"issued_at": to_timestamp(AT - DAY)}, "made 2026"),
     "no listings": ({"listings": None}, "covers listings, and none are told"),
     "no flags": ({"flags": None}, "covers flags, and none are told"),
-    "of a frozen subject": ({"flags": v1.SubjectFlags(frozen=True)}, "who has frozen its record"),
+    "of a frozen subject": (
+        {"flags": v1.SubjectFlags(frozen=True)},
+        "that it has frozen its record",
+    ),
 }
 
 

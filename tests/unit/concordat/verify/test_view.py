@@ -224,6 +224,14 @@ def test_a_listing_that_has_ended_is_refused_in_a_view_too() -> None:
     assert failed_check(made, made.bundle(with_listings(made, ended))).check == "listings"
 
 
+def test_nothing_is_released_about_a_subject_who_has_frozen_its_record() -> None:
+    made = ViewBuilder(consent_fields=LISTED)
+    view = with_listings(made)
+    view.flags.frozen = True
+    failure = failed_check(made, made.bundle(view))
+    assert (failure.check, "frozen" in failure.detail) == ("listings", True)
+
+
 def test_a_view_with_more_listings_than_its_subject_is_told_of_is_refused() -> None:
     made = ViewBuilder(consent_fields=LISTED)
     view = with_listings(made, shown())
