@@ -10,9 +10,16 @@ from clients.sdk.aio_client import (
     AioLenderClient,
     AioMemberClient,
     AioOperatorClient,
+    AioReviewerClient,
     AioWalletClient,
 )
-from clients.sdk.client import LenderClient, MemberClient, OperatorClient, WalletClient
+from clients.sdk.client import (
+    LenderClient,
+    MemberClient,
+    OperatorClient,
+    ReviewerClient,
+    WalletClient,
+)
 from clients.sdk.consent_record import ConsentRecord
 from clients.sdk.errors import (
     AnswerNotVerified,
@@ -23,9 +30,15 @@ from clients.sdk.errors import (
 )
 from clients.sdk.events import EventReport, Told, sign_event
 from clients.sdk.identity import MemberIdentity, load_identity
+from clients.sdk.listing_checks import ListingCheck
+from clients.sdk.listing_store import ListingStore
 from clients.sdk.notice import NoticeLanguageError, notice_hash, render_notice
+from clients.sdk.own_listings import OwnListings
 from clients.sdk.permission_file import dump_permission, load_permission
+from clients.sdk.reviews import Review
+from clients.sdk.screening import Screened, ScreenedBatch
 from clients.sdk.streaming import StreamedView, ViewRefused
+from clients.sdk.subject_outbox import Posted
 from clients.sdk.terms import ConsentTerms, make_consent
 from clients.sdk.views import LenderView, Permission
 from clients.sdk.wallet import HeldConsent, WalletKey
@@ -37,6 +50,7 @@ __all__ = [
     "AioLenderClient",
     "AioMemberClient",
     "AioOperatorClient",
+    "AioReviewerClient",
     "AioWalletClient",
     "AnswerNotVerified",
     "ClientError",
@@ -46,14 +60,22 @@ __all__ = [
     "HeldConsent",
     "LenderClient",
     "LenderView",
+    "ListingCheck",
+    "ListingStore",
     "MemberClient",
     "MemberIdentity",
     "NoScoreStated",
     "NoticeLanguageError",
     "OperatorClient",
+    "OwnListings",
     "PartialView",
     "Permission",
+    "Posted",
     "RemoteError",
+    "Review",
+    "ReviewerClient",
+    "Screened",
+    "ScreenedBatch",
     "StreamedView",
     "Told",
     "ViewRefused",

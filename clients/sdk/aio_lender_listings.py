@@ -1,6 +1,6 @@
 """A lender's look at listings, over the member port: the asyncio calls."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from clients.sdk import listing_checks, retractions, screening, views
@@ -44,7 +44,7 @@ class AioLenderListings(AioClient):
         batch: int = screening.BATCH,
         in_flight: int = screening.IN_FLIGHT,
         seconds: float = screening.STREAM_SECONDS,
-    ) -> AsyncIterator[screening.ScreenedBatch]:
+    ) -> AsyncGenerator[screening.ScreenedBatch, None]:
         """Yield what becomes of each message of up to ``batch`` subjects, in order.
 
         A subject who comes twice begins a new message. ``seconds`` is for the whole stream. Leave it
