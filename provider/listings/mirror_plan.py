@@ -50,9 +50,10 @@ class Plan:
 
     def require_plausible(self, most_removals: float) -> None:
         """Raise ``RegisterRefused`` where more than ``most_removals`` percent of the listings would go."""
-        if len(self.remove) * 100 > self.live * most_removals:
+        going = len(self.remove) + len(self.replace)
+        if going * 100 > self.live * most_removals:
             raise RegisterRefused(
-                f"{len(self.remove):,} of {self.live:,} listings are gone from the register, more than "
+                f"{going:,} of {self.live:,} listings are gone from the register, or got worse: more than "
                 f"{most_removals:g} %: if that is right, say so with --most-removals"
             )
 

@@ -4,23 +4,20 @@ Nothing is changed, and nothing said, on an extract that is not right or not pla
 shows the court's listings to nobody once a day has passed without a sync: mirroring fails closed.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from concordat import v1
-from concordat.clock import from_micros, from_timestamp, to_micros, to_timestamp
-from concordat.ids import new_id
-from concordat.rpc.errors import RemoteError
-from concordat.statements import seal
+from concordat.clock import from_micros, from_timestamp, to_micros
 from concordat.store.reading import opened_to_read
-from concordat.v1 import ListingAction, ListingKind, ListingState, Reason, WithdrawalCode
+from concordat.v1 import ListingAction, WithdrawalCode
 from provider.listings.counter import Counter
 from provider.listings.events import Speaker
 from provider.listings.filings import Filer
 from provider.listings.mirror_plan import Correction, Entry, Plan, make_plan
-from provider.listings.orders import AskOrder, FilingOrder, Order, SyncedOrder
+from provider.listings.mirror_sync import NotSyncedError, Sync, live_listings
+from provider.listings.orders import AskOrder, FilingOrder, Order
 from provider.listings.register import (
     Extract,
     RegisterRefused,
@@ -31,26 +28,10 @@ from provider.listings.register import (
 )
 from provider.listings.rejects import ADVICE, RowRejected
 from provider.store import listings, mirror, outbox
-from provider.store.listings import Key, Listed
-from provider.store.mirror import Synced
+from provider.store.listings import Key
 from provider.store.outbox import Delivery, Posted
 
 CHUNK = 1024
-_LIVE = frozenset(
-    {
-        ListingState.LISTING_STATE_DRAFT,
-        ListingState.LISTING_STATE_NOTICED,
-        ListingState.LISTING_STATE_CONTESTED,
-        ListingState.LISTING_STATE_EFFECTIVE,
-        ListingState.LISTING_STATE_SETTLED,
-        ListingState.LISTING_STATE_UNDER_REVIEW,
-        ListingState.LISTING_STATE_APPEAL,
-    }
-)
-
-
-class NotSyncedError(Exception):
-    """The register and the exchange could not be said to be the same; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +89,11 @@ class Mirror:
         filings = self._filings([*plan.file, *(entry for _, entry in plan.replace)])
         self._take_back(plan)
         self._hand_in(filings, [])
-        synced = self._sync({entry.debt for entry in entries}, extract.read_at)
+        sync = Sync(self.counter, {entry.debt for entry in entries}, extract.read_at)
+        synced = sync.say(self._hand_in)
         now = to_micros(self.counter.clock.now())
         shown = {e.debt: e for e in entries if (e.row.source_ends_at or 0) > now}
-        live = set(self._live(None))
+        live = set(live_listings(self.counter, None))
         return Mirrored(
             entries=len(entries),
             filed=len(plan.file),
@@ -227,57 +209,6 @@ class Mirror:
             raise NotSyncedError(
                 f"the exchange has not answered {len(left):,} statements yet{trouble}"
             )
-
-    # Saying that both are the same ----------------------------------------------------------------
-
-    def _sync(self, register: set[bytes], read_at: datetime) -> Synced:
-        """Sync; where the exchange has other listings than it last told, ask about all and sync once more."""
-        try:
-            return self._sync_once(register, read_at, self.counter.clock.now())
-        except RemoteError as error:
-            if error.reason != Reason.REASON_MIRROR_DIFFERS:
-                raise
-        keys = [row.key for row in self._live(None).values()]
-        self._hand_in([AskOrder(*key) for key in keys], keys)
-        try:
-            return self._sync_once(register, read_at, None)
-        except RemoteError as error:
-            if error.reason != Reason.REASON_MIRROR_DIFFERS:
-                raise
-            raise NotSyncedError(
-                "the exchange has other listings of this court than this node's database: "
-                "was it restored from an old copy?"
-            ) from error
-
-    def _sync_once(self, register: set[bytes], read_at: datetime, at: datetime | None) -> Synced:
-        """Sync what is listed here and in the register; with ``at``, what has ended by then is left out."""
-        debts = sorted(register & set(self._live(at)))
-        sync = v1.MirrorSync(
-            sync_id=new_id(),
-            federation=self.counter.anchors.federation,
-            court=self.filer.member_id,
-            read_at=to_timestamp(read_at),
-            entries=len(debts),
-            digest=hashlib.sha256(b"".join(debts)).digest(),
-        )
-        until = self.counter.link.sync(seal(sync, self.counter.signer))
-        now = to_micros(self.counter.clock.now())
-        synced = Synced(to_micros(read_at), len(debts), now, to_micros(until))
-        self.counter.hand_in([SyncedOrder(synced)])
-        return synced
-
-    def _live(self, at: datetime | None) -> dict[bytes, Listed]:
-        """Return the court's live listings as last told, by debt."""
-        now = None if at is None else to_micros(at)
-        with opened_to_read(self.counter.settings.database) as connection:
-            rows = listings.all_open(connection)
-        return {
-            row.debt: row
-            for row in rows
-            if row.kind == ListingKind.LISTING_KIND_JUDGMENT
-            and row.state in _LIVE
-            and (now is None or row.expires_at is None or row.expires_at > now)
-        }
 
 
 def _refuses(post: Posted, correction: Correction) -> bool:

@@ -47,10 +47,6 @@ class Sender:
         """
         return sum(self._send(filings=filings) for filings in (True, False))
 
-    def next_due(self) -> int | None:
-        """Return when something is to be sent next, in microseconds; None where nothing is queued."""
-        return self._store.run(outbox.next_due)
-
     def _send(self, *, filings: bool) -> int:
         at = to_micros(self._now())
         posts = self._store.run(lambda c: outbox.due(c, at, BATCH, filings=filings))

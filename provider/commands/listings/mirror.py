@@ -37,8 +37,9 @@ from provider.commands.shared import (
 )
 from provider.listings.counter import Counter
 from provider.listings.filings import Filer
-from provider.listings.mirror_run import Mirror, Mirrored, NotSyncedError, Rules
+from provider.listings.mirror_run import Mirror, Mirrored, Rules
 from provider.listings.mirror_run import as_json as mirrored_json
+from provider.listings.mirror_sync import NotSyncedError
 from provider.listings.register import RegisterRefused
 from provider.listings.rejects import LATE_CODES
 from provider.loading.identities import Registrar
