@@ -66,8 +66,8 @@ class SortedEntries:
         # Of each prefix the first row, or one before it, with at least ``_reach`` rows behind.
         self._start = np.minimum(start, total - self._reach).astype(np.uint32)
         # The same memory, as a single row is read fastest.
-        self.buffer = memoryview(as_words(records)).cast("B")
-        self._highs, self._starts = memoryview(self._high), memoryview(self._start)
+        self.buffer = as_words(records).data.cast("B")
+        self._highs, self._starts = self._high.data, self._start.data
 
     def __len__(self) -> int:
         return len(self.records) - 1
