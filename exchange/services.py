@@ -91,7 +91,7 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
         clock,
         parts.provider_seconds,
     )
-    checks = CheckDesk(directory, accesses, lookout, book, signer, clock)
+    checks = CheckDesk(directory, accesses, listings, parts.gate, book, signer, clock)
     screens = ScreenDesk(directory, store, listings, parts.gate, book, signer, clock)
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_ViewServiceServicer_to_server(ViewServicer(views), server.server)

@@ -54,7 +54,7 @@ class ExchangeServices:
         desk, anchors, listings = self.desk, self.federation.anchors, self.desk.listings
         directory, exchange = self.federation.directory, signer(EXCHANGE)
         checks = CheckDesk(
-            directory, desk.accesses, listings.lookout, desk.book, exchange, desk.clock
+            directory, desk.accesses, listings, desk.gate, desk.book, exchange, desk.clock
         )
         screens = ScreenDesk(
             directory, desk.store, listings, desk.gate, desk.book, exchange, desk.clock

@@ -89,7 +89,12 @@ def live_debts(connection: Connection, court: str) -> list[bytes]:
             (listing_source.c.subject_ref == listing.c.subject_ref)
             & (listing_source.c.listing_id == listing.c.listing_id),
         )
-        .where(listing_source.c.source == court, listing_source.c.live, listing.c.state.in_(LIVE))
+        .where(
+            listing_source.c.source == court,
+            listing_source.c.court,  # it may be a furnisher too
+            listing_source.c.live,
+            listing.c.state.in_(LIVE),
+        )
     )
     return sorted(connection.execute(query).scalars())
 
@@ -110,6 +115,7 @@ def _follow_waiting(connection: Connection, office: Office, court: str, at: date
         )
         .where(
             listing_source.c.source == court,
+            listing_source.c.court,  # it may be a furnisher too
             listing_source.c.live,
             listing.c.state == ListingState.LISTING_STATE_NOTICED,
             listing.c.effective_from <= to_micros(at),

@@ -110,20 +110,26 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
         good = [
             release for release, refusal in zip(releases, stopped, strict=True) if refusal is None
         ]
-        if good:
-            table.release(connection, [_row(release) for release in good])
-            log.enqueue(connection, [release.draft for release in good])
-            told.record(
-                connection,
-                [(each.lender, each.shown, each.digest, to_micros(each.at)) for each in good],
-            )
-            _note(connection, gate, good, latest)
+        enter(connection, good)
+        _note(connection, gate, good, latest)
         return [
             refusal or release.draft.record_id
             for release, refusal in zip(releases, stopped, strict=True)
         ]
 
     return release_many
+
+
+def enter(connection: Connection, releases: Sequence[Release]) -> None:
+    """Record releases that were found good in this transaction, and who was told of which listings."""
+    if not releases:
+        return
+    table.release(connection, [_row(release) for release in releases])
+    log.enqueue(connection, [release.draft for release in releases])
+    told.record(
+        connection,
+        [(each.lender, each.shown, each.digest, to_micros(each.at)) for each in releases],
+    )
 
 
 def _stopped(release: Release, flags: Flags, *, changed: bool) -> Refusal | None:

@@ -1,6 +1,7 @@
 """ListingService for one subject at a time: what a lender is told, of whom, and what it is not."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,6 +14,7 @@ from concordat import v1
 from concordat.clock import from_timestamp, to_timestamp
 from concordat.ids import new_id
 from concordat.refusal import Refusal
+from concordat.rpc.errors import name_of
 from concordat.trust.envelope import validate
 from concordat.v1 import (
     DataCategory,
@@ -318,7 +320,7 @@ def test_what_changes_before_the_release_is_never_told(
 ) -> None:
     act, reason = MEANWHILE[what]
     listing_id = desk.in_force()
-    granted = desk.consent(data_categories=BOTH)
+    granted = desk.consent(data_categories=[SCORE, *BOTH])
     before_release = desk.desk.accesses.released
     before_lookup = desk.desk.listings.lookout.shown
     step = "released" if when == "after it was signed" else "shown"
@@ -329,7 +331,8 @@ def test_what_changes_before_the_release_is_never_told(
 
     holder = desk.desk.accesses if step == "released" else desk.desk.listings.lookout
     object.__setattr__(holder, step, meanwhile)
-    outcome = reason_of(lambda: desk.check(granted))
+    result = desk.desk.ask(granted)
+    outcome = name_of(result.reason) if isinstance(result, Refusal) else ""
     if step == "released" or reason == "SUBJECT_FROZEN" or "alert" in what:
         assert outcome == reason
     else:  # looked up after the change, so that the answer has it already
@@ -338,6 +341,33 @@ def test_what_changes_before_the_release_is_never_told(
         releases = [r for r in desk.history() if r.WhichOneof("act") == "release"]
         assert releases == []
         assert desk.retractions() == []
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_a_check_tells_what_is_on_record_and_not_what_the_memory_found(
+    desk: ListingDesk, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act, _ = MEANWHILE[what]
+    listing_id = desk.in_force()
+    granted = desk.consent(data_categories=BOTH)
+    look = desk.desk.listings.book.shown
+
+    def look_and_then(*args: Any) -> Any:
+        found = look(*args)
+        thread = threading.Thread(target=act, args=(desk, listing_id))
+        thread.start()
+        thread.join()
+        assert found
+        return found
+
+    monkeypatch.setattr(desk.desk.listings.book, "shown", look_and_then)
+    if "freezes" in what:
+        assert reason_of(lambda: desk.check(granted)) == "SUBJECT_FROZEN"
+        return
+    answer = told(desk.check(granted))
+    monkeypatch.undo()
+    assert answer.listings == told(desk.check(desk.consent(data_categories=BOTH))).listings
+    assert answer.flags.fraud_alert == ("alert" in what)
 
 
 def test_a_view_that_waits_for_its_providers_tells_no_listing_struck_out_meanwhile(
