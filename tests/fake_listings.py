@@ -28,6 +28,7 @@ from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_
 from tests.builders import AT, EXCHANGE, LENDER, signer
 from tests.fake_federation import FakeFederation
 from tests.own_listing_builders import Story, enrol_judges
+from tests.receipt_builders import receipts_of
 from tests.view_builders import ViewBuilder
 
 
@@ -172,11 +173,16 @@ class ListingFederation(FakeFederation):
                 listings=len(answer.listings.listings),
             ),
         )
-        response = v1.CheckListingsResponse(
-            answer=envelope,
-            intent=fed.receipt(intent, LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT),
-            release=fed.receipt(release, LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE),
+        logged = receipts_of(
+            [
+                (intent, LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT),
+                (release, LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE),
+            ],
+            origin=fed.anchors.log.name,
+            log=signer("log"),
+            at=self.at,
         )
+        response = v1.CheckListingsResponse(answer=envelope, intent=logged[0], release=logged[1])
         self.bend_check(response)
         return response
 

@@ -1,5 +1,6 @@
 """Receipts of a log that holds one entry that counts, for tests that need no exchange."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from concordat import v1
@@ -29,6 +30,33 @@ def receipt_of(
     at: datetime,
 ) -> v1.LogReceipt:
     """Return the receipt of ``record`` as the third of four entries."""
+    (receipt,) = receipts_of([(record, kind)], origin=origin, log=log, at=at)
+    return receipt
+
+
+def receipts_of(
+    entries: Sequence[tuple[v1.LogRecord, LogEntryKind.ValueType]],
+    *,
+    origin: str,
+    log: Signer,
+    at: datetime,
+) -> list[v1.LogReceipt]:
+    """Return the receipts of records that stand one after the other in one log, with others around them."""
+    made = [_entry(record, kind, at) for record, kind in entries]
+    leaves = [*FILLERS[:2], *(entry for entry, _ in made), *FILLERS[2:]]
+    root, paths = merkle.tree([merkle.leaf_hash(leaf) for leaf in leaves])
+    checkpoint = sign_checkpoint(Checkpoint(origin, len(leaves), root), log)
+    return [
+        v1.LogReceipt(
+            entry=entry, opening=opening, index=index, proof=paths[index], checkpoint=checkpoint
+        )
+        for index, (entry, opening) in enumerate(made, 2)
+    ]
+
+
+def _entry(
+    record: v1.LogRecord, kind: LogEntryKind.ValueType, at: datetime
+) -> tuple[bytes, v1.LogOpening]:
     serialised, salt = record.SerializeToString(deterministic=True), new_salt()
     link = link_commitment(1, NO_ENTRY, new_salt())
     entry = v1.LogEntry(
@@ -36,16 +64,9 @@ def receipt_of(
         logged_at=to_timestamp(at),
         record_id=record.record_id,
         commitment=commitment_of(record_commitment(serialised, salt), link),
-    ).SerializeToString(deterministic=True)
-    leaves = [*FILLERS[:2], entry, *FILLERS[2:]]
-    root, paths = merkle.tree([merkle.leaf_hash(leaf) for leaf in leaves])
-    return v1.LogReceipt(
-        entry=entry,
-        opening=v1.LogOpening(record=serialised, salt=salt, link_commitment=link),
-        index=2,
-        proof=paths[2],
-        checkpoint=sign_checkpoint(Checkpoint(origin, len(leaves), root), log),
     )
+    opening = v1.LogOpening(record=serialised, salt=salt, link_commitment=link)
+    return entry.SerializeToString(deterministic=True), opening
 
 
 def intent_record(

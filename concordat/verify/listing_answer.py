@@ -71,9 +71,9 @@ def verify_listing_answer(
         _require_told(answer, consent.message, made)
         intent = open_receipt(response.intent, anchors)
         require_intent_of(intent, request)
-        _require_logged_first(intent, answer.access_id, made)
         release = open_receipt(response.release, anchors)
         _require_release_of(release, signed)
+        _require_recorded_first(intent, release, answer.access_id, made)
         return VerifiedAnswer(signed, consent.message, intent, release)
 
 
@@ -102,12 +102,17 @@ def _require_told(answer: v1.ListingAnswer, consent: v1.Consent, made: datetime)
         raise MismatchError("the day of deletion is not the consent's")
 
 
-def _require_logged_first(intent: Logged, access_id: bytes, made: datetime) -> None:
+def _require_recorded_first(
+    intent: Logged, release: Logged, access_id: bytes, made: datetime
+) -> None:
+    """Raise unless the access was on record before the answer was made, and in the log before its release."""
     if intent.record.record_id != access_id:
         raise MismatchError("the log's entry is not the access that the answer names")
-    logged = from_timestamp(intent.entry.logged_at)
-    if logged > made:
-        raise MismatchError(f"the access was logged at {logged}, after it was answered at {made}")
+    recorded = from_timestamp(intent.record.recorded_at)
+    if recorded > made:
+        raise MismatchError(f"the access was recorded at {recorded}, after the answer was made")
+    if intent.index >= release.index:
+        raise MismatchError("the log has the release before the access that it was made under")
 
 
 def _require_release_of(logged: Logged, signed: Verified[v1.ListingAnswer]) -> None:

@@ -15,7 +15,7 @@ from concordat.v1 import DataCategory, LogEntryKind, Purpose, Reason, ReleaseRes
 from concordat.verify.finding import AnswerBroken
 from concordat.verify.listing_answer import VerifiedAnswer, verify_listing_answer
 from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, signer
-from tests.receipt_builders import intent_record
+from tests.receipt_builders import intent_record, receipts_of
 
 LISTINGS, FLAGS = DataCategory.DATA_CATEGORY_LISTINGS, DataCategory.DATA_CATEGORY_FLAGS
 TODAY = AT.replace(hour=0)
@@ -44,7 +44,8 @@ class Scene:
     answer: dict[str, Any] = field(default_factory=dict)
     release: dict[str, Any] = field(default_factory=dict)
     signed_by: str = EXCHANGE
-    logged_at: timedelta = timedelta(seconds=-1)
+    recorded: timedelta = timedelta(milliseconds=-1)
+    backwards: bool = False  # the release ahead of the access
 
     def __post_init__(self) -> None:
         self.federation = Federation()
@@ -95,12 +96,19 @@ class Scene:
             subject_ref=answer.subject_ref,
             release=v1.AccessRelease(**(given | self.release)),
         )
-        kind = LogEntryKind
-        return v1.CheckListingsResponse(
-            answer=envelope,
-            intent=fed.receipt(intent, kind.LOG_ENTRY_KIND_ACCESS_INTENT, at=AT + self.logged_at),
-            release=fed.receipt(release, kind.LOG_ENTRY_KIND_ACCESS_RELEASE),
+        intent.recorded_at.CopyFrom(to_timestamp(AT + self.recorded))
+        logged = [
+            (intent, LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT),
+            (release, LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE),
+        ]
+        receipts = receipts_of(
+            logged[::-1] if self.backwards else logged,
+            origin=fed.anchors.log.name,
+            log=signer("log"),
+            at=AT + timedelta(milliseconds=20),
         )
+        first, second = receipts[::-1] if self.backwards else receipts
+        return v1.CheckListingsResponse(answer=envelope, intent=first, release=second)
 
     def verify(self, response: v1.CheckListingsResponse | None = None) -> VerifiedAnswer:
         fed = self.federation
@@ -125,7 +133,7 @@ def test_an_honest_answer_holds(categories: tuple[DataCategory.ValueType, ...]) 
     told = Scene(categories).verify()
     assert told.answer.HasField("listings") == (LISTINGS in categories)
     assert told.answer.HasField("flags") == (FLAGS in categories)
-    assert told.release.index == 2
+    assert (told.intent.index, told.release.index) == (2, 3)
 
 
 def test_a_consent_to_more_than_that_is_answered_as_far_as_it_is_asked() -> None:
@@ -224,8 +232,13 @@ def test_the_oldest_stands_first() -> None:
 # The log ----------------------------------------------------------------------------------------
 
 
-def test_an_access_that_was_logged_after_the_answer_does_not_hold() -> None:
-    assert "after it was answered" in str(broken(Scene(logged_at=timedelta(seconds=1))))
+def test_an_access_that_was_recorded_after_the_answer_does_not_hold() -> None:
+    late = Scene(recorded=timedelta(milliseconds=1))
+    assert "after the answer was made" in str(broken(late))
+
+
+def test_a_release_ahead_of_its_access_does_not_hold() -> None:
+    assert "release before the access" in str(broken(Scene(backwards=True)))
 
 
 def test_an_access_of_another_request_does_not_hold() -> None:
