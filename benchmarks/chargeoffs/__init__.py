@@ -1,0 +1,1 @@
+"""Real company debts, from their filing to their end: see ``benchmarks/listings_real.py``."""
