@@ -56,7 +56,7 @@ def accesses(
             try:
                 listed = client.list_accesses(held.key(), held.kept_history(), receipts)
             except HistoryBrokenError as error:
-                _tell_broken(held, error, as_json=as_json)
+                tell_broken(held, error, as_json=as_json)
             held.keep_history(listed.kept)
     quorum = held.anchors.bundle.witness_quorum
     if as_json:
@@ -74,7 +74,7 @@ def _receipts(path: Path) -> list[v1.LogReceipt]:
     return [bundle.intent, bundle.release]
 
 
-def _tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
+def tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
     """Say so, whatever becomes of the evidence; what was kept before stays as it was."""
     folder = None
     try:

@@ -1,5 +1,7 @@
 """`concordat wallet listings`: every listing about you, each step checked; or all there is about one."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,16 +12,25 @@ from clients.cli import listing_words
 from clients.cli.console import Exit, JsonOption, console, echo_json, failing
 from clients.cli.listing_json import listing_facts
 from clients.cli.listing_render import next_step, print_listing, until
+from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_desk import WalletDesk, earlier_facts, print_earlier, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.own_listings import OwnListings
+from concordat.verify.history import HistoryBrokenError, HistoryEntry
 from concordat.verify.listing_history import CheckedListing
+from concordat.verify.listing_log import left_out
 
 
 def listings(
     listing: Annotated[
         str, typer.Argument(metavar="[LISTING]", help="Its id, or its first digits: show it all.")
     ] = "",
+    against_log: Annotated[
+        bool,
+        typer.Option(
+            "--against-log", help="Hold them against all your entries in the public log, too."
+        ),
+    ] = False,
     wallet: Folder = DEFAULT_WALLET,
     passphrase_file: PassphraseFile = None,
     as_json: JsonOption = False,
@@ -35,7 +46,9 @@ def listings(
         wallet_desk(wallet, passphrase_file) as desk,
     ):
         desk.send_waiting()
+        entries = _logged(desk, as_json=as_json) if against_log else []
         told = desk.client.own_listings(desk.store)
+        told = replace(told, faults=(*told.faults, *left_out(told.listings, entries)))
         shown = [told.find(listing)] if listing else list(told.listings)
         evidence = _keep_evidence(desk, told)
     if as_json:
@@ -44,6 +57,17 @@ def listings(
         _print(told, shown, evidence, desk, one=bool(listing))
     if not told.sound:
         raise typer.Exit(Exit.REFUSED)
+
+
+def _logged(desk: WalletDesk, *, as_json: bool) -> Sequence[HistoryEntry]:
+    """Return the subject's entries in the log, none missing; exit where the exchange's account does not hold."""
+    held = desk.store.held
+    try:
+        listed = desk.client.list_accesses(held.key(), held.kept_history())
+    except HistoryBrokenError as error:
+        tell_broken(held, error, as_json=as_json)
+    held.keep_history(listed.kept)
+    return listed.entries
 
 
 def _keep_evidence(desk: WalletDesk, told: OwnListings) -> list[str]:

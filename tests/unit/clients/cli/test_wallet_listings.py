@@ -11,11 +11,13 @@ import pytest
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.evidence import open_evidence
+from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal
 from concordat.trust.errors import SealInvalidError
 from concordat.v1 import DisputeGround, DisputeStage, ListingState, Reason
 from exchange.listings.machine import Actor, Party
+from exchange.log.records import Draft
 from tests.builders import EXCHANGE, signer
 from tests.listing_builders import (
     APPEAL_BODY,
@@ -28,6 +30,7 @@ from tests.listing_builders import (
     SETTLE,
     STATE,
     UPHELD,
+    WITHDRAW,
 )
 from tests.own_listing_builders import SEALING_KEYS
 from tests.unit.clients.cli.conftest import ListingDesk
@@ -219,6 +222,46 @@ def test_a_listing_that_vanishes_is_found(listed: ListingDesk, wallet: Wallet) -
     assert (
         problem == f"listing {story.listing_id.hex()} was shown to you before and is left out now"
     )
+
+
+def entry_of(desk: ListingDesk, subject_ref: bytes, act: v1.ListingAct) -> Draft:
+    record = v1.LogRecord(
+        record_id=new_id(),
+        recorded_at=to_timestamp(desk.fake.at),
+        subject_ref=subject_ref,
+        listing=act,
+    )
+    serialised = record.SerializeToString(deterministic=True)
+    kind = v1.LogEntryKind.LOG_ENTRY_KIND_LISTING
+    return Draft(record.record_id, kind, subject_ref, serialised)
+
+
+def test_a_step_that_nobody_saw_yet_is_found_in_the_log(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    """The exchange leaves the withdrawal off the end before the wallet ever saw it; the log has it."""
+    story = listed.fake.in_force().event(WITHDRAW)
+    listed.fake.log.fill(2)
+    for step in story.steps:
+        act = v1.ListingAct(
+            listing_id=story.listing_id,
+            kind=v1.ListingActKind.LISTING_ACT_KIND_EVENT,
+            digest=digest_of(step.statement),
+            state=step.state,
+        )
+        listed.fake.log.add(entry_of(listed, story.person.ref, act))
+    assert listings(listed, wallet, "--against-log")["problems"] == []
+
+    def hide(own: v1.OwnListing) -> None:
+        own.steps.pop()
+        own.state = own.steps[-1].state
+        own.sources.append(FURNISHER)
+
+    listed.fake.bend_own = hide
+    (Path(wallet[1]) / "listings.json").unlink()  # its own memory would find it
+    assert listings(listed, wallet)["ok"]
+    (problem,) = listings(listed, wallet, "--against-log", code=1)["problems"]
+    assert "is a step of listing 0101" in problem
 
 
 def test_pages_that_do_not_go_on_are_refused(listed: ListingDesk, wallet: Wallet) -> None:
