@@ -13,8 +13,9 @@ from rich.panel import Panel
 from clients.cli import render
 from clients.cli.view_json import view_facts
 from clients.sandbox import demo_log, demo_offline, demo_tables
+from clients.sandbox.demo_listings import ListingStory
 from clients.sandbox.demo_refusals import Tried, four_refusals, unlicensed_outcome
-from clients.sandbox.federation import Sandbox
+from clients.sandbox.federation import Sandbox, Say, say_nothing
 from clients.sandbox.people import Person
 from clients.sandbox.processes import SandboxError
 from clients.sdk import LenderView, PartialView, Permission, render_notice
@@ -52,6 +53,7 @@ class Demo:
         self._steps: list[dict[str, Any]] = []
         self._facts: dict[str, Any] = {}
         self._begun = time.monotonic()
+        self._say: Say = say_nothing
 
     def run(self) -> dict[str, Any]:
         """Run every step; raise ``SandboxError`` and others at the first that goes wrong.
@@ -60,6 +62,7 @@ class Demo:
         ``concordat view show --json`` prints them.
         """
         with self._console.status("") as status:
+            self._say = status.update
             sandbox = Sandbox(
                 providers=self._providers,
                 witnesses=WITNESSES,
@@ -125,6 +128,7 @@ class Demo:
             name, outcome = unlicensed_outcome(sandbox, people[0], lender)
             self._print(f"a consent that names {name}: it is not asked, and the view says so:")
             self._print(f"  {ProviderOutcomeKind.Name(outcome.kind)}, {name_of(outcome.reason)}")
+        self._show_listing(sandbox, people[2])
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
             self._facts["partial"] = view_facts(self._kill_one(sandbox, people[1]).verified)
         with self._step(
@@ -158,6 +162,13 @@ class Demo:
         self._facts["refusals"] = [
             {"attempt": tried.attempt, "reason": name_of(tried.refusal.reason)} for tried in four
         ]
+
+    def _show_listing(self, sandbox: Sandbox, person: Person) -> None:
+        story = ListingStory(self._console, sandbox, person, self._say)
+        for title, tell in story.chapters():
+            with self._step(title):
+                tell()
+        self._facts["listing"] = story.facts
 
     def _kill_one(self, sandbox: Sandbox, person: Person) -> LenderView:
         sandbox.process(KILLED).kill()

@@ -20,8 +20,8 @@ from concordat.trust.note import COSIGNATURE_V1, VerifierKey
 Say = Callable[[str], None]
 
 
-def _say_nothing(_line: str) -> None:
-    return None
+def say_nothing(_line: str) -> None:
+    """Tell nobody."""
 
 
 class Sandbox(Parties):
@@ -54,7 +54,7 @@ class Sandbox(Parties):
         provider_overrides: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Mapping[str, Settings] | None = None,
         environment: Mapping[str, str] | None = None,
-        say: Say = _say_nothing,
+        say: Say = say_nothing,
     ) -> None:
         """Plan it; entering starts it."""
         self.providers = cast.read_providers(providers, provider_overrides)

@@ -29,6 +29,11 @@ class Debt:
     late: str = "joined-later"
     evidence: bytes = b"a loan agreement"
 
+    @property
+    def typed(self) -> str:
+        """What an operator types of it."""
+        return " ".join(map(str, [*self.options(Path("agreement.pdf")), *ATTESTED]))
+
     def options(self, evidence: Path) -> list[str | Path]:
         """Return the options of ``listings file``; ``evidence`` is a file that holds it."""
         return [

@@ -14,7 +14,7 @@ from clients.sandbox.processes import ServerProcess, command, run_all
 
 # What each kind of process says once it answers. Those that follow the exchange's directory refuse
 # to answer before they have heard from it.
-_READY, _FOLLOWS = r" ready: ", r'"event": "member_stream_open"'
+_READY, _FOLLOWS = r"(?m)^\S+ ready: ", r'"event": "member_stream_open"'
 _SIGNS = {
     "exchange": (_READY,),
     "witness": (r'"event": "serving"',),

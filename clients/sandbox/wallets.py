@@ -24,6 +24,7 @@ from concordat import v1
 from concordat.federation.evidence import Evidence
 from concordat.trust.keys import Ed25519Signer
 from concordat.v1 import DisputeGround, DisputeStage, FlagKind
+from concordat.verify.listing_history import CheckedListing
 
 
 def save_wallet(key: WalletKey, trust_bundle: Path, folder: Path) -> Path:
@@ -61,9 +62,13 @@ class Wallet:
             raise SandboxError(f"what the exchange shows does not hold: {'; '.join(problems)}")
         return told
 
+    def checked(self, listing_id: bytes) -> CheckedListing:
+        """Return one listing, with each of its steps."""
+        return self.listings().find(listing_id.hex())
+
     def listing(self, listing_id: bytes) -> v1.OwnListing:
-        """Return one listing."""
-        return self.listings().find(listing_id.hex()).listing
+        """Return one listing as the exchange shows it."""
+        return self.checked(listing_id).listing
 
     def inbox(self) -> list[v1.InboxMessage]:
         """Fetch the inbox, which proves that what is in it has arrived."""

@@ -12,8 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from clients.sandbox import EXCHANGE
+from clients.sandbox import EXCHANGE, REVIEWER
 from clients.sandbox.demo import BORROWERS, KILLED, WITNESSES
+from clients.sandbox.demo_listings import WORDS
 from clients.sandbox.demo_offline import TRUST_BUNDLE, VIEW
 from clients.sandbox.processes import command
 
@@ -75,7 +76,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_the_demo_goes_through_to_its_last_line(shown: Shown) -> None:
     assert shown.done.stderr.splitlines()[-1] == "demo: ok"
     assert shown.facts["ok"] is True
-    assert len(shown.facts["steps"]) == 12
+    assert len(shown.facts["steps"]) == 18
 
 
 def test_the_demo_shows_four_refusals(shown: Shown) -> None:
@@ -102,6 +103,26 @@ def test_a_band_or_a_threshold_tells_that_and_nothing_else(shown: Shown) -> None
     assert list(threshold["score"]) == ["threshold"]
     for view in (band, threshold):
         assert [set(provider) for provider in view["providers"]] == [{"provider", "outcome"}] * 2
+
+
+def test_a_listing_lives_from_its_filing_to_its_end(shown: Shown) -> None:
+    listing = shown.facts["listing"]
+    lived = ["DRAFT", "NOTICED", "CONTESTED", "EFFECTIVE", "SETTLED", "REPAIRED"]
+    assert listing["states"] == lived
+    assert listing["reviewer"] == REVIEWER
+    assert "HOW TO CONTEST IT" in listing["notice"]
+    assert listing["log_indexes"] == sorted(set(listing["log_indexes"]))
+    assert len(listing["log_indexes"]) >= len(lived)
+
+
+def test_a_lender_is_told_of_a_listing_with_words_and_of_its_end_with_nothing(shown: Shown) -> None:
+    listing = shown.facts["listing"]
+    (told,) = listing["view"]["listings"]
+    assert (told["band"], told["mark"], told["words"]) == ("small", "effective", WORDS)
+    assert listing["view"]["score"] is not None
+    assert listing["frozen"] == "SUBJECT_FROZEN"
+    assert listing["recalled"] == ["SETTLED"] * 2 + ["WITHDRAWN"] * 2
+    assert (listing["gone"], listing["as_never_listed"]) == ([], True)
 
 
 def test_a_provider_that_is_killed_is_named_in_a_partial_view(shown: Shown) -> None:
