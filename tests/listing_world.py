@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, cast
 from concordat import v1
 from concordat.clock import Clock, from_timestamp
 from concordat.refusal import Refusal
-from concordat.v1 import ListingKind, ListingState, RulingOutcome, WithdrawalCode
+from concordat.v1 import DisputeGround, ListingKind, ListingState, RulingOutcome, WithdrawalCode
 from exchange.listings.machine import (
     Actor,
     Listing,
@@ -43,6 +43,7 @@ from tests.listing_builders import (
     PARTIES,
     PROLONG,
     RECONFIRM,
+    SETTLE,
     TAKE_EFFECT,
     TIME_OUT,
     at_of,
@@ -96,7 +97,8 @@ class Memory:
     disputes: int = 0
     extended: set[bytes] = field(default_factory=set)
     judge: str = ""
-    appealed: set[bytes] = field(default_factory=set)
+    ruled_at: datetime | None = None
+    final: set[bytes] = field(default_factory=set)  # rulings that were appealed, or made in appeal
     first_end: datetime | None = None  # before any court's order
 
 
@@ -233,9 +235,11 @@ class World:
         elif isinstance(message, v1.Dispute):
             memory.disputes += 1
             memory.brought |= set(message.evidence_hashes)
-            memory.appealed.add(message.ruling_id)
+            memory.final.add(message.ruling_id)
         elif isinstance(message, v1.Ruling):
-            memory.judge = said.party.member_id
+            memory.judge, memory.ruled_at = said.party.member_id, now
+            if said.party.actor is Actor.APPEAL:
+                memory.final.add(message.ruling_id)
         elif said.is_event(RECONFIRM):
             told = min(now, from_timestamp(message.decided_at))
             member = said.party.member_id
@@ -258,6 +262,7 @@ class World:
         assert before.state not in ENDS, "an end absorbs"
         assert after.state in STEPS[before.state] | {before.state}
         self._check_nothing_worse(before, after, said)
+        self._check_settled(before, after, said)
         self._check_clocks(before, after, said)
         self._check_dispute(before, after, said)
         if isinstance(said.message, v1.Ruling):
@@ -313,7 +318,23 @@ class World:
         assert allowed is not None
         first = self.memories[before.listing_id].first_end or before.expires_at
         assert after.expires_at <= allowed.after(first)
+        life = self._limits(before).judgment.life
+        assert after.expires_at <= allowed.after(life.after(before.delinquent_since))
         assert self.now < before.expires_at
+
+    def _check_settled(self, before: Listing, after: Listing, said: Said) -> None:
+        if after.settled_at is None:
+            if before.settled_at is not None:
+                assert isinstance(said.message, v1.Ruling)
+                assert before.dispute is not None
+                denied = DisputeGround.DISPUTE_GROUND_SETTLEMENT_DENIED
+                assert before.dispute.ground == denied, "nobody loses it by its own dispute"
+            return
+        if before.settled_at is None:
+            assert said.is_event(SETTLE)
+            assert before.delinquent_since <= after.settled_at <= self.now
+            if said.party.actor is Actor.SUBJECT:
+                assert after.settled_at == self.now, "a claim dates nothing back"
 
     def _check_clocks(self, before: Listing, after: Listing, said: Said) -> None:
         """Check invariant 2, against the world's own clock and memory."""
@@ -344,8 +365,12 @@ class World:
             appeals = said.message.stage == APPEAL
             fresh = set(said.message.evidence_hashes) - memory.brought
             assert fresh or not memory.disputes or appeals, "nothing new was brought"
-            assert not appeals or said.message.ruling_id not in memory.appealed
             assert said.message.reviewer not in memory.sources
+            if appeals:
+                assert said.message.ruling_id not in memory.final
+                assert said.message.reviewer != memory.judge
+                within = self._limits(before).appeal_within
+                assert self.now < within.after(at_of(memory.ruled_at))
             return
         if old is None:
             assert new is None or said.is_event(OPEN_REVIEW)

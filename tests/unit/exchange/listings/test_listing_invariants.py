@@ -273,10 +273,14 @@ class ListingLives(RuleBasedStateMachine):
     # Attacks ------------------------------------------------------------------------------------
 
     @where(NOTICED)
-    @rule(number=st.integers(0, 60))
-    def the_exchange_puts_in_force_what_nobody_reconfirmed_but_long_ago(self, number: int) -> None:
-        self.world.wall = max(self.world.now, at_of(self.world.latest.effective_from))
-        self.an_old_statement_comes_again(number)
+    @rule(early=st.booleans(), number=st.integers(0, 60))
+    def the_exchange_hastens_the_effect(self, early: bool, number: int) -> None:
+        """Before the notice period is over, or with a reconfirmation that somebody kept."""
+        if not early:
+            self.world.wall = max(self.world.now, at_of(self.world.latest.effective_from))
+        kept = [said for said in self.world.said if said.is_event(RECONFIRM)]
+        if kept:
+            self.world.say(kept[number % len(kept)])
         self._event(TAKE_EFFECT, PARTIES[Actor.EXCHANGE])
 
     @where(*DISPUTED)
@@ -322,7 +326,7 @@ class ListingLives(RuleBasedStateMachine):
             self.world.live_out()
 
 
-QUICK = settings(max_examples=120, stateful_step_count=40, deadline=None)
+QUICK = settings(max_examples=80, stateful_step_count=40, deadline=None)
 LONG = settings(
     max_examples=3_000,
     stateful_step_count=80,
