@@ -63,9 +63,9 @@ def file_many(
         return []
     ledger = Ledger(connection, office, at)
     ledger.lock_debts([item.debt for item in items])
-    # Only now: a process that had the same filing, or the same debt, is done with it.
-    seen = reading.filings_seen(connection, [item.seen_key for item in items])
     of_debts = reading.keys_of_debts(connection, [item.debt for item in items])
+    # Last: whatever another process has just made of the same filing, this finds it.
+    seen = reading.filings_seen(connection, [item.seen_key for item in items])
     ledger.lock([*(row.key for row in seen.values()), *chain.from_iterable(of_debts.values())])
     listings = {debt: ledger.get_all(keys) for debt, keys in of_debts.items()}
     known = dict(seen)
