@@ -10,35 +10,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from concordat.clock import to_micros
 from concordat.refusal import Refusal
 from concordat.v1 import Reason
 from exchange.listings import reading
 from exchange.listings.index import Builder, Entry, ListingIndex, Removal
-from exchange.listings.showing import entry_of, is_fresh
+from exchange.listings.showing import ENTRY_COLUMNS, entry_of_row, is_fresh
 from exchange.listings.table import listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from concordat.store.group_commit import GroupCommit
     from exchange.listings.index import Change
     from exchange.listings.profile import Profiles
-    from exchange.listings.reading import Key, Stored
+    from exchange.listings.reading import Key
+
+    Rows = Sequence[Row[*tuple[Any, ...]]]
 
 _log = structlog.get_logger("concordat.listings")
 
 EVERY_SECONDS = 0.25
 STALE_AFTER_SECONDS = 1.0  # nothing is answered from a memory that is older
 _AT_ONCE = 2000
+_PAGE = 20_000
 
 
 class Feeds:
@@ -89,20 +92,17 @@ class ListingBook:
         while True:
             start = after
             page = self._store.run(lambda connection: _shown_page(connection, start))  # noqa: B023
-            entries = [entry for stored in page if (entry := self._entry(stored)) is not None]
-            builder.add_many(entries)
-            if len(page) < _AT_ONCE:
+            builder.add_many(self._entry(row) for row in page)
+            if len(page) < _PAGE:
                 break
-            after = page[-1].key
+            after = page[-1].subject_ref, page[-1].listing_id
         self._index = builder.finish()
         self._current_at = began  # what changed since is taken in by the first ``refresh``
         seconds = round(time.monotonic() - began, 1)
         _log.info("listings_loaded", listings=len(self), seconds=seconds)
 
-    def _entry(self, stored: Stored) -> Entry | None:
-        listing = stored.listing
-        profile = self._profiles[listing.profile]
-        return entry_of(listing, profile, self._feeds.number(listing.court))
+    def _entry(self, row: Row[*tuple[Any, ...]]) -> Entry:
+        return entry_of_row(row, self._profiles[row.profile], self._feeds.number(row.court))
 
     # Looking up -----------------------------------------------------------------------------------
 
@@ -151,55 +151,42 @@ class ListingBook:
             )
             self._feeds.synced = synced
             if changed:
-                self._index.replace([self._change(stored) for stored in changed])
+                self._index.replace([self._change(row) for row in changed])
                 self._revision = revision
             if len(changed) < _AT_ONCE:
                 self._current_at = began
                 return
 
-    def _change(self, stored: Stored) -> Change:
-        return self._entry(stored) or Removal(*stored.key)
+    def _change(self, row: Row[*tuple[Any, ...]]) -> Change:
+        return self._entry(row) if row.mark else Removal(row.subject_ref, row.listing_id)
 
 
-def _shown_page(connection: Connection, after: Key) -> list[Stored]:
+def _shown_page(connection: Connection, after: Key) -> Rows:
+    """Return the next listings that have a mark, in the order of their keys."""
     query = (
-        select(listing.c.subject_ref, listing.c.listing_id)
-        .where(
-            listing.c.mark > 0,
-            (listing.c.subject_ref > after[0])
-            | ((listing.c.subject_ref == after[0]) & (listing.c.listing_id > after[1])),
-        )
+        select(*ENTRY_COLUMNS)
+        .where(listing.c.mark > 0, tuple_(listing.c.subject_ref, listing.c.listing_id) > after)
         .order_by(listing.c.subject_ref, listing.c.listing_id)
-        .limit(_AT_ONCE)
+        .limit(_PAGE)
     )
-    return _in_order(connection, [tuple(row) for row in connection.execute(query)])
+    return connection.execute(query).all()
 
 
-def _changed_since(connection: Connection, revision: int) -> tuple[list[Stored], int]:
+def _changed_since(connection: Connection, revision: int) -> tuple[Rows, int]:
     """Return the next listings that changed after a revision, and up to which: about 2,000 listings.
 
-    One revision may touch more listings than a page: it is never cut. A listing may be read as it is at a
-    later revision still, where it changes meanwhile; others of that revision come the next time.
+    One revision may touch more listings than a page: it is never cut.
     """
+    changed = select(*ENTRY_COLUMNS, listing.c.revision)
     query = (
-        select(listing.c.subject_ref, listing.c.listing_id, listing.c.revision)
-        .where(listing.c.revision > revision)
-        .order_by(listing.c.revision)
-        .limit(_AT_ONCE)
+        changed.where(listing.c.revision > revision).order_by(listing.c.revision).limit(_AT_ONCE)
     )
     rows = connection.execute(query).all()
     if not rows:
         return [], revision
-    keys = [(row.subject_ref, row.listing_id) for row in rows]
     last = rows[-1].revision
     if len(rows) == _AT_ONCE:
-        rest = select(listing.c.subject_ref, listing.c.listing_id).where(listing.c.revision == last)
-        keys = list(dict.fromkeys([*keys, *(tuple(row) for row in connection.execute(rest))]))
-    return _in_order(connection, keys), last
-
-
-def _in_order(connection: Connection, keys: Sequence[Key]) -> list[Stored]:
-    found: dict[Key, Stored] = {}
-    for start in range(0, len(keys), _AT_ONCE):
-        found |= reading.by_keys(connection, keys[start : start + _AT_ONCE])
-    return [found[key] for key in keys]
+        before = [row for row in rows if row.revision < last]
+        whole = connection.execute(changed.where(listing.c.revision == last)).all()
+        rows = [*before, *whole]
+    return rows, last

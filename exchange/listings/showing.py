@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Row
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
@@ -11,9 +13,11 @@ from exchange.listings.index import Entry
 from exchange.listings.machine import Listing, mark_of
 from exchange.listings.mirror import SYNCED_WITHIN
 from exchange.listings.profile import Profile
+from exchange.listings.table import listing as table
 
 MOST_SHOWN = 64
 _DAY = timedelta(days=1)
+_DAY_MICROS = _DAY // timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,6 +39,42 @@ def entry_of(listing: Listing, profile: Profile, feed: int = 0) -> Entry | None:
         expires_at=to_micros(listing.expires_at),
         feed=feed,
         worded=listing.words is not None,
+    )
+
+
+ENTRY_COLUMNS = (
+    table.c.subject_ref,
+    table.c.listing_id,
+    table.c.profile,
+    table.c.kind,
+    table.c.mark,
+    table.c.basis,
+    table.c.amount,
+    table.c.delinquent_since,
+    table.c.effective_at,
+    table.c.settled_at,
+    table.c.expires_at,
+    table.c.court,
+    table.c.words.is_not(None).label("worded"),
+)
+"""What ``entry_of_row`` reads of a listing's row."""
+
+
+def entry_of_row(row: Row[*tuple[Any, ...]], profile: Profile, feed: int = 0) -> Entry:
+    """Return what the index keeps of a listing, from its row alone; it must have a mark."""
+    return Entry(
+        subject_ref=row.subject_ref,
+        listing_id=row.listing_id,
+        kind=row.kind,
+        mark=row.mark,
+        band=profile.band(row.amount),
+        basis=row.basis,
+        delinquent_day=max(0, row.delinquent_since // _DAY_MICROS),
+        effective_day=max(0, row.effective_at // _DAY_MICROS),
+        settled_day=0 if row.settled_at is None else max(0, row.settled_at // _DAY_MICROS),
+        expires_at=row.expires_at,
+        feed=feed,
+        worded=bool(row.worded),
     )
 
 
