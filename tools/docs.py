@@ -1,10 +1,11 @@
 """Write the reference pages that are made from the code, or check that they are current.
 
-python tools/docs.py           write docs/errors.md and docs/settings.md
+python tools/docs.py           write docs/errors.md, docs/settings.md and the tables of docs/listings.md
 python tools/docs.py --check   write nothing; exit 1 naming every page that differs
 
 What a page says of a reason or a setting stands in the code: the comments of ``reason.proto``, the
-catalog of ``concordat.rpc.errors``, the descriptions of the settings' fields.
+catalog of ``concordat.rpc.errors``, the descriptions of the settings' fields. What a listing may do, and by
+whose time limits, stands in ``exchange.listings``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from typing import Any
 
 from concordat.rpc.errors import CATALOG, DOMAIN, name_of
 from concordat.settings import ServerSettings
-from concordat.v1 import Reason
+from concordat.v1 import ListingState, Reason
+from exchange.listings.machine import ALLOWED
+from exchange.listings.machine.listing import LIVE
+from exchange.listings.profile import KindLimits, Profile, Profiles, Span
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
@@ -26,6 +30,8 @@ from witness.settings import WitnessSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 REASONS_PROTO = ROOT / "protos/concordat/v1/reason.proto"
+LISTINGS = Path("docs/listings.md")
+BUILT_IN_PROFILES = ("eu", "us", "cn", "in", "uk")
 
 NOTE = "<!-- Made by tools/docs.py; do not edit, run `.venv/bin/python tools/docs.py`. -->\n"
 
@@ -37,6 +43,9 @@ GROUPS = {
     30: "Consents, bindings and purposes",
     50: "Providers",
     60: "The registrar",
+    70: "The log",
+    80: "Listings, disputes and the court's mirror",
+    95: "Freezes, and lenders whose use looks like fishing",
 }
 
 ERRORS_HEAD = f"""# Reasons for refusals
@@ -128,7 +137,11 @@ vkey = "log.example/concordat+e3a4762e+AXlVWoDeNl2Qn3S1dgr+JUiLvARLCBP/5GnnGfrfa
 
 def pages() -> dict[Path, str]:
     """Return every page made from the code, by its path in the repository."""
-    return {Path("docs/errors.md"): errors_page(), Path("docs/settings.md"): settings_page()}
+    return {
+        Path("docs/errors.md"): errors_page(),
+        Path("docs/settings.md"): settings_page(),
+        LISTINGS: listings_page(),
+    }
 
 
 def errors_page() -> str:
@@ -168,6 +181,82 @@ def settings_page() -> str:
         text += "".join(setting_rows(kind.model_json_schema(), leave_out=shared["properties"]))
     text += WITNESS_HEAD + "".join(setting_rows(WitnessSettings.model_json_schema()))
     return text
+
+
+def listings_page() -> str:
+    """Return the page about listings with its made tables: who may do what, and the profiles."""
+    text = (ROOT / LISTINGS).read_text("utf-8")
+    for name, table in (("acts", acts_table()), ("profiles", profiles_table())):
+        text = with_table(text, name, table)
+    return text
+
+
+def with_table(text: str, name: str, table: str) -> str:
+    """Return a page with the table between its two marks replaced; raise ``ValueError`` without them."""
+    start, end = f"<!-- {name}: made by tools/docs.py -->\n", f"<!-- {name}: end -->\n"
+    before, marked, rest = text.partition(start)
+    _, ended, after = rest.partition(end)
+    if not (marked and ended):
+        raise ValueError(f"{LISTINGS} has no place for its table {name!r}")
+    return f"{before}{start}\n{table}\n{end}{after}"
+
+
+def acts_table() -> str:
+    """Return who may do what to a listing in which state, from the machine's own table."""
+    text = "| what | who | while it is |\n|---|---|---|\n"
+    for act, ways in ALLOWED.items():
+        for who, states in ways:
+            names = [
+                ListingState.Name(state).removeprefix("LISTING_STATE_") for state in sorted(states)
+            ]
+            where = "anything but ended" if states == LIVE else ", ".join(f"`{n}`" for n in names)
+            text += row(act.value, ", ".join(sorted(actor.value for actor in who)), where)
+    return text
+
+
+def profiles_table() -> str:
+    """Return the time limits of the profiles that come with the exchange."""
+    known = Profiles.load()
+    columns = [limits_of(known[name]) for name in BUILT_IN_PROFILES]
+    text = row("", *(name.upper() for name in BUILT_IN_PROFILES))
+    text += "|---|" + "---|" * len(BUILT_IN_PROFILES) + "\n"
+    for what in columns[0]:
+        text += row(what, *(column[what] for column in columns))
+    return text
+
+
+def limits_of(profile: Profile) -> dict[str, str]:
+    """Return one profile's limits in words."""
+    more = f", +{span(profile.extension)} once" if profile.extension else ""
+    return {
+        "notice before effect": span(profile.notice),
+        "a dispute is decided in": span(profile.dispute) + more,
+        "an appeal is raised in, decided in": f"{span(profile.appeal_within)}, {span(profile.appeal)}",
+        "a debt ends after": ends_after(profile.debt),
+        "a judgment ends after": ends_after(profile.judgment),
+        "while disputed: debt, judgment": f"{profile.debt.while_disputed}, {profile.judgment.while_disputed}",
+        "debts below this are not listed": f"{profile.floor_minor // 100:,} {profile.currency}",
+    }
+
+
+def ends_after(limits: KindLimits) -> str:
+    """Return when listings of one kind end."""
+    text = span(limits.life)
+    if limits.after_settlement:
+        text += f", or {span(limits.after_settlement)} after settlement"
+    if limits.prolonged_by_court:
+        text += f"; +{span(limits.prolonged_by_court)} by court order"
+    for repair in limits.repair:
+        within = f" within {span(repair.paid_within)}" if repair.paid_within else ""
+        text += f"; {repair.ends} if paid{within}"
+    return text
+
+
+def span(length: Span) -> str:
+    """Return a length of time in words."""
+    years, months = divmod(length.months, 12)
+    parts = ((years, "y"), (months, "m"), (length.days, "d"), (length.seconds, "s"))
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def setting_rows(

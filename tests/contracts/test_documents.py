@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from concordat.rpc.errors import CATALOG, name_of
 from concordat.settings import ServerSettings, load_settings
-from concordat.v1 import Reason
+from concordat.v1 import ListingState, Reason
+from exchange.listings.machine import ALLOWED
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
@@ -219,6 +220,24 @@ def test_every_reason_is_documented() -> None:
     for reason in reasons:
         assert CATALOG[reason].message in rows[name_of(reason)]
         assert CATALOG[reason].code.name in rows[name_of(reason)]
+
+
+def test_every_state_of_a_listing_is_explained() -> None:
+    text = (ROOT / "docs/listings.md").read_text("utf-8")
+    states, _, _ = text.partition("## States\n")[2].partition("\n## ")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \| .+ \|$", states, re.MULTILINE)
+    known = [
+        ListingState.Name(s).removeprefix("LISTING_STATE_") for s in ListingState.values() if s
+    ]
+    assert rows == known
+
+
+def test_the_table_of_who_may_do_what_is_the_machines_own(tool: ModuleType) -> None:
+    text = (ROOT / "docs/listings.md").read_text("utf-8")
+    assert all(act.value in text for act in ALLOWED)
+    assert tool.with_table(text, "acts", "other") != text
+    with pytest.raises(ValueError, match="no place for its table"):
+        tool.with_table("# a page without marks\n", "acts", tool.acts_table())
 
 
 @pytest.mark.parametrize("kind", [ExchangeSettings, ProviderSettings, RegistrarSettings])
