@@ -23,10 +23,10 @@ from concordat.ids import new_id
 from concordat.statements import seal
 from concordat.store.engine import migrate, open_engine
 from concordat.v1 import ListingAction, ListingState, Reason, Role
-from concordat.verify.listing_statements import open_member_event
+from concordat.verify.listing_statements import open_filing, open_member_event
 from exchange.listings import book as book_module
 from exchange.listings import intake, reading, told
-from exchange.listings.intake import Said
+from exchange.listings.intake import Filed, Said
 from exchange.listings.machine import Actor, Listing, Party, next_due
 from exchange.listings.rows import listing_values, source_values
 from exchange.listings.table import (
@@ -338,6 +338,26 @@ class ListingStoreContract:
         assert Counter(row.listing_id for row in sources) == dict.fromkeys(ids, 2)
         latest = exchange.rows(select(listing_debt.c.listing_id))
         assert {row.listing_id for row in latest} == set(ids)
+        exchange.require_orderly()
+
+    def test_a_debt_whose_first_filing_is_under_way_elsewhere_is_joined(
+        self, exchange: Exchange
+    ) -> None:
+        if not exchange.shared:
+            pytest.skip("one process has one connection")
+        exchange.one.file(exchange.filing("a debt of before"))
+        other, answers = exchange.process(), list[v1.ListingResult]()
+        joining = threading.Thread(
+            target=lambda: answers.extend(other.file(exchange.filing(source=BUYER)))
+        )
+        with transaction(exchange.url) as connection:
+            opened = file_within(exchange, connection, exchange.filing())
+            joining.start()
+            joining.join(0.5)
+            assert joining.is_alive()
+        joining.join(10)
+        assert [each.standing.listing_id for each in answers] == [opened.listing_id]
+        assert len(exchange.rows(select(listing.c.listing_id))) == 2
         exchange.require_orderly()
 
     @pytest.mark.parametrize("attempt", range(5))
@@ -673,6 +693,17 @@ def say_within(exchange: Exchange, connection: Connection, raw: v1.ListingEvent)
     office = exchange.one.listings.office
     (done,) = intake.apply_many(connection, office, [said], fed.at)
     assert isinstance(done, Listing)
+
+
+def file_within(exchange: Exchange, connection: Connection, filing: v1.ListingFiling) -> Listing:
+    """File within a transaction that is open already."""
+    fed = exchange.federation
+    envelope = seal(filing, signer(filing.source))
+    opened = open_filing(envelope, fed.member(filing.source), fed.anchors, fed.at)
+    office = exchange.one.listings.office
+    (done,) = intake.file_many(connection, office, [Filed(opened, envelope, "eu")], fed.at)
+    assert isinstance(done, Listing)
+    return done
 
 
 def shown_at(exchange: Exchange) -> Shown:
