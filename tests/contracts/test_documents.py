@@ -21,6 +21,8 @@ from concordat.settings import ServerSettings, load_settings
 from concordat.v1 import ListingState, Reason
 from exchange.listings.machine import ALLOWED
 from exchange.settings import ExchangeSettings
+from exchange.tables import metadata as exchange_tables
+from provider import tables as provider_tables
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
 from witness.settings import WitnessSettings
@@ -220,6 +222,16 @@ def test_every_reason_is_documented() -> None:
     for reason in reasons:
         assert CATALOG[reason].message in rows[name_of(reason)]
         assert CATALOG[reason].code.name in rows[name_of(reason)]
+
+
+def test_every_table_that_is_kept_is_described() -> None:
+    text = (ROOT / "docs/ARCHITECTURE.md").read_text("utf-8")
+    storage, _, _ = text.partition("## Storage\n")[2].partition("\n## ")
+    described = set(
+        re.findall(r"`(\w+)`", "".join(re.findall(r"^\|[^|]*\|([^|]*)\|", storage, re.MULTILINE)))
+    )
+    kept = {*exchange_tables.tables, *provider_tables.METADATA.tables}
+    assert kept <= described, kept - described
 
 
 def test_every_state_of_a_listing_is_explained() -> None:
