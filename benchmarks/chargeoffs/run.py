@@ -99,7 +99,7 @@ async def _live(
         course = Course(agenda, clock, exchange, nodes, people, reviewers, lenders, run.cases)
         course.prepare()
         with _bar(out, agenda.last) as bar:
-            await course.run(_progress(run, course, bar))
+            await course.run(_progress(run, course, bar, out))
         exchange.log_drained()
         run.standings = {
             case.row.line: run.standings.get(case.row.line) or course.standing(case)
@@ -119,12 +119,19 @@ def _bar(out: Console, last: int) -> Progress:
     return bar
 
 
-def _progress(run: Run, course: Course, bar: Progress) -> Callable[[int, datetime], None]:
+def _progress(
+    run: Run, course: Course, bar: Progress, out: Console
+) -> Callable[[int, datetime], None]:
+    """Return what is called after each moment: it moves the bar, and once a year takes stock."""
+    began = time.monotonic()
+
     def progress(moment: int, at: datetime) -> None:
         told = f"{at:%Y-%m}  {course.done['filed']:,} filed"
         bar.update(bar.task_ids[0], completed=moment, description=told)
         if at.year not in run.years:
             _take_stock(run, course, at.year)
+            if not out.is_terminal:
+                out.print(f"{time.monotonic() - began:5.0f} s  {told}", highlight=False)
 
     return progress
 
