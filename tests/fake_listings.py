@@ -345,6 +345,7 @@ class _Servicer:
             for step in story.steps:
                 if step.statement.payload_type.endswith("dispute.v1+protobuf"):
                     review.dispute.CopyFrom(step.statement)
+                    review.binding.CopyFrom(story.person.binding)
                 if step.statement.payload_type.endswith("ruling.v1+protobuf"):
                     review.ruling.CopyFrom(step.statement)
             self.fake.bend_review(review)

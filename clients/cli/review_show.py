@@ -37,6 +37,7 @@ def _facts(review: Review) -> Table:
         ("what", words(v1.DisputeStage.Name(summary.stage), "DISPUTE_STAGE_")),
         ("why", listing_words.ground(summary.ground)),
         ("raised", moment(review.dispute.raised_at) if review.dispute else "of one's own motion"),
+        ("signature", f"DOES NOT HOLD: {review.fault}" if review.fault else "holds"),
         ("decide by", moment(summary.due_at)),
         ("more time", "taken" if summary.extended else "not taken"),
         ("subject", summary.subject_ref.hex()),
@@ -86,6 +87,7 @@ def review_facts(review: Review) -> dict[str, Any]:
     shown, ruling = review.shown, review.ruling
     return {
         "raised_at": moment(review.dispute.raised_at) if review.dispute else None,
+        "fault": review.fault,
         "state": listing_words.state_name(shown.standing.state),
         "version": shown.standing.version,
         "expires_at": moment(shown.standing.expires_at),

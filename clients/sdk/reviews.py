@@ -13,7 +13,8 @@ from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import parse_statement
 from concordat.trust.errors import SealInvalidError
 from concordat.trust.sealed import SealingKey
-from concordat.verify.listing_statements import open_filing, open_ruling
+from concordat.verify.consent import open_binding
+from concordat.verify.listing_statements import open_dispute, open_filing, open_ruling
 
 _SERVICE = "/concordat.v1.ReviewService/"
 AT_ONCE = 200
@@ -31,14 +32,15 @@ class ShownFiling:
 class Review:
     """One dispute as its reviewer is shown it.
 
-    ``dispute`` is None where a reviewer or the regulator opened the review. The subject's signature on it
-    cannot be checked here, for its binding does not come along: that is the exchange's word.
+    ``dispute`` is None where a reviewer or the regulator opened the review; ``fault`` says why the subject's
+    signature on it does not hold, empty where it does.
     """
 
     shown: v1.GetReviewResponse
     dispute: v1.Dispute | None
     filings: tuple[ShownFiling, ...]
     ruling: v1.Ruling | None  # of an appeal: the ruling that is appealed, its signature checked
+    fault: str = ""
 
     @property
     def summary(self) -> v1.ReviewSummary:
@@ -90,7 +92,7 @@ def get_review(book: MemberBook, dispute_id: bytes, now: Callable[[], datetime])
 def _review(
     shown: v1.GetReviewResponse, dispute_id: bytes, book: MemberBook, at: datetime
 ) -> Review:
-    summary, dispute = shown.summary, None
+    summary, dispute, fault = shown.summary, None, ""
     if summary.dispute_id != dispute_id or shown.standing.listing_id != summary.listing_id:
         raise AnswerNotVerified("the exchange showed another dispute")
     if shown.HasField("dispute"):
@@ -101,6 +103,7 @@ def _review(
             summary.subject_ref,
         ):
             raise AnswerNotVerified("the subject's statement is of another dispute")
+        fault = _not_signed(shown, book, at)
     ruling = None
     if shown.HasField("ruling"):
         named = parse_statement(v1.Ruling, shown.ruling.payload).reviewer
@@ -109,7 +112,22 @@ def _review(
         if ruling.listing_id != summary.listing_id:
             raise AnswerNotVerified("the ruling that is appealed is of another listing")
     filings = tuple(_filing(envelope, summary, book, at) for envelope in shown.filings)
-    return Review(shown, dispute, filings, ruling)
+    return Review(shown, dispute, filings, ruling, fault)
+
+
+def _not_signed(shown: v1.GetReviewResponse, book: MemberBook, at: datetime) -> str:
+    """Return why the subject's signature on its dispute does not hold; empty where it does.
+
+    A subject that bound another key since cannot be told from a forgery here: the reviewer asks it.
+    """
+    if not shown.HasField("binding"):
+        return "the exchange shows no binding of the subject's key"
+    try:
+        binding = open_binding(shown.binding, book.anchors, at)
+        open_dispute(shown.dispute, binding, book.anchors, at)
+    except Refusal as refusal:
+        return refusal.detail or str(refusal)
+    return ""
 
 
 def _filing(

@@ -393,7 +393,7 @@ class CheckListingsResponse(message.Message):
 
     @builtins.property
     def intent(self) -> log_pb2.LogReceipt:
-        """Proof that the access was in the log before it was answered."""
+        """Proof that the access was in the log before the answer left."""
 
     @builtins.property
     def release(self) -> log_pb2.LogReceipt:
@@ -664,6 +664,7 @@ class GetReviewResponse(message.Message):
     ATTACHMENTS_FIELD_NUMBER: builtins.int
     RULING_FIELD_NUMBER: builtins.int
     FACTS_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
     @builtins.property
     def summary(self) -> ReviewSummary:
         """Its place in the queue."""
@@ -692,6 +693,10 @@ class GetReviewResponse(message.Message):
     def facts(self) -> listing_pb2.Correction:
         """The amount and date on record, after corrections."""
 
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's latest SubjectBinding of the subject, to check the dispute by; unset where there is none."""
+
     def __init__(
         self,
         *,
@@ -702,10 +707,11 @@ class GetReviewResponse(message.Message):
         attachments: abc.Iterable[dispute_pb2.SealedAttachment] | None = ...,
         ruling: envelope_pb2.Envelope | None = ...,
         facts: listing_pb2.Correction | None = ...,
+        binding: envelope_pb2.Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["dispute", b"dispute", "facts", b"facts", "ruling", b"ruling", "standing", b"standing", "summary", b"summary"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "dispute", b"dispute", "facts", b"facts", "ruling", b"ruling", "standing", b"standing", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["attachments", b"attachments", "dispute", b"dispute", "facts", b"facts", "filings", b"filings", "ruling", b"ruling", "standing", b"standing", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["attachments", b"attachments", "binding", b"binding", "dispute", b"dispute", "facts", b"facts", "filings", b"filings", "ruling", b"ruling", "standing", b"standing", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -762,7 +768,7 @@ class SubmitReviewEventRequest(message.Message):
     EVENT_FIELD_NUMBER: builtins.int
     @builtins.property
     def event(self) -> envelope_pb2.Envelope:
-        """The ListingEvent: OPEN_REVIEW or EXTEND."""
+        """The ListingEvent: OPEN_REVIEW or EXTEND; before its effect, WITHDRAW (struck out)."""
 
     def __init__(
         self,

@@ -507,8 +507,8 @@ class ReviewServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitReviewEvent(self, request, context):
-        """Opens a review of its own motion, or takes more time for one. Caller: ROLE_REVIEWER or ROLE_REGULATOR, the
-        signer. Safe to retry with the same bytes.
+        """Opens a review of its own motion, takes more time for one, or strikes a listing out before its effect.
+        Caller: ROLE_REVIEWER or ROLE_REGULATOR, the signer. Safe to retry with the same bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -211,8 +211,8 @@ class ReviewServiceStub:
     with the same bytes.
     """
     SubmitReviewEvent: grpc.UnaryUnaryMultiCallable[listing_service_pb2.SubmitReviewEventRequest, listing_service_pb2.SubmitReviewEventResponse]
-    """Opens a review of its own motion, or takes more time for one. Caller: ROLE_REVIEWER or ROLE_REGULATOR, the
-    signer. Safe to retry with the same bytes.
+    """Opens a review of its own motion, takes more time for one, or strikes a listing out before its effect.
+    Caller: ROLE_REVIEWER or ROLE_REGULATOR, the signer. Safe to retry with the same bytes.
     """
 
 @typing.type_check_only
@@ -231,8 +231,8 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
     with the same bytes.
     """
     SubmitReviewEvent: aio.UnaryUnaryMultiCallable[listing_service_pb2.SubmitReviewEventRequest, listing_service_pb2.SubmitReviewEventResponse]  # type: ignore[assignment]
-    """Opens a review of its own motion, or takes more time for one. Caller: ROLE_REVIEWER or ROLE_REGULATOR, the
-    signer. Safe to retry with the same bytes.
+    """Opens a review of its own motion, takes more time for one, or strikes a listing out before its effect.
+    Caller: ROLE_REVIEWER or ROLE_REGULATOR, the signer. Safe to retry with the same bytes.
     """
 
 class ReviewServiceServicer(metaclass=abc_1.ABCMeta):
@@ -272,8 +272,8 @@ class ReviewServiceServicer(metaclass=abc_1.ABCMeta):
         request: listing_service_pb2.SubmitReviewEventRequest,
         context: _ServicerContext,
     ) -> typing.Union[listing_service_pb2.SubmitReviewEventResponse, abc.Awaitable[listing_service_pb2.SubmitReviewEventResponse]]:
-        """Opens a review of its own motion, or takes more time for one. Caller: ROLE_REVIEWER or ROLE_REGULATOR, the
-        signer. Safe to retry with the same bytes.
+        """Opens a review of its own motion, takes more time for one, or strikes a listing out before its effect.
+        Caller: ROLE_REVIEWER or ROLE_REGULATOR, the signer. Safe to retry with the same bytes.
         """
 
 def add_ReviewServiceServicer_to_server(servicer: ReviewServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -142,6 +142,13 @@ def binding_versions(connection: Connection, refs: Iterable[bytes]) -> dict[byte
     return {row.subject_ref: row.version for row in rows}
 
 
+def binding_of(connection: Connection, subject_ref: bytes) -> v1.Envelope | None:
+    """Return the latest binding seen of a subject; None where there is none."""
+    query = select(subject_binding.c.envelope).where(subject_binding.c.subject_ref == subject_ref)
+    raw = connection.execute(query).scalar_one_or_none()
+    return None if raw is None else v1.Envelope.FromString(raw)
+
+
 def set_uses(
     connection: Connection, counted: Sequence[tuple[Key, int, ConsentState.ValueType]]
 ) -> None:

@@ -9,6 +9,7 @@ from concordat import v1
 from concordat.clock import from_micros, to_timestamp
 from concordat.refusal import Refusal
 from concordat.v1 import DisputeStage, Reason, Role
+from exchange.consents import table as consents
 from exchange.listings import reading
 from exchange.listings.machine import Listing
 from exchange.listings.standing import standing_of
@@ -80,6 +81,9 @@ def show(
     )
     if dispute_id in statements and _is(statements[dispute_id], "dispute"):
         response.dispute.CopyFrom(statements[dispute_id])
+        binding = consents.binding_of(connection, row.subject_ref)
+        if binding is not None:
+            response.binding.CopyFrom(binding)
     ruling = stored.ruling
     if row.dispute_stage == DisputeStage.DISPUTE_STAGE_APPEAL and ruling is not None:
         response.ruling.CopyFrom(statements[ruling.ruling_id])

@@ -172,6 +172,20 @@ def test_a_filing_that_its_source_did_not_sign_is_told(listed: ListingDesk) -> N
     assert not facts["filings"][0]["holds"]
 
 
+def test_a_dispute_that_its_subject_did_not_sign_is_told(listed: ListingDesk) -> None:
+    story = disputed(listed)
+    assert listed.json("review", "show", open_id(story), *judge(listed))["fault"] == ""
+
+    def forge(review: v1.GetReviewResponse) -> None:
+        dispute = v1.Dispute.FromString(review.dispute.payload)
+        review.dispute.CopyFrom(seal(dispute, signer("mallory")))
+
+    listed.fake.bend_review = forge
+    assert listed.json("review", "show", open_id(story), *judge(listed))["fault"]
+    listed.fake.bend_review = lambda review: review.ClearField("binding")
+    assert "no binding" in listed.json("review", "show", open_id(story), *judge(listed))["fault"]
+
+
 def test_another_dispute_than_was_asked_for_is_refused(listed: ListingDesk) -> None:
     story = disputed(listed)
 
