@@ -173,17 +173,17 @@ def test_a_filing_that_its_source_did_not_sign_is_told(listed: ListingDesk) -> N
 
 
 def test_a_dispute_that_its_subject_did_not_sign_is_told(listed: ListingDesk) -> None:
-    story = disputed(listed)
-    assert listed.json("review", "show", open_id(story), *judge(listed))["fault"] == ""
+    shown = ("review", "show", open_id(disputed(listed)), *judge(listed))
+    assert listed.json(*shown)["fault"] == ""
 
     def forge(review: v1.GetReviewResponse) -> None:
         dispute = v1.Dispute.FromString(review.dispute.payload)
         review.dispute.CopyFrom(seal(dispute, signer("mallory")))
 
     listed.fake.bend_review = forge
-    assert listed.json("review", "show", open_id(story), *judge(listed))["fault"]
+    assert listed.json(*shown)["fault"]
     listed.fake.bend_review = lambda review: review.ClearField("binding")
-    assert "no binding" in listed.json("review", "show", open_id(story), *judge(listed))["fault"]
+    assert "no binding" in listed.json(*shown)["fault"]
 
 
 def test_another_dispute_than_was_asked_for_is_refused(listed: ListingDesk) -> None:
