@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import sqlite3
 import subprocess
 from dataclasses import dataclass
@@ -66,9 +67,8 @@ class Shown:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     folder = tmp_path_factory.mktemp("demo")
     where = ("--out", folder / "out", "--folder", folder / "federation")
-    done = typed(
-        "demo", "--providers", str(PROVIDERS), *where, "--json", CONCORDAT_LOG_LEVEL="debug"
-    )
+    environment = {"CONCORDAT_LOG_LEVEL": "debug", "COLUMNS": "112"}
+    done = typed("demo", "--providers", str(PROVIDERS), *where, "--json", **environment)
     assert done.returncode == 0, done.stderr
     return Shown(done, folder)
 
@@ -123,6 +123,20 @@ def test_a_lender_is_told_of_a_listing_with_words_and_of_its_end_with_nothing(sh
     assert listing["frozen"] == "SUBJECT_FROZEN"
     assert listing["recalled"] == ["SETTLED"] * 2 + ["WITHDRAWN"] * 2
     assert (listing["gone"], listing["as_never_listed"]) == ([], True)
+
+
+def undated(text: str) -> str:
+    """Return a text with dates masked and without what stands around its lines."""
+    return re.sub(r"\d{4}-\d{2}-\d{2}", "DATE", text).strip(" ─")
+
+
+def test_the_readme_shows_what_the_demo_prints_of_a_listing(shown: Shown) -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    (block,) = re.findall(
+        r"^## The life of a listing\n.*?^```\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL
+    )
+    printed = {undated(line) for line in shown.done.stderr.splitlines()}
+    assert [line for line in block.splitlines() if undated(line) not in printed] == []
 
 
 def test_a_provider_that_is_killed_is_named_in_a_partial_view(shown: Shown) -> None:
