@@ -3,6 +3,7 @@
 Messages have the sizes of the real thing's. One process each: ``python bare_hub.py echo PORT BYTES`` and
 ``python bare_hub.py hub PORT ASK_BYTES ANSWER_BYTES ECHO_PORT ...``. Methods take and give raw bytes:
 
+- ``/bare/Echo`` and ``/bare/Echoes``, of an echo server: one message, or a stream of them.
 - ``/bare/One``: one request; asks every echo server once, answers with ``ANSWER_BYTES``.
 - ``/bare/Many``: a stream of messages of ``n`` requests; asks every echo server once for each message, with
   ``n`` times the bytes, and answers with ``n * ANSWER_BYTES``.
@@ -25,7 +26,17 @@ async def echo(port: int, answer_bytes: int) -> None:
     async def answer(request: bytes, _context: object) -> bytes:
         return bytes(answer_bytes * int.from_bytes(request[:2], "big"))
 
-    await _serve(port, {"Echo": grpc.unary_unary_rpc_method_handler(answer)})
+    async def answers(requests: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        async for request in requests:
+            yield await answer(request, context)
+
+    await _serve(
+        port,
+        {
+            "Echo": grpc.unary_unary_rpc_method_handler(answer),
+            "Echoes": grpc.stream_stream_rpc_method_handler(answers),
+        },
+    )
 
 
 async def hub(port: int, ask_bytes: int, answer_bytes: int, echoes: list[int]) -> None:

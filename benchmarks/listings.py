@@ -1,6 +1,6 @@
-"""The listings: memory and lookups of the index, beside a dictionary and the database, in one run.
+"""The listings: memory and lookups of the index beside its peers, and checks over gRPC beside an echo.
 
-    .venv/bin/python benchmarks/listings.py [--sizes 1e5 1e6 1e7] [--seconds 2] [--json FILE]
+    .venv/bin/python benchmarks/listings.py [--sizes 1e5 1e6 1e7] [--seconds 2] [--no-grpc] [--json FILE]
 
 Each number of listings is measured three times, each in a process of its own: in the index that the exchange
 answers from, in a dictionary of the same entries, and in SQLite, asked by a SQLAlchemy statement that is
@@ -13,7 +13,16 @@ Memory is told twice: of the arrays, and by how much the process grew. A diction
 ``changes`` are new listings put 1,000 at a time until they are merged; while that takes, lookups wait on
 another thread, which pauses 0.2 ms between two: by how much they end late is told.
 
-The last table tells how long single lookups take that show nothing, by why they don't, in the largest index.
+A table tells how long single lookups take that show nothing, by why they don't, in the largest index.
+
+Over gRPC it is a real exchange process with its log, mTLS, and a SQLite file that holds the listings before
+it starts; one of more than ``--db-most`` is left out. ``--subjects`` people are asked about in turn, one in a
+hundred of whom has a listing. Their consents are for applications for credit, which may be made often: an
+account review is at most quarterly, and could be asked for once. The exchange limits nobody, as lenders that
+do this are stopped. The yardstick is a bare echo of messages of the same sizes both ways, with no TLS, no
+checks and no database; all share the machine's cores with this process, which makes the load.
+
+The last table tells how long a check over gRPC takes, by why nothing is shown.
 """
 
 import argparse
@@ -21,12 +30,15 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.listings_grpc import SOME, Plan, grpc_figures
+from benchmarks.listings_grpc_tables import show_grpc
 from benchmarks.listings_index import index_figures
 from benchmarks.listings_load import label
 from benchmarks.listings_peers import dict_figures, sql_figures
@@ -34,6 +46,8 @@ from benchmarks.listings_timing import PERCENTILES, WHY, timing_figures
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 GB = 10**9
+MOST_SECONDS = 30.0  # requests live for a minute from when they are signed, ahead of the run
+TIMED = 40  # people of each kind whose checks are timed
 TABLES = {
     "Lookups a second, 1 % of them with something to show": {
         "packed": ("lookups_per_s", ",.0f"),
@@ -65,12 +79,28 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each run")
     parser.add_argument("--dict-gb", type=float, default=4.0, help="of the largest dictionary")
     parser.add_argument("--sql-most", type=_size, default=1_000_000, help="of listings in SQLite")
+    parser.add_argument("--no-grpc", action="store_true", help="leave out what needs processes")
+    parser.add_argument("--only-grpc", action="store_true", help="leave out the rest")
+    parser.add_argument("--db-most", type=_size, default=1_000_000, help="of listings over gRPC")
+    parser.add_argument("--subjects", type=int, default=4_000, help="people asked about over gRPC")
+    parser.add_argument("--samples", type=int, default=400, help="of each kind timed over gRPC")
     parser.add_argument("--json", type=Path, help="write the figures here, flat")
     arguments = parser.parse_args()
+    if arguments.subjects < SOME or not 0 < arguments.seconds <= MOST_SECONDS:
+        parser.error(f"at least {SOME} subjects, and at most {MOST_SECONDS:.0f} seconds")
     OUT.print(f"$ {' '.join(sys.argv)}", highlight=False)
     sizes = sorted(arguments.sizes)
-    figures = measure(sizes, arguments.seconds, arguments.dict_gb, arguments.sql_most)
-    show(figures, sizes)
+    figures: Figures = {}
+    if not arguments.only_grpc:
+        figures |= measure(sizes, arguments.seconds, arguments.dict_gb, arguments.sql_most)
+        show(figures, sizes)
+    served = [] if arguments.no_grpc else [size for size in sizes if size <= arguments.db_most]
+    if served:
+        plan = Plan(arguments.seconds, arguments.subjects, TIMED, arguments.samples)
+        figures |= over_grpc(served, plan)
+        show_grpc(Console(), figures, served)
+    for size in () if arguments.no_grpc else sizes[len(served) :]:
+        OUT.print(f"{size:,} listings are left out over gRPC")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
@@ -100,6 +130,25 @@ def measure(sizes: Sequence[int], seconds: float, dict_gb: float, sql_most: int)
         figures |= {f"{name}_{label(size)}": value for name, value in parts.items()}
     figures |= _alone(timing_figures, sizes[-1])
     return {name: round(value, 3) for name, value in figures.items()}
+
+
+def over_grpc(sizes: Sequence[int], plan: Plan) -> Figures:
+    """Return what is measured over gRPC, as ``measure`` does; that of the largest also without its number.
+
+    Times by why nothing is shown are of the largest alone.
+    """
+    figures: Figures = {}
+    for size in sizes:
+        last = size == sizes[-1]
+        parts = grpc_figures(size, plan if last else replace(plan, samples=0), OUT.print)
+        times = {name: value for name, value in parts.items() if name.startswith("grpc_timing")}
+        figures |= times
+        for name, value in parts.items():
+            if name not in times:
+                figures[f"{name}_{label(size)}"] = value
+                if last:
+                    figures[name] = value
+    return {name: round(value, 5) for name, value in figures.items()}
 
 
 def _alone(one: Callable[..., Figures], *arguments: float) -> Figures:

@@ -1,13 +1,16 @@
 """Closed-loop load: so many in flight, each starting anew when answered; rates and percentiles."""
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import psutil
 
+MESSAGES = 4  # of a stream that are on the way at once
 T = TypeVar("T")
 
 
@@ -63,6 +66,40 @@ async def closed_loop(
         p99_ms=latencies[min(len(latencies) - 1, len(latencies) * 99 // 100)] * 1e3,
         cpu_us={name: (_cpu(pid) - before[name]) / done * 1e6 for name, pid in processes.items()},
     )
+
+
+async def made_ahead(
+    load: Callable[[Iterable[T], float], Awaitable[Run]],
+    supply: Iterator[T],
+    per_item: int,
+    seconds: float,
+) -> Run:
+    """Run for a moment to learn the rate, make enough for ``seconds`` and half as many again, and run.
+
+    ``per_item`` is how many items each of ``supply`` counts for.
+    """
+    trial = await load(supply, min(1.0, seconds))
+    enough = math.ceil(1.5 * trial.per_s * seconds / per_item) + MESSAGES
+    return await load(list(islice(supply, enough)), seconds)
+
+
+async def streamed(
+    send: Callable[[T], Awaitable[None]],
+    messages: Iterable[T],
+    receive: Callable[[], Awaitable[int]],
+    seconds: float,
+    processes: Mapping[str, int],
+) -> Run:
+    """Keep four messages on the way; those that are when the time is up are waited for and counted."""
+    sending, receiving = asyncio.Lock(), asyncio.Lock()  # a stream takes one of each at a time
+
+    async def one(message: T) -> int:
+        async with sending:
+            await send(message)
+        async with receiving:
+            return await receive()
+
+    return await closed_loop(one, messages, MESSAGES, seconds, processes)
 
 
 def _cpu(pid: int) -> float:

@@ -20,7 +20,6 @@ import asyncio
 import csv
 import gzip
 import json
-import math
 import os
 import statistics
 import subprocess
@@ -38,7 +37,7 @@ import grpc.aio
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load import Run, closed_loop
+from benchmarks.load import MESSAGES, Run, closed_loop, made_ahead, streamed
 from clients.sandbox import Sandbox
 from clients.sandbox.cast import EXCHANGE, LENDER, SCORES
 from clients.sandbox.layout import free_ports
@@ -53,7 +52,6 @@ from concordat.verify.bundle import assemble_bundle
 from concordat.verify.view import verify_view_bundle
 
 PER_MESSAGE = 64
-MESSAGES = 4
 TIMEOUT = 20.0
 MOST_SECONDS = 30.0  # requests live for a minute from when they are signed, ahead of the run
 SAMPLE = 10  # views that are verified afterwards
@@ -152,10 +150,10 @@ async def _ours(
             return _our_stream(stub, supply, s, processes)
 
         runs = {
-            "1": await _signed_ahead(loop(1), _signing(identity, permissions, 1), seconds),
-            "64": await _signed_ahead(loop(64), _signing(identity, permissions, 1), seconds),
-            "stream": await _signed_ahead(
-                stream, _signing(identity, permissions, PER_MESSAGE), seconds
+            "1": await made_ahead(loop(1), _signing(identity, permissions, 1), 1, seconds),
+            "64": await made_ahead(loop(64), _signing(identity, permissions, 1), 1, seconds),
+            "stream": await made_ahead(
+                stream, _signing(identity, permissions, PER_MESSAGE), PER_MESSAGE, seconds
             ),
         }
     for ask, answer in answers:
@@ -168,15 +166,6 @@ def _signing(identity: MemberIdentity, permissions: list[Permission], size: int)
     people = cycle(permissions)
     while True:
         yield prepare_asks(identity, list(islice(people, size)), datetime.now(UTC))
-
-
-async def _signed_ahead(load: Load, signing: Iterator[Asks], seconds: float) -> Run:
-    """Run for a moment to learn the rate, sign enough for ``seconds`` and half as many, and run."""
-    moment = min(1.0, seconds)
-    trial = await load(signing, moment)
-    size = len(next(signing))
-    enough = math.ceil(1.5 * trial.per_s * seconds / size) + MESSAGES
-    return await load(list(islice(signing, enough)), seconds)
 
 
 async def _our_stream(
@@ -193,28 +182,9 @@ async def _our_stream(
 
     messages = (v1.RequestViewsRequest(asks=asks) for asks in supply)
     try:
-        return await _streamed(call.write, messages, answered, seconds, processes)
+        return await streamed(call.write, messages, answered, seconds, processes)
     finally:
         call.cancel()
-
-
-async def _streamed(
-    send: Callable[[Any], Awaitable[None]],
-    messages: Iterable[Any],
-    receive: Callable[[], Awaitable[int]],
-    seconds: float,
-    processes: dict[str, int],
-) -> Run:
-    """Keep four messages on the way; those that are when the time is up are waited for and counted."""
-    sending, receiving = asyncio.Lock(), asyncio.Lock()  # a stream takes one of each at a time
-
-    async def one(message: Any) -> int:
-        async with sending:
-            await send(message)
-        async with receiving:
-            return await receive()
-
-    return await closed_loop(one, messages, MESSAGES, seconds, processes)
 
 
 def _verify(sandbox: Sandbox, ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> None:
@@ -275,7 +245,7 @@ async def _bare_runs(
             await call.read()
             return PER_MESSAGE
 
-        runs["stream"] = await _streamed(call.write, repeat(message), answered, seconds, processes)
+        runs["stream"] = await streamed(call.write, repeat(message), answered, seconds, processes)
         call.cancel()
         return runs
 

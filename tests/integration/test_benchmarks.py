@@ -5,14 +5,23 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
+from benchmarks.listings_fill import HIDDEN, fill, listing_of
 from benchmarks.listings_timing import distance
 from benchmarks.load import Run, closed_loop
 from benchmarks.view import cpu_of
+from concordat.store.engine import open_engine
+from exchange.listings import reading
+from exchange.listings.machine import Listing
+from exchange.listings.profile import Profiles
+from exchange.listings.showing import shown_entry
+from exchange.tables import listing, metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTINGS_PROMISED = (
@@ -21,6 +30,19 @@ LISTINGS_PROMISED = (
     "single_lookups_per_s",
     "dict_lookups_per_s",
     "sql_lookups_per_s",
+)
+GRPC_PROMISED = (
+    "load_s",
+    "checks_per_s_1",
+    "checks_per_s_64",
+    "check_cpu_us_64",
+    "check_ratio_echo",
+    "check_ratio_echo_1",
+    "screen_subjects_per_s",
+    "screen_logged_per_s",
+    "screen_cpu_us",
+    "screen_ratio_packed_echo",
+    "screen_subjects_per_s_100",
 )
 PROMISED = {"views_per_s_1", "views_per_s_64", "bare_per_s_64", "ratio_64", "stream_views_per_s"}
 SIDES, RUNS = ("views", "bare"), ("1", "64", "stream")
@@ -60,6 +82,7 @@ def test_the_listings_benchmark_measures_the_index_beside_both_peers(tmp_path: P
         "0.05",
         "--sql-most",
         "1e3",
+        "--no-grpc",
         "--json",
         str(figures),
     )
@@ -80,6 +103,57 @@ def test_the_listings_benchmark_measures_the_index_beside_both_peers(tmp_path: P
     for why in ("never", "again", "expired", "stale", "removed"):
         assert found[f"timing_{why}_p50_ns"] > 0
         assert 0 <= found[f"timing_{why}_ks"] <= 1
+
+
+@pytest.mark.timeout(180)
+def test_the_listings_benchmark_measures_a_real_exchange_beside_an_echo(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    tiny = ("--only-grpc", "--sizes", "1e3", "2e3", "--db-most", "1e3", "--seconds", "0.3")
+    few = ("--subjects", "200", "--samples", "5", "--json", str(figures))
+    done = subprocess.run(
+        [sys.executable, "benchmarks/listings.py", *tiny, *few],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "suppressed by a dispute" in done.stdout
+    assert "2,000 listings are left out over gRPC" in done.stderr
+    found = json.loads(figures.read_text())
+    for name in GRPC_PROMISED:
+        assert found[f"{name}_1e3"] == found[name], name
+        assert found[name] > 0 or name == "load_s", name
+    assert found["check_ratio_echo"] == pytest.approx(
+        found["checks_per_s_64"] / found["echo_per_s_64"], rel=0.01
+    )
+    for why in ("never", "noticed", "suppressed", "expired", "withdrawn", "repaired", "listed"):
+        assert found[f"grpc_timing_{why}_p50_ms"] > 0
+        assert 0 <= found[f"grpc_timing_{why}_ks"] <= 1
+
+
+def _key(listing: Listing) -> reading.Key:
+    return listing.subject_ref, listing.listing_id
+
+
+def test_what_is_put_into_the_database_is_what_the_ledger_reads(tmp_path: Path) -> None:
+    at, path = datetime(2026, 3, 1, tzinfo=UTC), tmp_path / "data.sqlite"
+    engine = open_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    named = [listing_of("alder-bank", bytes([n] * 32), why, at) for n, why in enumerate(HIDDEN, 1)]
+    fill(path, "alder-bank", 50, at, named)
+    with engine.connect() as connection:
+        keys = [tuple(row) for row in connection.execute(select(*listing.primary_key))]
+        stored = reading.by_keys(connection, keys)
+        assert reading.revision(connection) == 1
+    engine.dispose()
+    assert len(stored) == 50 + len(named)
+    assert [stored[_key(each)].listing for each in named] == named
+    profiles = Profiles.load()
+    others = [each.listing for key, each in stored.items() if key not in set(map(_key, named))]
+    assert all(shown_entry(each, profiles[each.profile], {}, at) for each in others)
+    assert not any(shown_entry(each, profiles[each.profile], {}, at) for each in named)
 
 
 def test_the_distance_of_two_samples_is_that_of_kolmogorov_and_smirnov() -> None:
