@@ -9,7 +9,7 @@ from rich.console import Console
 
 from clients.cli.console import JsonOption, echo_json, new_folder, stop_with
 from clients.cli.demo import app as demo
-from clients.sandbox import LENDER, REGISTRAR, Sandbox, SandboxError
+from clients.sandbox import LENDER, REGISTRAR, REVIEWER, Debt, Sandbox, SandboxError
 from clients.sandbox.demo_tables import processes
 from clients.sandbox.processes import stop_on_sigterm
 
@@ -82,6 +82,7 @@ def _facts(federation: Sandbox) -> dict[str, Any]:
         "folder": federation.folder,
         "trust_bundle": federation.trust_bundle,
         "lender": federation.pki.member(LENDER).folder,
+        "reviewer": federation.pki.member(REVIEWER).folder,
         "processes": [
             {
                 "member_id": member_id,
@@ -102,6 +103,8 @@ def _explain(console: Console, federation: Sandbox) -> None:
     console.print(processes(federation))
     person = Path(EXAMPLE_WALLET)
     code = f"concordat-registrar issue-code -c {federation.config(REGISTRAR)} --identity {BORROWER}"
+    furnisher = federation.config(federation.provider_ids[0])
+    debt = Debt(reference="L-1", amount="750.00", delinquent_since="2012-03-01").typed
     asked = " ".join(f"--provider {name}" for name in federation.provider_ids)
     lender = federation.pki.member(LENDER).folder
     lines = [
@@ -115,6 +118,13 @@ def _explain(console: Console, federation: Sandbox) -> None:
         f"concordat wallet grant --recipient {LENDER} {asked} --out {person}.consent",
         f"concordat view request --member {lender} --consent {person}.consent --out my-view.cbundle",
         "concordat view verify my-view.cbundle",
+        "",
+        "And a listing, whose notice period is of seconds:",
+        "echo agreement > agreement.pdf",
+        f"concordat-provider listings file -c {furnisher} --identity-number {BORROWER} {debt}",
+        "concordat wallet inbox",
+        "concordat wallet listings",
+        f"concordat review queue --member {federation.pki.member(REVIEWER).folder}",
         "",
         "Ctrl-C stops everything.",
     ]
