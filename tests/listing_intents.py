@@ -113,7 +113,7 @@ def corrected(seen: Listing, days: int, share: int) -> v1.Correction:
     """Return a correction that moves the anchor by days to and fro, and the amount up or down."""
     since = seen.delinquent_since - days * DAY
     amount = money(seen.amount * share // 100, seen.currency)
-    evidence = digest(f"corrected by {days} days")
+    evidence = digest(EVIDENCE[days % len(EVIDENCE)])
     return correction(
         seen, amount=amount, delinquent_since=to_timestamp(since), evidence_hash=evidence
     )

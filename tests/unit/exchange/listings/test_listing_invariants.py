@@ -38,6 +38,7 @@ from tests.listing_builders import (
     PARTIES,
     PROLONG,
     RECONFIRM,
+    RECTIFIED,
     REJECTED,
     REVIEW,
     REVIEWER,
@@ -106,7 +107,7 @@ class ListingLives(RuleBasedStateMachine):
     world: World
 
     @initialize(
-        name=st.sampled_from(["eu", "us", "cn", "in", "uk", OWN]),
+        name=st.sampled_from(["eu", "us", "cn", "in", "uk", OWN, OWN]),
         start=st.integers(0, 2500),
         court=st.booleans(),
     )
@@ -186,9 +187,8 @@ class ListingLives(RuleBasedStateMachine):
         world.run_timers()
         assert world.latest.state in ENDS | {EFFECTIVE}
 
-    @where(*LIVE)
     @rule(filing=FILINGS)
-    def another_source_joins(self, filing: Filing) -> None:
+    def somebody_files(self, filing: Filing) -> None:
         self._say(filing)
 
     @where(*LIVE)
@@ -211,6 +211,11 @@ class ListingLives(RuleBasedStateMachine):
         evidence = f"found later {number}"
         certified, abroad = True, False
         self._say(Filing(source, 200, 100, 900, evidence, certified, abroad, timedelta()))
+
+    @where(*LIVE)
+    @rule(number=st.integers(0, 3))
+    def a_source_reconfirms_it(self, number: int) -> None:
+        assert self._event(RECONFIRM, of_source(self.world.latest, number))
 
     @where(*LIVE)
     @rule(number=st.integers(0, 3), days=DAYS, share=SHARES)
@@ -264,6 +269,11 @@ class ListingLives(RuleBasedStateMachine):
     @rule()
     def it_is_rejected(self) -> None:
         self._say(Rule(REJECTED, None, 0, 100, not_settled=False))
+
+    @where(*DISPUTED)
+    @rule(days=st.integers(0, 60), share=st.sampled_from([100, 90]), not_settled=st.booleans())
+    def it_is_rectified(self, days: int, share: int, not_settled: bool) -> None:
+        self._say(Rule(RECTIFIED, None, days, share, not_settled))
 
     @where(*DISPUTED)
     @rule()
