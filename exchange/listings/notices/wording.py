@@ -9,11 +9,11 @@ from exchange.listings.notices.news import News
 COMMANDS: Mapping[str, str] = {
     "inbox": "concordat wallet inbox",
     "listings": "concordat wallet listings",
-    "contest": "concordat wallet contest {listing}",
-    "dispute": "concordat wallet dispute {listing}",
-    "appeal": "concordat wallet appeal {listing}",
-    "settle": "concordat wallet settle {listing}",
-    "words": "concordat wallet statement {listing}",
+    "contest": "concordat wallet contest {listing} --ground GROUND",
+    "dispute": "concordat wallet dispute {listing} --ground GROUND",
+    "appeal": "concordat wallet appeal {listing} --ground GROUND",
+    "settle": "concordat wallet settle {listing} --receipt FILE --paid-on DATE",
+    "words": "concordat wallet statement {listing} TEXT",
 }
 """What a subject types to act; every template may name them."""
 

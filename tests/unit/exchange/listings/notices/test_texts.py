@@ -76,7 +76,7 @@ def test_a_notice_tells_all_that_rights_md_asks_for() -> None:
         grouped_hex(listing.evidence_hash),
         "no earlier than 30 days after this notice reached you",
         f"Contact {filer} yourself",
-        f"concordat wallet contest {listing.listing_id.hex()}\nThis is free",
+        f"concordat wallet contest {listing.listing_id.hex()} --ground GROUND\nThis is free",
         f"concordat wallet statement {listing.listing_id.hex()}",
         f"concordat wallet dispute {listing.listing_id.hex()}",
         f"concordat wallet appeal {listing.listing_id.hex()}",
@@ -443,12 +443,15 @@ def test_every_command_that_a_notice_names_is_one_of_the_wallets() -> None:
     for line in COMMANDS.values():
         program, group, command, *arguments = line.split()
         assert (program, group) == ("concordat", "wallet")
-        wanted = [
-            each.name
-            for each in wallet.commands[command].params
-            if each.param_type_name == "argument" and each.required
-        ]
-        assert len(wanted) == len(arguments), line
+        params = wallet.commands[command].params
+        options = {
+            each.opts[0] for each in params if each.param_type_name == "option" and each.required
+        }
+        named = {word for word in arguments if word.startswith("--")}
+        assert named == options, line
+        most = [each for each in params if each.param_type_name == "argument"]
+        least = [each for each in most if each.required]
+        assert len(least) <= len(arguments) - 2 * len(named) <= len(most), line
 
 
 # Money and hashes -------------------------------------------------------------------------------
