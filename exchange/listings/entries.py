@@ -89,12 +89,13 @@ _ORDER = struct.Struct("=24x16sH14x").unpack
 _ROWS = struct.Struct("=H")
 _ROWS_AT = 48
 
-halves = struct.Struct("=QQ16x").unpack  # of the key, from a subject_ref
+# The halves of the key, from a subject_ref; raises ``struct.error`` where that has not 32 bytes.
+halves = struct.Struct("=QQ16x").unpack
 _halves_of_key = struct.Struct("=QQ").unpack
 
-# No listing. It stands behind all records, and for a subject that has none any more.
+# No listing, and never shown. It stands behind all records, and for a subject that has none any more.
 _END = 0xFFFF_FFFF_FFFF_FFFF
-BLANK = _RECORD.pack(_END, _END, 0, bytes(ID_BYTES), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+BLANK = _RECORD.pack(_END, _END, -(1 << 63), bytes(ID_BYTES), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def pack(entry: Entry) -> bytes:
@@ -147,18 +148,24 @@ def require_ids(subject_ref: bytes, listing_id: bytes) -> None:
 
 
 def visible(
-    subject_ref: bytes, records: bytes | memoryview, at: int, now: int, live: Container[int]
+    subject_ref: bytes,
+    key: tuple[int, int],
+    records: bytes | memoryview,
+    at: int,
+    now: int,
+    live: Container[int],
 ) -> list[Entry]:
     """Return the entries to show of a subject, from where its records begin or would begin.
 
-    Where it has none, those of the subject behind it are read and checked in their place, so that what this
-    does depends on how many records somebody has, and not on why nothing is shown. Hence no ``and``.
+    ``key`` is what ``halves`` returns. Where the subject has no records, those of the one behind it are read
+    and checked in their place, so that what this does depends on how many records somebody has, and not on
+    why nothing is shown. Hence no ``and``.
     """
-    high, low = halves(subject_ref)
+    high, low = key
     shown = []
     while True:
         its_high, its_low, expires_at, feed, rows = _CHECKED(records, at)
-        theirs = (its_high == high) & (its_low == low) & (rows > 0)
+        theirs = (its_high == high) & (its_low == low)
         if theirs & (now < expires_at) & ((not feed) | (feed in live)):
             shown.append(unpack(subject_ref, records, at))
         if (rows <= 1) & ((its_high != high) | (its_low >= low)):

@@ -22,6 +22,7 @@ end or of a stale feed. What still differs:
 - What is shown costs more, and is told anyway.
 """
 
+import struct
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -100,15 +101,17 @@ class ListingIndex:
         The oldest delinquency comes first, and by listing id where they are equal. Raises ``ValueError``
         where the ref has not 32 bytes.
         """
-        if len(subject_ref) != REF_BYTES:
-            raise ValueError(f"a subject_ref has {REF_BYTES} bytes, not {len(subject_ref)}")
+        try:
+            key = halves(subject_ref)
+        except struct.error as error:
+            raise ValueError(f"no subject_ref: {error}") from error
         state = self._state
         records: bytes | memoryview = state.base.buffer
-        at = state.base.offset(halves(subject_ref)[0])
+        at = state.base.offset(key[0])
         changed = state.changed[subject_ref[0]].get(subject_ref[:KEY_BYTES])
         if changed is not None:
             records, at = changed, 0
-        return visible(subject_ref, records, at, now, _container(live_feeds))
+        return visible(subject_ref, key, records, at, now, _container(live_feeds))
 
     def lookup_packed(self, refs: bytes, now: int, live_feeds: LiveFeeds) -> dict[int, list[Entry]]:
         """Return what ``lookup`` does for many subjects, by their place in ``refs`` from 0.
@@ -127,7 +130,8 @@ class ListingIndex:
                 entry = unpack(_ref_at(refs, place), shown, row * RECORD_BYTES)
                 found.setdefault(place, []).append(entry)
         for place, records in changed.items():
-            if entries := visible(_ref_at(refs, place), records, 0, now, live):
+            ref = _ref_at(refs, place)
+            if entries := visible(ref, halves(ref), records, 0, now, live):
                 found[place] = entries
         return dict(sorted(found.items()))
 

@@ -104,7 +104,7 @@ class SortedEntries:
         read = np.concatenate((first, self._take(runs(row + 1, more))))
         place = np.arange(len(words))
         place = np.concatenate((place, place.repeat(more)))
-        shown = (read["high"] == high[place]) & (read["low"] == low[place]) & (read["rows"] > 0)
+        shown = (read["high"] == high[place]) & (read["low"] == low[place])
         shown &= (now < read["expires_at"]) & _are_live(read["feed"], live)
         return place[shown].tolist(), read[shown].tobytes()
 
