@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from concordat.clock import to_micros
 from concordat.v1 import InboxKind, ListingAction, ListingActKind
@@ -21,6 +21,9 @@ Post = Callable[[Connection, bytes, bytes, bytes, datetime], None]
 Wording = Callable[["Change", str], str]
 
 DEFAULT_LANGUAGE = "en"
+_CONTACTS = select(subject_contact).where(
+    subject_contact.c.subject_ref.in_(bindparam("refs", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,7 @@ class Announcer:
             return
         refs = {change.after.subject_ref for change in changes}
         contacts = {
-            row.subject_ref: row
-            for row in connection.execute(
-                select(subject_contact).where(subject_contact.c.subject_ref.in_(refs))
-            )
+            row.subject_ref: row for row in connection.execute(_CONTACTS, {"refs": list(refs)})
         }
         places = Counter(inbox.last_sequences(connection, refs))
         rows: list[dict[str, object]] = []

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
@@ -46,6 +46,16 @@ _DELETE_SOURCES = delete(listing_source).where(
     listing_source.c.subject_ref == bindparam("key_ref"),
     listing_source.c.listing_id == bindparam("key_id"),
 )
+_NEXT_REVISION = (
+    update(listing_revision)
+    .values(revision=listing_revision.c.revision + 1)
+    .returning(listing_revision.c.revision)
+)
+_FIRST_REVISION = (
+    insert(listing_revision).values(id=1, revision=1).returning(listing_revision.c.revision)
+)
+_INSERT, _INSERT_STEP = insert(listing), insert(listing_step)
+_INSERT_SOURCE, _INSERT_DEBT = insert(listing_source), insert(listing_debt)
 _UPDATE_DEBT = (
     update(listing_debt)
     .where(
@@ -224,23 +234,19 @@ class Ledger:
             for change, sequence in moves
         ]
         if rows:
-            self._connection.execute(insert(listing_step), rows)
+            self._connection.execute(_INSERT_STEP, rows)
 
     def _next_revision(self) -> int:
-        moved = self._connection.execute(
-            update(listing_revision).values(revision=listing_revision.c.revision + 1)
-        )
-        if not moved.rowcount:
-            self._connection.execute(insert(listing_revision).values(id=1, revision=1))
-        return int(self._connection.execute(select(listing_revision.c.revision)).scalar_one())
+        revision = self._connection.execute(_NEXT_REVISION).scalar_one_or_none()
+        if revision is None:
+            revision = self._connection.execute(_FIRST_REVISION).scalar_one()
+        return int(revision)
 
     def _write_listings(self, revision: int) -> None:
         changed = [entry for entry in self._entries.values() if entry.changed]
         new = [entry for entry in changed if entry.before is None]
         if new:
-            self._connection.execute(
-                insert(listing), [self._values(entry, revision) for entry in new]
-            )
+            self._connection.execute(_INSERT, [self._values(entry, revision) for entry in new])
             self._remember_debts([entry.now for entry in new])
         old = [entry for entry in changed if entry.before is not None]
         if old:
@@ -272,7 +278,7 @@ class Ledger:
             self._connection.execute(_DELETE_SOURCES, stale)
         rows = [row for entry in moved for row in source_values(entry.now)]
         if rows:
-            self._connection.execute(insert(listing_source), rows)
+            self._connection.execute(_INSERT_SOURCE, rows)
 
     def _remember_debts(self, listings: list[Listing]) -> None:
         """Name the latest listing of each debt.
@@ -290,7 +296,7 @@ class Ledger:
         }
         fresh = [row for debt, row in rows.items() if debt not in self._debts]
         if fresh:
-            self._connection.execute(insert(listing_debt), fresh)
+            self._connection.execute(_INSERT_DEBT, fresh)
         known = [
             {"key_ref": debt[0], "key_debt": debt[1], "latest": row["listing_id"]}
             for debt, row in rows.items()

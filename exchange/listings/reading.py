@@ -1,14 +1,15 @@
 """Reading listings from the database."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from concordat.clock import from_micros
+from concordat.store.lookup import Lookup
 from exchange.listings.machine import Listing
 from exchange.listings.rows import listing_of
 from exchange.listings.table import (
@@ -48,46 +49,58 @@ class FilingSeen:
     key: Key
 
 
-_SOURCES = select(listing_source).where(
-    tuple_(listing_source.c.subject_ref, listing_source.c.listing_id).in_(
-        bindparam("keys", expanding=True)
-    )
+_SOURCES = Lookup(
+    lambda wanted: select(listing_source).where(wanted),
+    listing_source.c.subject_ref,
+    listing_source.c.listing_id,
 )
-_BY_KEY = (
-    select(listing)
-    .where(
-        tuple_(listing.c.subject_ref, listing.c.listing_id).in_(bindparam("keys", expanding=True))
-    )
-    .order_by(listing.c.subject_ref, listing.c.listing_id)
+
+
+def _by_key(finish: Callable[[Select[Any]], Select[Any]]) -> Lookup:
+    def make(wanted: ColumnElement[bool]) -> Select[Any]:
+        ordered = select(listing).order_by(listing.c.subject_ref, listing.c.listing_id)
+        return finish(ordered.where(wanted))
+
+    return Lookup(make, listing.c.subject_ref, listing.c.listing_id)
+
+
+_BY_KEY = _by_key(lambda query: query)
+_LOCKED = _by_key(lambda query: query.with_for_update())
+_HELD = _by_key(lambda query: query.with_for_update(read=True))
+_KEYS_OF_DEBTS = Lookup(
+    lambda wanted: (
+        select(listing.c.subject_ref, listing.c.debt, listing.c.listing_id)
+        .where(wanted)
+        .order_by(listing.c.listing_id)
+    ),
+    listing.c.subject_ref,
+    listing.c.debt,
 )
-_LOCKED, _HELD = _BY_KEY.with_for_update(), _BY_KEY.with_for_update(read=True)
-_KEYS_OF_DEBTS = (
-    select(listing.c.subject_ref, listing.c.debt, listing.c.listing_id)
-    .where(tuple_(listing.c.subject_ref, listing.c.debt).in_(bindparam("keys", expanding=True)))
-    .order_by(listing.c.listing_id)
+_LOCK_DEBTS = Lookup(
+    lambda wanted: (
+        select(listing_debt)
+        .where(wanted)
+        .order_by(listing_debt.c.subject_ref, listing_debt.c.debt)
+        .with_for_update()
+    ),
+    listing_debt.c.subject_ref,
+    listing_debt.c.debt,
 )
-_LOCK_DEBTS = (
-    select(listing_debt)
-    .where(
-        tuple_(listing_debt.c.subject_ref, listing_debt.c.debt).in_(
-            bindparam("keys", expanding=True)
-        )
-    )
-    .order_by(listing_debt.c.subject_ref, listing_debt.c.debt)
-    .with_for_update()
+_FILINGS = Lookup(
+    lambda wanted: select(filing_seen).where(wanted),
+    filing_seen.c.source,
+    filing_seen.c.filing_id,
 )
-_FILINGS = select(filing_seen).where(
-    tuple_(filing_seen.c.source, filing_seen.c.filing_id).in_(bindparam("keys", expanding=True))
-)
-_STEPS = select(
+_STEPS = Lookup(
+    lambda wanted: select(
+        listing_step.c.subject_ref,
+        listing_step.c.listing_id,
+        listing_step.c.statement_id,
+        listing_step.c.digest,
+    ).where(wanted),
     listing_step.c.subject_ref,
     listing_step.c.listing_id,
     listing_step.c.statement_id,
-    listing_step.c.digest,
-).where(
-    tuple_(listing_step.c.subject_ref, listing_step.c.listing_id, listing_step.c.statement_id).in_(
-        bindparam("keys", expanding=True)
-    )
 )
 _DISPUTE_RAISED = select(listing_step.c.sequence).where(
     listing_step.c.subject_ref == bindparam("ref"),
@@ -96,6 +109,9 @@ _DISPUTE_RAISED = select(listing_step.c.sequence).where(
 _DISPUTE_OPEN = select(listing.c.listing_id).where(
     listing.c.dispute_reviewer == bindparam("reviewer"), listing.c.dispute_id == bindparam("id")
 )
+
+
+_SYNCS = select(court_sync.c.court, court_sync.c.synced_at)
 
 
 def by_keys(
@@ -107,13 +123,13 @@ def by_keys(
     they are to ``lock``.
     """
     query = _LOCKED if lock else _HELD if hold else _BY_KEY
-    return _read(connection, query, sorted(set(keys)))
+    return _with_sources(connection, query.run(connection, keys))
 
 
 def keys_of_debts(connection: Connection, debts: Iterable[Debt]) -> dict[Debt, list[Key]]:
     """Return every listing that each debt ever had, ended ones too, the oldest first."""
     found: dict[Debt, list[Key]] = defaultdict(list)
-    for row in connection.execute(_KEYS_OF_DEBTS, {"keys": sorted(set(debts))}):
+    for row in _KEYS_OF_DEBTS.run(connection, debts):
         found[row.subject_ref, row.debt].append((row.subject_ref, row.listing_id))
     return found
 
@@ -129,18 +145,10 @@ def of_subject(connection: Connection, subject_ref: bytes, after: bytes, most: i
     return list(_with_sources(connection, connection.execute(query).all()).values())
 
 
-def _read(
-    connection: Connection, query: Select[Any], keys: Sequence[tuple[bytes, bytes]]
-) -> dict[Key, Stored]:
-    if not keys:
-        return {}
-    return _with_sources(connection, connection.execute(query, {"keys": keys}).all())
-
-
 def _with_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Key, Stored]:
     keys = [(row.subject_ref, row.listing_id) for row in rows]
     sources: dict[Key, list[Row[Any]]] = defaultdict(list)
-    for source in connection.execute(_SOURCES, {"keys": keys}) if keys else ():
+    for source in _SOURCES.run(connection, keys):
         sources[source.subject_ref, source.listing_id].append(source)
     return {
         key: Stored(listing_of(row, sources[key]), row.steps, row.revision)
@@ -150,7 +158,7 @@ def _with_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Key,
 
 def lock_debts(connection: Connection, debts: Iterable[Debt]) -> frozenset[Debt]:
     """Lock the debts that were ever filed, and return them: nobody else files them meanwhile."""
-    rows = connection.execute(_LOCK_DEBTS, {"keys": sorted(set(debts))})
+    rows = _LOCK_DEBTS.run(connection, debts)
     return frozenset((row.subject_ref, row.debt) for row in rows)
 
 
@@ -158,7 +166,7 @@ def filings_seen(
     connection: Connection, keys: Iterable[tuple[str, bytes]]
 ) -> dict[tuple[str, bytes], FilingSeen]:
     """Return what is known of filings by (source, filing_id)."""
-    rows = connection.execute(_FILINGS, {"keys": sorted(set(keys))})
+    rows = _FILINGS.run(connection, keys)
     return {
         (row.source, row.filing_id): FilingSeen(row.digest, (row.subject_ref, row.listing_id))
         for row in rows
@@ -167,7 +175,7 @@ def filings_seen(
 
 def step_digests(connection: Connection, keys: Iterable[StatementKey]) -> dict[StatementKey, bytes]:
     """Return the digest of each statement that was taken in, by listing and id."""
-    rows = connection.execute(_STEPS, {"keys": sorted(set(keys))})
+    rows = _STEPS.run(connection, keys)
     return {(row.subject_ref, row.listing_id, row.statement_id): row.digest for row in rows}
 
 
@@ -195,7 +203,7 @@ def steps_of(connection: Connection, key: Key, most: int) -> Sequence[Row[Any]]:
 
 def syncs(connection: Connection) -> Mapping[str, datetime]:
     """Return when each court's register was last found the same."""
-    rows = connection.execute(select(court_sync.c.court, court_sync.c.synced_at))
+    rows = connection.execute(_SYNCS)
     return {row.court: from_micros(row.synced_at) for row in rows}
 
 

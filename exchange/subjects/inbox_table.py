@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     func,
     insert,
     select,
@@ -36,6 +37,23 @@ inbox_message = Table(
 )
 
 
+_LAST = (
+    select(inbox_message.c.subject_ref, func.max(inbox_message.c.sequence))
+    .where(inbox_message.c.subject_ref.in_(bindparam("refs", expanding=True)))
+    .group_by(inbox_message.c.subject_ref)
+)
+_PAGE = (
+    select(inbox_message)
+    .where(
+        inbox_message.c.subject_ref == bindparam("ref"),
+        inbox_message.c.sequence > bindparam("after"),
+    )
+    .order_by(inbox_message.c.sequence)
+    .limit(bindparam("most"))
+)
+_INSERT = insert(inbox_message)
+
+
 def message_id(sequence: int) -> bytes:
     """Return the id of a message, 16 bytes that grow with its place."""
     return sequence.to_bytes(16, "big")
@@ -43,30 +61,21 @@ def message_id(sequence: int) -> bytes:
 
 def last_sequences(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, int]:
     """Return the place of the last message of each subject that has one."""
-    query = (
-        select(inbox_message.c.subject_ref, func.max(inbox_message.c.sequence))
-        .where(inbox_message.c.subject_ref.in_(list(set(refs))))
-        .group_by(inbox_message.c.subject_ref)
-    )
-    return {ref: int(last) for ref, last in connection.execute(query)}
+    rows = connection.execute(_LAST, {"refs": list(set(refs))})
+    return {ref: int(last) for ref, last in rows}
 
 
 def add(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Put messages into inboxes."""
-    connection.execute(insert(inbox_message), rows)
+    connection.execute(_INSERT, rows)
 
 
 def page(
     connection: Connection, subject_ref: bytes, after: int, most: int
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return a subject's messages after a place, oldest first."""
-    query = (
-        select(inbox_message)
-        .where(inbox_message.c.subject_ref == subject_ref, inbox_message.c.sequence > after)
-        .order_by(inbox_message.c.sequence)
-        .limit(most)
-    )
-    return connection.execute(query).all()
+    of = {"ref": subject_ref, "after": after, "most": most}
+    return connection.execute(_PAGE, of).all()
 
 
 def message_of(
