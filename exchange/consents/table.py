@@ -17,11 +17,11 @@ from sqlalchemy import (
     bindparam,
     insert,
     select,
-    tuple_,
     update,
 )
 
 from concordat import v1
+from concordat.store.lookup import Lookup
 from concordat.v1 import ConsentState
 from exchange.schema import metadata
 
@@ -61,30 +61,34 @@ consent_event = Table(
 )
 
 # Keys are sorted, so that two processes that lock the same rows lock them in the same order.
-_LOCK_CONSENTS = (
-    select(
-        consent.c.subject_ref,
-        consent.c.consent_id,
-        consent.c.digest,
-        consent.c.state,
-        consent.c.uses,
-        consent.c.event_sequence,
-        consent.c.valid_until,
-        consent.c.granted_at,
-    )
-    .where(
-        tuple_(consent.c.subject_ref, consent.c.consent_id).in_(bindparam("keys", expanding=True))
-    )
-    .order_by(consent.c.subject_ref, consent.c.consent_id)
-    .with_for_update()
+_LOCK_CONSENTS = Lookup(
+    lambda wanted: (
+        select(
+            consent.c.subject_ref,
+            consent.c.consent_id,
+            consent.c.digest,
+            consent.c.state,
+            consent.c.uses,
+            consent.c.event_sequence,
+            consent.c.valid_until,
+            consent.c.granted_at,
+        )
+        .where(wanted)
+        .order_by(consent.c.subject_ref, consent.c.consent_id)
+        .with_for_update()
+    ),
+    consent.c.subject_ref,
+    consent.c.consent_id,
 )
-_LOCK_TERMS = (
-    select(consent)
-    .where(
-        tuple_(consent.c.subject_ref, consent.c.consent_id).in_(bindparam("keys", expanding=True))
-    )
-    .order_by(consent.c.subject_ref, consent.c.consent_id)
-    .with_for_update()
+_LOCK_TERMS = Lookup(
+    lambda wanted: (
+        select(consent)
+        .where(wanted)
+        .order_by(consent.c.subject_ref, consent.c.consent_id)
+        .with_for_update()
+    ),
+    consent.c.subject_ref,
+    consent.c.consent_id,
 )
 _BINDING_VERSIONS = select(subject_binding.c.subject_ref, subject_binding.c.version).where(
     subject_binding.c.subject_ref.in_(bindparam("refs", expanding=True))
@@ -115,13 +119,13 @@ class Terms:
 
 def lock(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[Any, ...]]]:
     """Return the consents that exist, by key, locked until the transaction ends."""
-    rows = connection.execute(_LOCK_CONSENTS, {"keys": sorted(set(keys))})
+    rows = _LOCK_CONSENTS.run(connection, keys)
     return {(row.subject_ref, row.consent_id): row for row in rows}
 
 
 def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Terms]:
     """Return the consents that exist, with what they say, locked until the transaction ends."""
-    rows = connection.execute(_LOCK_TERMS, {"keys": sorted(set(keys))})
+    rows = _LOCK_TERMS.run(connection, keys)
     return {
         (row.subject_ref, row.consent_id): Terms(
             v1.Consent.FromString(v1.Envelope.FromString(row.envelope).payload),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal_batch
+from concordat.store.lookup import Lookup
 from concordat.v1 import ListingActKind, Reason
 from exchange.listings import reading
 from exchange.listings.machine import recall_cause
@@ -32,15 +33,14 @@ TOLD_WITHIN = timedelta(days=183)  # R14: six months
 ACKNOWLEDGE_WITHIN = timedelta(days=3)
 _AT_ONCE = 1000  # signatures of the exchange under one root
 
-_TOLD = (
-    select(listing_told)
-    .where(
-        tuple_(listing_told.c.subject_ref, listing_told.c.listing_id).in_(
-            bindparam("keys", expanding=True)
-        ),
-        listing_told.c.told_at > bindparam("since"),
-    )
-    .order_by(listing_told.c.told_at, listing_told.c.answer_digest)
+_TOLD = Lookup(
+    lambda wanted: (
+        select(listing_told)
+        .where(wanted, listing_told.c.told_at > bindparam("since"))
+        .order_by(listing_told.c.told_at, listing_told.c.answer_digest)
+    ),
+    listing_told.c.subject_ref,
+    listing_told.c.listing_id,
 )
 
 _RECALLED = update(listing_told).where(
@@ -63,7 +63,7 @@ def issue(
     if not causes:
         return []
     since = to_micros(at - TOLD_WITHIN)
-    told = connection.execute(_TOLD, {"keys": sorted(causes), "since": since}).all()
+    told = _TOLD.run(connection, causes, since=since)
     if not told:
         return []
     statements = [

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
     LargeBinary,
     Row,
+    Select,
     String,
     Table,
     Update,
@@ -29,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from concordat.store.lookup import Lookup
 from exchange.log.records import Draft
 from exchange.schema import metadata
 
@@ -133,18 +136,23 @@ _ENQUEUE = insert(log_queue)
 _WAITING = select(log_queue).order_by(log_queue.c.queue_id).limit(bindparam("most"))
 _DEQUEUE = delete(log_queue).where(log_queue.c.queue_id == bindparam("id_"))
 _OPEN = insert(log_opening)
-_newest = (
-    select(log_opening.c.subject_ref, func.max(log_opening.c.sequence))
-    .where(log_opening.c.subject_ref.in_(bindparam("refs", expanding=True)))
-    .group_by(log_opening.c.subject_ref)
-)
-_HEADS = select(log_opening.c.subject_ref, log_opening.c.sequence, log_opening.c.commitment).where(
-    tuple_(log_opening.c.subject_ref, log_opening.c.sequence).in_(_newest)
-)
-_BY_RECORD = select(log_opening).where(
-    tuple_(log_opening.c.subject_ref, log_opening.c.record_id).in_(
-        bindparam("keys", expanding=True)
+
+
+def _heads(wanted: ColumnElement[bool]) -> Select[Any]:
+    newest = (
+        select(log_opening.c.subject_ref, func.max(log_opening.c.sequence))
+        .where(wanted)
+        .group_by(log_opening.c.subject_ref)
     )
+    columns = (log_opening.c.subject_ref, log_opening.c.sequence, log_opening.c.commitment)
+    return select(*columns).where(tuple_(*columns[:2]).in_(newest))
+
+
+_HEADS = Lookup(_heads, log_opening.c.subject_ref)
+_BY_RECORD = Lookup(
+    lambda wanted: select(log_opening).where(wanted),
+    log_opening.c.subject_ref,
+    log_opening.c.record_id,
 )
 _ANYTHING_WAITS = union_all(
     select(log_queue.c.queue_id).limit(1).subquery().select(),
@@ -196,7 +204,7 @@ def dequeue(connection: Connection, queue_ids: Iterable[int]) -> None:
 
 def heads(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, Head]:
     """Return the last entry of each subject's chain that has one."""
-    rows = connection.execute(_HEADS, {"refs": list(set(refs))})
+    rows = _HEADS.run(connection, ((ref,) for ref in refs))
     return {row.subject_ref: Head(row.sequence, row.commitment) for row in rows}
 
 
@@ -207,7 +215,7 @@ def add_openings(connection: Connection, openings: Sequence[Opening]) -> None:
 
 def openings(connection: Connection, keys: Iterable[Key]) -> list[Opening]:
     """Return the openings among ``keys`` that were sequenced."""
-    return [Opening(*row) for row in connection.execute(_BY_RECORD, {"keys": list(set(keys))})]
+    return [Opening(*row) for row in _BY_RECORD.run(connection, keys)]
 
 
 def chain(

@@ -19,10 +19,10 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
+from concordat.store.lookup import Lookup
 from exchange.schema import metadata
 
 access_entry = Table(
@@ -58,8 +58,10 @@ request_seen = Table(
 
 RequestKey = tuple[str, bytes]  # lender, request_id
 
-_SEEN = select(request_seen).where(
-    tuple_(request_seen.c.lender, request_seen.c.request_id).in_(bindparam("keys", expanding=True))
+_SEEN = Lookup(
+    lambda wanted: select(request_seen).where(wanted),
+    request_seen.c.lender,
+    request_seen.c.request_id,
 )
 _INSERT_SEEN = insert(request_seen)
 _INSERT_ENTRY = insert(access_entry)
@@ -77,6 +79,13 @@ _FORGET = delete(access_entry).where(
     access_entry.c.subject_ref == bindparam("key_ref"),
     access_entry.c.access_id == bindparam("key_id"),
 )
+_USES_SINCE = Lookup(
+    lambda wanted: select(
+        access_entry.c.subject_ref, access_entry.c.consent_id, access_entry.c.recorded_at
+    ).where(wanted, access_entry.c.recorded_at > bindparam("since"), access_entry.c.counted),
+    access_entry.c.subject_ref,
+    access_entry.c.consent_id,
+)
 _COUNTED_SINCE = (
     select(access_entry.c.recorded_at)
     .where(
@@ -93,7 +102,7 @@ def seen(
     connection: Connection, keys: Iterable[RequestKey]
 ) -> dict[RequestKey, Row[*tuple[Any, ...]]]:
     """Return what is known of the request ids that were used before."""
-    rows = connection.execute(_SEEN, {"keys": list(set(keys))})
+    rows = _SEEN.run(connection, keys)
     return {(row.lender, row.request_id): row for row in rows}
 
 
@@ -111,15 +120,8 @@ def uses_since(
     connection: Connection, keys: Iterable[tuple[bytes, bytes]], since: int
 ) -> dict[tuple[bytes, bytes], list[int]]:
     """Return the times of the counted uses of many consents after ``since``, by (subject_ref, consent_id)."""
-    query = select(
-        access_entry.c.subject_ref, access_entry.c.consent_id, access_entry.c.recorded_at
-    ).where(
-        tuple_(access_entry.c.subject_ref, access_entry.c.consent_id).in_(list(keys)),
-        access_entry.c.recorded_at > since,
-        access_entry.c.counted,
-    )
     found: dict[tuple[bytes, bytes], list[int]] = {}
-    for ref, consent_id, at in connection.execute(query):
+    for ref, consent_id, at in _USES_SINCE.run(connection, keys, since=since):
         found.setdefault((ref, consent_id), []).append(at)
     return found
 
