@@ -157,8 +157,8 @@ class Ledger:
     def follow(self, key: Key) -> Listing:
         """Do what the exchange has to do to a listing now, if anything, and look again when that may change."""
         entry = self._entries[key]
-        entry.changed = True  # where nothing is to be done, when to look again still is news
         profile = self.profile_of(entry.now)
+        entry.changed = True  # where nothing is to be done, when to look again still is news
         while (action := machine.tick(entry.now, profile, self._at, self._synced)) is not None:
             self.act(entry.now, action)
         return entry.now
