@@ -214,7 +214,7 @@ async def _screenings(
     batches = screened(people, each)
     sizes = await _screen_sizes(lender, batches[0])
     before, began = _log_size(lender.sandbox), time.perf_counter()
-    run, sent = await _screen(lender, batches, seconds)
+    run, sent, stale = await _screen(lender, batches, seconds)
     await asyncio.to_thread(_wait_for_log, lender.sandbox, before + sent)
     logged = sent / (time.perf_counter() - began)
     echo = await echo_stream(sizes, each, seconds)
@@ -223,6 +223,7 @@ async def _screenings(
         f"screen_logged_per_s{suffix}": logged,
         f"screen_message_p50_ms{suffix}": run.p50_ms,
         f"screen_message_p99_ms{suffix}": run.p99_ms,
+        f"screen_stale_messages{suffix}": stale,
         f"screen_cpu_us{suffix}": run.cpu_us["exchange"],
         f"screen_client_cpu_us{suffix}": run.cpu_us["client"],
         f"screen_bytes{suffix}": sizes[0],
@@ -235,16 +236,22 @@ async def _screenings(
 
 async def _screen(
     lender: _Lender, batches: Sequence[list[Screened]], seconds: float
-) -> tuple[Run, int]:
-    """Screen over one stream, four messages on the way; return the run, and subjects of all messages."""
+) -> tuple[Run, int, int]:
+    """Screen over one stream, four messages on the way; return the run, subjects answered, messages refused.
+
+    A message is refused where the exchange is so busy that it has not looked for changes for a second.
+    """
     call = lender.stub.ScreenListings(timeout=2 * seconds + 3 * TIMEOUT)
-    answered = 0
+    answered = stale = 0
 
     async def receive() -> int:
-        nonlocal answered
+        nonlocal answered, stale
         response = await call.read()
         if response.HasField("refusal"):
-            raise RuntimeError(f"refused: {response.refusal}")
+            if response.refusal.reason != v1.Reason.REASON_LISTINGS_STALE:
+                raise RuntimeError(f"refused: {response.refusal}")
+            stale += 1
+            return 0
         results = v1.ScreenAnswer.FromString(response.answer.payload).results
         if any(results):
             raise RuntimeError(f"refused: {set(results)}")
@@ -261,7 +268,7 @@ async def _screen(
         )
     finally:
         call.cancel()
-    return run, answered
+    return run, answered, stale
 
 
 def _message(lender: _Lender, batch: Sequence[Screened]) -> v1.ScreenListingsRequest:

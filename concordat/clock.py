@@ -39,22 +39,21 @@ class Clock:
 
 def to_timestamp(moment: datetime) -> Timestamp:
     """Return the proto form of an aware ``datetime``."""
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp
+    seconds, micros = divmod(to_micros(moment), _SECOND)
+    return Timestamp(seconds=seconds, nanos=micros * 1000)
 
 
 def from_timestamp(timestamp: Timestamp) -> datetime:
     """Return an aware UTC ``datetime``, to the microsecond; raise ``StatementMalformedError`` if out of range."""
-    try:
-        return timestamp.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        raise StatementMalformedError("a time is outside the years 1 to 9999") from error
+    seconds, nanos = timestamp.seconds, timestamp.nanos
+    if not (_FIRST <= seconds <= _LAST and 0 <= nanos < 1000 * _SECOND):
+        raise StatementMalformedError("a time is outside the years 1 to 9999")
+    return _EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000)
 
 
 def to_micros(moment: datetime) -> int:
     """Return microseconds since the Unix epoch, the form in which stores keep time."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
@@ -63,3 +62,6 @@ def from_micros(micros: int) -> datetime:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000  # microseconds
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds of the years 1 and 9999

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Dialect, Engine, LargeBinary, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -15,6 +15,13 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 class StoreError(Exception):
     """The database cannot be opened or is not at the schema this version needs; the text says what to do."""
+
+
+class _PlainBytes(LargeBinary):
+    """Bytes as they are: SQLite's driver takes them, and to wrap each costs as much as to write it."""
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        del dialect
 
 
 def open_engine(url: str) -> Engine:
@@ -43,6 +50,7 @@ def open_engine(url: str) -> Engine:
         connect_args={"check_same_thread": False},
         hide_parameters=True,
     )
+    engine.dialect.colspecs = {**engine.dialect.colspecs, LargeBinary: _PlainBytes}
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 

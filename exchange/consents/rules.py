@@ -22,6 +22,9 @@ _MOVES: dict[tuple[ConsentState.ValueType, ConsentEventKind.ValueType], ConsentS
     ): ConsentState.CONSENT_STATE_REVOKED,
 }
 
+_LIVE = (ConsentState.CONSENT_STATE_ACTIVE, ConsentState.CONSENT_STATE_PAUSED)
+_EXPIRED = ConsentState.CONSENT_STATE_EXPIRED
+
 
 def next_state(
     state: ConsentState.ValueType, kind: ConsentEventKind.ValueType
@@ -38,5 +41,4 @@ def next_state(
 
 def state_at(state: ConsentState.ValueType, valid_until: int, at: int) -> ConsentState.ValueType:
     """Return the state at a time: what has run past its end is EXPIRED even if no timer said so yet."""
-    live = state in (ConsentState.CONSENT_STATE_ACTIVE, ConsentState.CONSENT_STATE_PAUSED)
-    return ConsentState.CONSENT_STATE_EXPIRED if live and at >= valid_until else state
+    return _EXPIRED if state in _LIVE and at >= valid_until else state

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from concordat import v1
+from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from concordat.v1 import ConsentState
 from exchange.schema import metadata
@@ -157,7 +158,8 @@ def set_uses(
     connection: Connection, counted: Sequence[tuple[Key, int, ConsentState.ValueType]]
 ) -> None:
     """Store the new use count and state of each consent."""
-    connection.execute(
+    execute_many(
+        connection,
         _SET_USES,
         [
             {"key_ref": key[0], "key_id": key[1], "new_uses": uses, "new_state": state}

@@ -142,9 +142,10 @@ class ListingBook:
     async def refresh(self) -> None:
         """Take in what changed since the last time."""
         while True:
-            began, since = time.monotonic(), self._revision
-            synced, (changed, revision) = await self._store.arun(
+            since = self._revision
+            began, synced, (changed, revision) = await self._store.arun(
                 lambda connection: (
+                    time.monotonic(),  # when it is read, which it may have waited for
                     reading.syncs(connection),
                     _changed_since(connection, since),  # noqa: B023
                 )

@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 REF_BYTES, ID_BYTES = 32, 16
 _NO_ACCESS = bytes(ID_BYTES)
 _LISTINGS, _FLAGS = DataCategory.DATA_CATEGORY_LISTINGS, DataCategory.DATA_CATEGORY_FLAGS
+# Looked up once: the names of protobuf's enums are searched for at each use.
+_ANSWERED = Reason.REASON_UNSPECIFIED
+_ACTIVE, _EXHAUSTED = ConsentState.CONSENT_STATE_ACTIVE, ConsentState.CONSENT_STATE_EXHAUSTED
+_PERIODIC = ConsentMode.CONSENT_MODE_PERIODIC
 
 
 @dataclass(slots=True)
@@ -60,17 +64,17 @@ class _Subject:
 
     key: consents.Key  # subject_ref, consent_id
     access_id: bytes = _NO_ACCESS
-    refusal: Reason.ValueType = Reason.REASON_UNSPECIFIED
+    refusal: Reason.ValueType = _ANSWERED
     terms: v1.Consent | None = None
     counts: bool = False
     uses: int = 0
-    state: ConsentState.ValueType = ConsentState.CONSENT_STATE_ACTIVE
+    state: ConsentState.ValueType = _ACTIVE
     flags: Flags = NO_FLAGS
 
     @property
     def answered(self) -> bool:
         """Whether something is told about it."""
-        return self.refusal == Reason.REASON_UNSPECIFIED
+        return self.refusal == _ANSWERED
 
 
 class ScreenDesk:
@@ -192,7 +196,7 @@ def _admit(
         if subject.answered and subject.counts and subject.terms is not None:
             subject.uses += 1
             if subject.uses >= subject.terms.max_uses:
-                subject.state = ConsentState.CONSENT_STATE_EXHAUSTED
+                subject.state = _EXHAUSTED
         elif not subject.answered:
             subject.access_id = _NO_ACCESS
     return subjects
@@ -239,14 +243,14 @@ def _require_usable(
     if version is not None and row.binding_version < version:
         raise Refusal(Reason.REASON_BINDING_INVALID)
     terms = row.terms
-    if terms.purpose != request.purpose or terms.mode != ConsentMode.CONSENT_MODE_PERIODIC:
+    if terms.purpose != request.purpose or terms.mode != _PERIODIC:
         raise Refusal(Reason.REASON_CONSENT_MISMATCH)
     require_purpose_allows(terms)
     if not (covers(terms, _LISTINGS) or covers(terms, _FLAGS)):
         raise Refusal(Reason.REASON_PURPOSE_NOT_ALLOWED)
     require_consent_in_force(terms, at)
     state = state_at(row.state, row.valid_until, to_micros(at))
-    if subject.counts or state != ConsentState.CONSENT_STATE_EXHAUSTED:
+    if subject.counts or state != _EXHAUSTED:
         require_active(state)
     if subject.flags.frozen and covers(terms, _LISTINGS):
         raise Refusal(Reason.REASON_SUBJECT_FROZEN)
@@ -350,14 +354,13 @@ def _record(
         consents.set_uses(connection, counted)
     log.enqueue(
         connection,
-        [
-            records.screening(
-                said,
-                request.digest,
-                subject.key,
-                (subject.refusal, len(shown.get(place, NOTHING).entries)),
-                at,
-            )
-            for place, subject in enumerate(subjects)
-        ],
+        records.screenings(
+            said,
+            request.digest,
+            [
+                (*subject.key, subject.refusal, len(shown.get(place, NOTHING).entries))
+                for place, subject in enumerate(subjects)
+            ],
+            at,
+        ),
     )

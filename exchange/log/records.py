@@ -11,7 +11,7 @@ from concordat.ids import new_id
 from concordat.v1 import DataCategory, LogEntryKind, ReleaseResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -198,23 +198,26 @@ def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
     return _draft(LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC, to_timestamp(at), mirror=act)
 
 
-def screening(
+def screenings(
     request: v1.ScreenRequest,
     digest: bytes,
-    place: tuple[bytes, bytes],
-    result: tuple[v1.Reason.ValueType, int],
+    results: Iterable[tuple[bytes, bytes, v1.Reason.ValueType, int]],
     at: datetime,
-) -> Draft:
-    """One subject of a screening: ``place`` is its ref and consent id, ``result`` refusal and listings shown."""
-    subject_ref, consent_id = place
-    refusal, listings = result
-    act = v1.Screening(
-        lender=request.lender,
-        purpose=request.purpose,
-        consent_id=consent_id,
-        request_digest=digest,
-        refusal=refusal,
-        listings=listings,
+) -> list[Draft]:
+    """The subjects of a screening: of each its ref, consent id, refusal, and how many listings were shown."""
+    # One record for all, in which what differs is written over: a screening has a thousand of them.
+    record = v1.LogRecord(
+        recorded_at=to_timestamp(at),
+        screening=v1.Screening(
+            lender=request.lender, purpose=request.purpose, request_digest=digest
+        ),
     )
-    entry = LogEntryKind.LOG_ENTRY_KIND_SCREENING
-    return _draft(entry, to_timestamp(at), subject_ref, screening=act)
+    act, drafts = record.screening, list[Draft]()
+    kind = LogEntryKind.LOG_ENTRY_KIND_SCREENING
+    for subject_ref, consent_id, refusal, listings in results:
+        record_id = new_id()
+        record.record_id, record.subject_ref = record_id, subject_ref
+        act.consent_id, act.refusal, act.listings = consent_id, refusal, listings
+        serialised = record.SerializeToString(deterministic=True)
+        drafts.append(Draft(record_id, kind, subject_ref, serialised))
+    return drafts

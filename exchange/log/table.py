@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from exchange.log.records import Draft
 from exchange.schema import metadata
@@ -172,19 +173,16 @@ class Head:
 
 def enqueue(connection: Connection, drafts: Sequence[Draft]) -> None:
     """Queue drafts; they are durable with the transaction, and sequenced in this order."""
-    if drafts:
-        connection.execute(
-            _ENQUEUE,
-            [
-                {
-                    "record_id": draft.record_id,
-                    "kind": draft.kind,
-                    "subject_ref": draft.subject_ref,
-                    "record": draft.record,
-                }
-                for draft in drafts
-            ],
-        )
+    rows = [
+        {
+            "record_id": draft.record_id,
+            "kind": draft.kind,
+            "subject_ref": draft.subject_ref,
+            "record": draft.record,
+        }
+        for draft in drafts
+    ]
+    execute_many(connection, _ENQUEUE, rows)
 
 
 def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
@@ -210,7 +208,7 @@ def heads(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, Head]:
 
 def add_openings(connection: Connection, openings: Sequence[Opening]) -> None:
     """Keep the openings of entries that have just got their index."""
-    connection.execute(_OPEN, [opening._asdict() for opening in openings])
+    execute_many(connection, _OPEN, [opening._asdict() for opening in openings])
 
 
 def openings(connection: Connection, keys: Iterable[Key]) -> list[Opening]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from exchange.schema import metadata
 
@@ -144,15 +145,13 @@ def add(
     requests: Sequence[dict[str, object]],
 ) -> None:
     """Record access entries (refused attempts too) and the request ids of those let in."""
-    if entries:
-        connection.execute(_INSERT_ENTRY, entries)
-    if requests:
-        connection.execute(_INSERT_SEEN, requests)
+    execute_many(connection, _INSERT_ENTRY, entries)
+    execute_many(connection, _INSERT_SEEN, requests)
 
 
 def release(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Record what was released under each entry."""
-    connection.execute(_RELEASE, rows)
+    execute_many(connection, _RELEASE, rows)
 
 
 def forget(connection: Connection, keys: Iterable[tuple[bytes, bytes]]) -> None:
