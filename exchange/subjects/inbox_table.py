@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from concordat import v1
 from concordat.clock import from_micros, to_timestamp
+from concordat.store.bulk import execute_many
 from exchange.schema import metadata
 
 inbox_message = Table(
@@ -52,6 +53,15 @@ _PAGE = (
     .limit(bindparam("most"))
 )
 _INSERT = insert(inbox_message)
+_FETCHED = (
+    update(inbox_message)
+    .where(
+        inbox_message.c.subject_ref == bindparam("key_ref"),
+        inbox_message.c.sequence == bindparam("key_sequence"),
+        inbox_message.c.fetched_at.is_(None),
+    )
+    .values(fetched_at=bindparam("new_at"), fetched_by=bindparam("new_by"))
+)
 
 
 def message_id(sequence: int) -> bytes:
@@ -67,7 +77,7 @@ def last_sequences(connection: Connection, refs: Iterable[bytes]) -> dict[bytes,
 
 def add(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Put messages into inboxes."""
-    connection.execute(_INSERT, rows)
+    execute_many(connection, _INSERT, rows)
 
 
 def page(
@@ -102,12 +112,11 @@ def mark_fetched(
     connection: Connection, subject_ref: bytes, sequences: Sequence[int], digest: bytes, at: int
 ) -> None:
     """Keep when, and by which signed request, messages were first fetched."""
-    connection.execute(
-        update(inbox_message)
-        .where(
-            inbox_message.c.subject_ref == subject_ref,
-            inbox_message.c.sequence.in_(list(sequences)),
-            inbox_message.c.fetched_at.is_(None),
-        )
-        .values(fetched_at=at, fetched_by=digest)
+    execute_many(
+        connection,
+        _FETCHED,
+        [
+            {"key_ref": subject_ref, "key_sequence": sequence, "new_at": at, "new_by": digest}
+            for sequence in sequences
+        ],
     )

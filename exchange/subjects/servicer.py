@@ -52,6 +52,7 @@ class SubjectServicer(SubjectServiceServicer):
         self._anchors = directory.anchors
         self._store = store
         self._office = office
+        self._fetch_many = inbox.fetching(office)
 
     async def ListOwnListings(
         self, request: v1.ListOwnListingsRequest, context: Context
@@ -89,11 +90,8 @@ class SubjectServicer(SubjectServiceServicer):
         binding = open_binding(request.binding, self._anchors, at)
         query = SubjectQuery.SUBJECT_QUERY_INBOX
         asked = open_subject_request(request.request, query, binding, self._anchors, at)
-        messages, more = await self._run(
-            binding,
-            request.binding,
-            lambda connection: inbox.fetch(connection, self._office, asked, request.after, at),
-        )
+        ask = inbox.Ask(asked, binding, request.binding, request.after, at)
+        messages, more = await self._store.arun_in(self._fetch_many, ask)
         return v1.ReadInboxResponse(messages=messages, more=more)
 
     async def SubmitDispute(
