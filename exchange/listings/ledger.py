@@ -17,6 +17,7 @@ from concordat import v1
 from concordat.clock import to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.statements import digest_of, seal_batch
+from concordat.store.bulk import execute_many
 from concordat.trust.keys import Signer
 from concordat.v1 import ListingAction
 from exchange.listings import machine, reading, recall
@@ -234,7 +235,7 @@ class Ledger:
             for change, sequence in moves
         ]
         if rows:
-            self._connection.execute(_INSERT_STEP, rows)
+            execute_many(self._connection, _INSERT_STEP, rows)
 
     def _next_revision(self) -> int:
         revision = self._connection.execute(_NEXT_REVISION).scalar_one_or_none()
@@ -246,12 +247,13 @@ class Ledger:
         changed = [entry for entry in self._entries.values() if entry.changed]
         new = [entry for entry in changed if entry.before is None]
         if new:
-            self._connection.execute(_INSERT, [self._values(entry, revision) for entry in new])
+            rows = [self._values(entry, revision) for entry in new]
+            execute_many(self._connection, _INSERT, rows)
             self._remember_debts([entry.now for entry in new])
         old = [entry for entry in changed if entry.before is not None]
         if old:
             rows = [_with_key(self._values(entry, revision)) for entry in old]
-            self._connection.execute(_UPDATE, rows)
+            execute_many(self._connection, _UPDATE, rows)
         self._write_sources(changed)
 
     def _values(self, entry: _Entry, revision: int) -> Values:
@@ -275,10 +277,10 @@ class Ledger:
             if entry.before is not None
         ]
         if stale:
-            self._connection.execute(_DELETE_SOURCES, stale)
+            execute_many(self._connection, _DELETE_SOURCES, stale)
         rows = [row for entry in moved for row in source_values(entry.now)]
         if rows:
-            self._connection.execute(_INSERT_SOURCE, rows)
+            execute_many(self._connection, _INSERT_SOURCE, rows)
 
     def _remember_debts(self, listings: list[Listing]) -> None:
         """Name the latest listing of each debt.
@@ -296,14 +298,14 @@ class Ledger:
         }
         fresh = [row for debt, row in rows.items() if debt not in self._debts]
         if fresh:
-            self._connection.execute(_INSERT_DEBT, fresh)
+            execute_many(self._connection, _INSERT_DEBT, fresh)
         known = [
             {"key_ref": debt[0], "key_debt": debt[1], "latest": row["listing_id"]}
             for debt, row in rows.items()
             if debt in self._debts
         ]
         if known:
-            self._connection.execute(_UPDATE_DEBT, known)
+            execute_many(self._connection, _UPDATE_DEBT, known)
 
 
 def _with_key(values: Values) -> Values:
