@@ -70,6 +70,8 @@ class ProcessPlan:
             base["scores"] = {"source": "none"}
         if kind == "exchange":
             base["listings"] = {"profiles": cast.PROFILES}
+            # Whoever tries a sandbox asks for the same few people again and again, at any hour.
+            base["limits"] = {"act_on_signals": False}
             base["log"] = {
                 "signing_key": pki.folder / "log.key",
                 "listen": self.ports[cast.LOG].member_address,
