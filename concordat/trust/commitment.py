@@ -23,6 +23,12 @@ def new_salt() -> bytes:
     return os.urandom(SALT_BYTES)
 
 
+def new_salts(count: int) -> list[bytes]:
+    """Return as many salts, for one call to the system."""
+    chance = os.urandom(SALT_BYTES * count)
+    return [chance[start : start + SALT_BYTES] for start in range(0, len(chance), SALT_BYTES)]
+
+
 def record_commitment(record: bytes, salt: bytes) -> bytes:
     """Return the 32-byte commitment to a serialised record; ``salt`` is 32 bytes.
 
@@ -52,5 +58,6 @@ def commitment_of(record: bytes, link: bytes) -> bytes:
 
 
 def _require_hashes(*parts: bytes) -> None:
-    if any(len(part) != SALT_BYTES for part in parts):
-        raise StatementMalformedError("a salt or a commitment is not 32 bytes long")
+    for part in parts:
+        if len(part) != SALT_BYTES:
+            raise StatementMalformedError("a salt or a commitment is not 32 bytes long")

@@ -16,7 +16,7 @@ from concordat.federation.purposes import (
     require_licensed_purpose,
     require_purpose_allows,
 )
-from concordat.ids import new_id
+from concordat.ids import new_id, new_ids
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal_batch
 from concordat.v1 import ConsentMode, ConsentState, DataCategory, Reason
@@ -181,7 +181,7 @@ def _admit(
         for key in keys
     ]
     _limit(connection, gate, request.message.lender, subjects, rows, at)
-    for subject in subjects:
+    for subject, access_id in zip(subjects, new_ids(len(subjects)), strict=True):
         ref = subject.key[0]
         if not subject.answered:
             continue
@@ -190,7 +190,7 @@ def _admit(
         except Refusal as refusal:
             subject.refusal = refusal.reason
         else:
-            subject.access_id = before.get(ref) or new_id()
+            subject.access_id = before.get(ref, access_id)
     _require_seldom(connection, subjects, at)
     for subject in subjects:
         if subject.answered and subject.counts and subject.terms is not None:

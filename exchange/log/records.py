@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from concordat import v1
 from concordat.clock import to_timestamp
-from concordat.ids import new_id
+from concordat.ids import new_id, new_ids
 from concordat.v1 import DataCategory, LogEntryKind, ReleaseResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -201,7 +201,7 @@ def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
 def screenings(
     request: v1.ScreenRequest,
     digest: bytes,
-    results: Iterable[tuple[bytes, bytes, v1.Reason.ValueType, int]],
+    results: Sequence[tuple[bytes, bytes, v1.Reason.ValueType, int]],
     at: datetime,
 ) -> list[Draft]:
     """The subjects of a screening: of each its ref, consent id, refusal, and how many listings were shown."""
@@ -214,10 +214,9 @@ def screenings(
     )
     act, drafts = record.screening, list[Draft]()
     kind = LogEntryKind.LOG_ENTRY_KIND_SCREENING
-    for subject_ref, consent_id, refusal, listings in results:
-        record_id = new_id()
+    for record_id, result in zip(new_ids(len(results)), results, strict=True):
+        subject_ref, act.consent_id, act.refusal, act.listings = result
         record.record_id, record.subject_ref = record_id, subject_ref
-        act.consent_id, act.refusal, act.listings = consent_id, refusal, listings
         serialised = record.SerializeToString(deterministic=True)
         drafts.append(Draft(record_id, kind, subject_ref, serialised))
     return drafts

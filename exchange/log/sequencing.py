@@ -18,7 +18,7 @@ from concordat.trust.commitment import (
     NO_ENTRY,
     commitment_of,
     link_commitment,
-    new_salt,
+    new_salts,
     record_commitment,
 )
 from concordat.trust.merkle import EMPTY_ROOT
@@ -27,6 +27,7 @@ from exchange.log.table import Head, Opening
 from exchange.log.tile_store import TileStore
 
 MAX_BATCH = 1024
+_NO_HEAD = Head(0, NO_ENTRY)
 
 
 class LeaseLostError(Exception):
@@ -151,9 +152,10 @@ def _open_all(
     """Make each draft an entry: salted, and linked to the subject's entry before."""
     logged_at = to_timestamp(from_micros(now))
     openings: list[Opening] = []
+    salts = iter(new_salts(2 * len(rows)))
     for index, row in enumerate(rows, first_index):
-        head = heads.get(row.subject_ref, Head(0, NO_ENTRY))
-        salt, link_salt, sequence = new_salt(), new_salt(), head.sequence + 1
+        head = heads.get(row.subject_ref, _NO_HEAD)
+        salt, link_salt, sequence = next(salts), next(salts), head.sequence + 1
         of_record = record_commitment(row.record, salt)
         commitment = commitment_of(of_record, link_commitment(sequence, head.commitment, link_salt))
         entry = v1.LogEntry(

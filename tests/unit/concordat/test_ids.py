@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from concordat.ids import UUID_BYTES, new_id
+from concordat.ids import UUID_BYTES, new_id, new_ids
 
 
 def test_an_id_has_the_layout_of_rfc_9562() -> None:
@@ -28,6 +28,14 @@ def test_ids_of_later_milliseconds_sort_later(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(time, "time_ns", lambda: next(moments) * 1_000_000)
     made = [new_id() for _ in range(100)]
     assert made == sorted(made)
+
+
+def test_ids_that_are_made_together_are_like_those_made_one_by_one() -> None:
+    made = new_ids(1_000)
+    assert len(set(made)) == 1_000
+    assert all(uuid.UUID(bytes=raw).version == 7 for raw in made)
+    assert all(uuid.UUID(bytes=raw).variant == uuid.RFC_4122 for raw in made)
+    assert new_ids(0) == []
 
 
 def test_ids_do_not_repeat() -> None:
