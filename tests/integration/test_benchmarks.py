@@ -105,6 +105,7 @@ def test_the_listings_benchmark_measures_the_index_beside_both_peers(tmp_path: P
         assert 0 <= found[f"timing_{why}_ks"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_listings_benchmark_measures_a_real_exchange_beside_an_echo(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
