@@ -42,6 +42,7 @@ STATES = (
     *("WITHDRAWN", "REPAIRED", "EXPIRED"),
 )
 _EVERY_YEARS = 4
+_WIDTH = 130  # of what goes into a file
 Figures = dict[str, float]
 
 
@@ -86,6 +87,8 @@ def figures_of(run: Run) -> Figures:
     for what, found, expected in run.reckoning.pairs:
         figures[_name(f"{what} found")] = found
         figures[_name(f"{what} expected")] = expected
+    for what, seconds in run.seconds_by.items():
+        figures[_name(f"{what} seconds")] = round(seconds, 1)
     for process, seconds in run.cpu.items():
         figures[_name(f"{process} cpu seconds")] = round(seconds, 1)
     return figures
@@ -98,6 +101,8 @@ def _name(words: str) -> str:
 def show(run: Run) -> None:
     """Print what became of everything."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     console.print(_fates(run))
     console.print(_years(run))
     console.print(_counts("What was done", run.done))
@@ -113,6 +118,8 @@ def show(run: Run) -> None:
         verdict = "" if found == expected else "DIFFERS"
         table.add_row(what, f"{found:,}", f"{expected:,}", verdict)
     console.print(table)
+    spent = ", ".join(f"{what} {seconds:,.0f} s" for what, seconds in run.seconds_by.items())
+    console.print(f"Time spent on: {spent}", highlight=False, soft_wrap=True)
     cpu = ", ".join(f"{name} {seconds:,.0f} s" for name, seconds in run.cpu.items())
     console.print(f"{run.seconds:,.0f} s in all. CPU: {cpu}", highlight=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ the five days before its period is over, and is in force from the next on, whate
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from enum import IntEnum
+from enum import Enum, auto
 
 from benchmarks.chargeoffs.cases import Case
 
@@ -20,16 +20,16 @@ _SETTLING = (
 _QUIET = 12 * MOMENTS  # one moment a year is visited where nothing happens
 
 
-class Job(IntEnum):
-    """What is to be done, in the order in which it is done at a moment."""
+class Job(Enum):
+    """What is to be done."""
 
-    RULE = 0
-    FILE = 1
-    READ = 2
-    DISPUTE = 3
-    SETTLE = 4
-    DUTIES = 5  # of the furnisher whose debt it is
-    LOOK = 6
+    RULE = auto()
+    DISPUTE = auto()
+    SETTLE = auto()
+    DUTIES = auto()  # of the furnisher whose debt it is
+    FILE = auto()
+    READ = auto()
+    LOOK = auto()
 
 
 class Agenda:
@@ -65,6 +65,10 @@ class Agenda:
         moment = max(0, moment)
         self._jobs[moment, job].append(case)
         self._visited |= set(range(moment, min(self.last, moment + _SETTLING) + 1))
+
+    def visit(self, moment: int) -> None:
+        """Have a moment visited, for what time does."""
+        self._visited.add(min(moment, self.last))
 
     def moments(self) -> Iterator[int]:
         """Yield the moments to visit, in order; what is done at one may add later ones."""

@@ -1,13 +1,15 @@
 """The run from the first charge-off to the last expiry: read this first.
 
 At each moment the clock is moved, the exchange's timer does what is due, and then everybody does what is to be
-done that day: reviewers rule, furnishers file, debtors read their notices, dispute and settle, furnishers see
-to their duties, lenders ask, and heed what is recalled.
+done that day: reviewers rule, debtors dispute and settle, furnishers see to their duties. Then nothing changes
+any more that a lender may see: lenders ask while furnishers file and debtors read their notices. At last
+lenders heed what is recalled.
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +31,7 @@ from concordat.v1 import DisputeGround, DisputeStage, InboxKind
 _MONTHS_OVERDUE = 3
 _EVERY_MONTH_HAS = 28  # days
 _LOOKS_AT_ONCE = 16
+_EARLY_ENDS = frozenset({"WITHDRAWN", "REPAIRED"})
 _GROUNDS = (
     DisputeGround.DISPUTE_GROUND_PAID,
     DisputeGround.DISPUTE_GROUND_AMOUNT,
@@ -43,7 +46,7 @@ class Course:
     """Everybody, and what was done so far."""
 
     agenda: Agenda
-    time: Time
+    now: Time
     exchange: Exchange
     houses: Sequence[House]
     people: People
@@ -53,10 +56,15 @@ class Course:
     ticks: list[datetime] = field(default_factory=list)  # when the timer ran
     done: Counter[str] = field(default_factory=Counter)
     too_early: Counter[str] = field(default_factory=Counter)  # refused, and filed again
+    seconds: dict[str, float] = field(
+        default_factory=lambda: defaultdict(float)
+    )  # by what was done
     _of_debtor: dict[str, list[Case]] = field(default_factory=lambda: defaultdict(list))
     _by_key: dict[tuple[bytes, bytes], Case] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(12))
-    _recalling: bool = False  # whether something was done that lenders may have to hear of
+    _recalling: set[int] = field(
+        default_factory=set
+    )  # moments after which lenders may have to hear
 
     def prepare(self) -> None:
         """Enter all filings into the agenda, and when lenders ask."""
@@ -82,22 +90,27 @@ class Course:
 
     async def run(self, progress: Callable[[int, datetime], None]) -> None:
         """Live through all of it."""
-        take = self.agenda.take
         for moment in self.agenda.moments():
             at = self.agenda.time(moment)
-            self.time.set(at)
+            self.now.set(at)
             self.ticks.append(at)
-            self._recalling = await asyncio.to_thread(self.exchange.pass_time) > 0
-            await self._rule(take(moment, Job.RULE), moment, at)
-            await self._file(take(moment, Job.FILE), moment, at)
-            await self._read(take(moment, Job.READ), moment, at)
-            await each(take(moment, Job.DISPUTE), partial(self._dispute, moment, at))
-            await self._settle(take(moment, Job.SETTLE), at)
-            await self._do_duties(take(moment, Job.DUTIES), moment, at)
-            await each(take(moment, Job.LOOK), partial(self._look, at), _LOOKS_AT_ONCE)
-            if self._recalling or moment == self.agenda.last:
-                await self.lenders.heed()
+            await self._timed("the timer", asyncio.to_thread(self.exchange.pass_time))
+            await self._timed("disputes", self._rule(moment, at))
+            await self._timed("disputes", self._contest(moment, at))
+            await self._timed("payments", self._settle(moment, at))
+            await self._timed("duties", self._do_duties(moment, at))
+            await asyncio.gather(
+                self._timed("checks", self._look(moment, at)),
+                self._timed("filings and notices", self._file_and_read(moment, at)),
+            )
+            if moment in self._recalling or moment == self.agenda.last:
+                await self._timed("recalls", self.lenders.heed())
             progress(moment, at)
+
+    async def _timed(self, what: str, work: Awaitable[object]) -> None:
+        began = time.monotonic()
+        await work
+        self.seconds[what] += time.monotonic() - began
 
     def standing(self, case: Case) -> Standing:
         """Return where a debt must stand now."""
@@ -105,13 +118,14 @@ class Course:
 
     # Reviewers ------------------------------------------------------------------------------------
 
-    async def _rule(self, cases: Sequence[Case], moment: int, at: datetime) -> None:
+    async def _rule(self, moment: int, at: datetime) -> None:
         """Rule on what is open still; whoever is told that he is wrong may appeal the same day."""
+        cases = self.agenda.take(moment, Job.RULE)
         rulings = [ruling for case in cases if (ruling := self._ruling(case)) is not None]
         await self.reviewers.rule(rulings)
         for ruling in rulings:
             case, quarrel = ruling.case, ruling.case.plan.quarrel
-            self._recalling = True
+            self._recalling.add(moment)
             self.done["rulings"] += 1
             if quarrel is None or ruling.who == APPEALS or quarrel.appeal is None:
                 self._expect_duty(case, moment)
@@ -133,6 +147,10 @@ class Course:
         return None if outcome is None else Ruling(case, who, outcome)
 
     # Furnishers -----------------------------------------------------------------------------------
+
+    async def _file_and_read(self, moment: int, at: datetime) -> None:
+        await self._file(self.agenda.take(moment, Job.FILE), moment, at)
+        await self._read(self.agenda.take(moment, Job.READ), moment, at)
 
     async def _file(self, cases: Sequence[Case], moment: int, at: datetime) -> None:
         by_house: dict[int, list[Case]] = defaultdict(list)
@@ -177,9 +195,9 @@ class Course:
         if self.agenda.time(again) - standing.confirmed > FRESH:  # said too long before
             self.agenda.add(again, Job.DUTIES, case)
 
-    async def _do_duties(self, cases: Sequence[Case], moment: int, at: datetime) -> None:
+    async def _do_duties(self, moment: int, at: datetime) -> None:
         """Have each furnisher that expects any ask for its duties, and see to them."""
-        numbers = sorted({case.row.house for case in cases})
+        numbers = sorted({case.row.house for case in self.agenda.take(moment, Job.DUTIES)})
         outcomes = await asyncio.gather(
             *(
                 self._in_pool(staff.do_duties, self.houses[number], self._by_key, at)
@@ -189,7 +207,8 @@ class Course:
         for outcome in outcomes:
             for what, taken in outcome.items():
                 self.done[what.name.lower()] += len(taken)
-                self._recalling |= bool(taken) and what is not What.RECONFIRMED
+                if taken and what is not What.RECONFIRMED:
+                    self._recalling.add(moment)
             for case in outcome[What.RECONFIRMED]:
                 self._expect_duty(case, moment)
 
@@ -216,6 +235,10 @@ class Course:
         if (payment := case.plan.payment) is not None:
             self.agenda.add(moment + payment.rounds * MOMENTS, Job.SETTLE, case)
 
+    async def _contest(self, moment: int, at: datetime) -> None:
+        cases = self.agenda.take(moment, Job.DISPUTE)
+        await each(cases, partial(self._dispute, moment, at))
+
     async def _dispute(self, moment: int, at: datetime, case: Case) -> None:
         """Contest, or dispute what is in force; what is neither any more is left alone."""
         quarrel, standing = case.plan.quarrel, self.standing(case)
@@ -234,12 +257,13 @@ class Course:
         self.done["contests" if quarrel.contest else "disputes"] += 1
         self.agenda.add(moment, Job.DUTIES, case)
         self.agenda.add(moment + 1 + quarrel.slow, Job.RULE, case)
+        self._expect_end(case, moment)
 
-    async def _settle(self, cases: Sequence[Case], at: datetime) -> None:
+    async def _settle(self, moment: int, at: datetime) -> None:
         """Say of what is in force that it was paid; what is not any more is left alone."""
+        cases = self.agenda.take(moment, Job.SETTLE)
         paid = [case for case in cases if self.standing(case).state == "EFFECTIVE"]
         self.done["payments that came too late"] += len(cases) - len(paid)
-        self._recalling |= bool(paid)
         by_house: dict[int, list[Case]] = defaultdict(list)
         theirs: list[Case] = []
         for case in paid:
@@ -254,14 +278,29 @@ class Course:
                 for number, own in by_house.items()
             )
         )
+        for case in paid:
+            self._recalling.add(moment)
+            self._expect_end(case, moment)
         self.done["settled by debtors"] += len(theirs)
         self.done["settled by furnishers"] += sum(map(len, taken))
 
     # Lenders --------------------------------------------------------------------------------------
 
-    async def _look(self, at: datetime, case: Case) -> None:
+    async def _look(self, moment: int, at: datetime) -> None:
+        cases = self.agenda.take(moment, Job.LOOK)
+        await each(cases, partial(self._check, at), _LOOKS_AT_ONCE)
+
+    async def _check(self, at: datetime, case: Case) -> None:
         debtor = case.row.debtor
         await self.lenders.check(debtor, self._of_debtor.get(debtor, []), self.ticks, at)
+
+    def _expect_end(self, case: Case, moment: int) -> None:
+        """Have lenders listen when time may end a listing before its own end."""
+        for due, state in self.standing(case).limits_ahead():
+            if state in _EARLY_ENDS:
+                ends = self.agenda.first_from(due, moment)
+                self.agenda.visit(ends)
+                self._recalling.add(ends)
 
     async def _in_pool(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

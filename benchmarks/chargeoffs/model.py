@@ -101,7 +101,7 @@ class Standing:
     def _next(self, ticks: Sequence[datetime], start: datetime) -> tuple[datetime, str] | None:
         """Return when the timer finds something to do next, and where that leads."""
         due: list[tuple[datetime, str]] = []
-        for moment, state in self._limits_ahead():
+        for moment, state in self.limits_ahead():
             place = bisect_left(ticks, max(moment, start))
             if place == len(ticks):
                 continue
@@ -110,7 +110,8 @@ class Standing:
             due.append((ticks[place], state))
         return min(due, key=lambda one: one[0], default=None)  # the first of those at once
 
-    def _limits_ahead(self) -> list[tuple[datetime, str]]:
+    def limits_ahead(self) -> list[tuple[datetime, str]]:
+        """Return when time does what to the listing, the more important first."""
         ahead = [(self.expires, "EXPIRED")]
         if self.decide_by is not None:
             ahead.append((self.decide_by, "WITHDRAWN"))

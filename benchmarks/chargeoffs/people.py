@@ -59,6 +59,7 @@ class People:
         self.calls = 0
         self._transport = AioTransport(world.anchors)
         self._persons: dict[str, Person] = {}
+        self._enrolling: dict[str, asyncio.Lock] = {}
         settings = load_settings(RegistrarSettings, world.layout.config(REGISTRAR))
         secret = load_key(settings.identity.derivation_key)
         federation = world.anchors.federation
@@ -80,15 +81,16 @@ class People:
 
     async def key_of(self, debtor: str) -> WalletKey:
         """Return a debtor's bound key; enrol it, or bind its key anew where the binding is old."""
-        person, now = self._persons.get(debtor), self.now()
-        if person is not None and now - person.bound_at < _BOUND_FOR:
-            return person.key
-        signer = person.key.signer if person else Ed25519Signer.generate()
-        code = self._issuer.issue(debtor, now + _CODE_LASTS)
-        binding = await self._run(wallet.bind(self.anchors, signer, debtor, code, now))
-        key = WalletKey(signer, binding)
-        self._persons[debtor] = Person(key, now)
-        return key
+        async with self._enrolling.setdefault(debtor, asyncio.Lock()):
+            person, now = self._persons.get(debtor), self.now()
+            if person is not None and now - person.bound_at < _BOUND_FOR:
+                return person.key
+            signer = person.key.signer if person else Ed25519Signer.generate()
+            code = self._issuer.issue(debtor, now + _CODE_LASTS)
+            binding = await self._run(wallet.bind(self.anchors, signer, debtor, code, now))
+            key = WalletKey(signer, binding)
+            self._persons[debtor] = Person(key, now)
+            return key
 
     async def read_inbox(self, debtor: str) -> list[v1.InboxMessage]:
         """Fetch a debtor's whole inbox: the notices in it are served thereby."""

@@ -14,7 +14,7 @@ from clients.sdk.reviews import open_attachments
 from concordat import v1
 from concordat.clock import Clock
 from concordat.trust.sealed import SealingKey
-from concordat.v1 import RulingOutcome
+from concordat.v1 import DisputeStage, RulingOutcome
 
 _OUTCOMES = {
     What.UPHELD: RulingOutcome.RULING_OUTCOME_UPHELD,
@@ -100,7 +100,8 @@ class Reviewers:
         await office.client.submit_ruling(envelope)
         case.note(ruling.outcome, at, minor)
         case.ruling_id = v1.Ruling.FromString(envelope.payload).ruling_id
-        self.ruled[f"{summary.stage} {ruling.outcome.name}"] += 1
+        stage = DisputeStage.Name(summary.stage).removeprefix("DISPUTE_STAGE_").lower()
+        self.ruled[f"rulings: {stage} {ruling.outcome.name.lower()}"] += 1
 
     async def close(self) -> None:
         """Close all channels."""

@@ -50,6 +50,7 @@ class Run:
     reckoning: Reckoning = field(default_factory=Reckoning)
     cpu: dict[str, float] = field(default_factory=dict)  # seconds, by process
     seconds: float = 0.0
+    seconds_by: dict[str, float] = field(default_factory=dict)  # by what was done
 
 
 def measure(folder: Path, rows: list[ChargeOff], until: datetime, out: Console) -> Run:
@@ -170,6 +171,7 @@ def _gather(run: Run, course: Course, nodes: list[House]) -> None:
     )
     run.done += course.reviewers.ruled
     run.too_early = course.too_early
+    run.seconds_by = dict(course.seconds)
     for node in nodes:
         run.rejected += node.rejected
         run.repeated += node.repeated
