@@ -17,6 +17,7 @@ from concordat.v1 import Reason
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 - an item of a bulk job
 MAX_GROUP = 256
+TRIES_AGAIN = 3  # two processes may lock each other out, and then insert the same key
 
 Bulk = Callable[[Connection, Sequence[I]], Sequence[T | Refusal]]
 
@@ -128,7 +129,7 @@ class GroupCommit:
             if stop:
                 return
 
-    def _commit(self, group: list[_Job], *, again: bool = True) -> None:
+    def _commit(self, group: list[_Job], *, again: int = TRIES_AGAIN) -> None:
         by_bulk: dict[Bulk[Any, Any], list[_Job]] = {}
         for job in group:
             by_bulk.setdefault(job.bulk, []).append(job)
@@ -144,18 +145,18 @@ class GroupCommit:
             for job in group:
                 job.settle()
 
-    def _recover(self, group: list[_Job], error: Exception, *, again: bool) -> None:
+    def _recover(self, group: list[_Job], error: Exception, *, again: int) -> None:
         """After a failed group: run each job alone, or tell the only one what happened.
 
-        A job alone is run once more where another process may have been in its way: it inserted the same
-        key first, or the two locked each other out.
+        A job alone is run again, a few times, where another process may have been in its way: it inserted
+        the same key first, or the two locked each other out.
         """
         if len(group) > 1:
             for job in group:
                 self._commit([job])
             return
         if again and isinstance(error, IntegrityError | OperationalError):
-            self._commit(group, again=False)
+            self._commit(group, again=again - 1)
             return
         # The first line only: below it databases quote the row, and SQLAlchemy the parameters.
         detail = str(error).partition("\n")[0][:500]

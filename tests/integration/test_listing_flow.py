@@ -238,13 +238,9 @@ def ruled(town: Town) -> None:
 def shown_with_words(town: Town, consent: Path) -> None:
     """A lender with consent sees both, the subject's words with the one that they are about."""
     town.subject("statement", town.small()["listing_id"], WORDS)
-
-    def words() -> dict[str, str | None]:
-        listed = town.lender("check", "--consent", consent)["listings"]
-        return {one["band"]: one["words"] for one in listed}
-
-    # What has just taken effect is in every process's memory within a second.
-    eventually(lambda: words() == {"small": WORDS, "large": None})
+    time.sleep(1)  # what has just taken effect is in every process's memory within a second
+    listed = town.lender("check", "--consent", consent)["listings"]
+    assert {one["band"]: one["words"] for one in listed} == {"small": WORDS, "large": None}
 
 
 def settled_and_repaired(town: Town) -> list[str]:
