@@ -137,6 +137,7 @@ def test_a_node_killed_while_it_delivers_files_every_debt_exactly_once(house: Ho
     assert len(house.furnishing.calls) > ROWS / 128  # some batches came twice, and were known
 
 
+@pytest.mark.slow
 def test_a_command_killed_while_it_files_and_run_again_files_every_debt_exactly_once(
     house: House,
 ) -> None:
@@ -171,6 +172,7 @@ def test_what_a_killed_command_had_taken_in_is_sent_by_the_node(house: House) ->
     require_all_filed_once(house, 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["orders laid", "orders taken in", "outcome written"])
 def test_orders_survive_a_death_at_any_step_of_taking_them_in(house: House, moment: str) -> None:
     """A process of its own hands orders in and dies at a step; the node does the rest, once."""

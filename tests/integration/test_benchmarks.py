@@ -49,6 +49,7 @@ SIDES, RUNS = ("views", "bare"), ("1", "64", "stream")
 PARTS = {"exchange", "client", "provider_min", "provider_median", "provider_max", "providers"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_view_benchmark_measures_both_sides_and_every_process(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"

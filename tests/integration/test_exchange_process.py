@@ -319,7 +319,9 @@ def test_a_provider_killed_while_it_is_asked_is_missing_and_back_after_its_resta
     eventually(world.whole)
 
 
-@pytest.mark.parametrize("backend", ["world", "world_on_sqlite"])
+@pytest.mark.parametrize(
+    "backend", ["world", pytest.param("world_on_sqlite", marks=pytest.mark.slow)]
+)
 def test_an_exchange_killed_between_entry_and_release_answers_the_retry_under_the_same_entry(
     request: pytest.FixtureRequest, backend: str
 ) -> None:

@@ -429,6 +429,7 @@ def load_apart(house: House, path: Path) -> tuple[dict[str, Any], int]:
     return json.loads(counts), int(peak)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "write"), FORMS)
 def test_a_hundred_thousand_rows_are_loaded_in_bounded_memory(
     house: House, name: str, write: Callable[[Path, int], None]

@@ -513,6 +513,7 @@ def test_a_register_is_mirrored_beside_a_node_that_runs(house: House, register: 
     assert json.loads(status.stdout)["synced"]["entries"] == 19
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_mirroring_goes_on_through_what_fails_until_it_is_stopped(
     house: House, register: Register
