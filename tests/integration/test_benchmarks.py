@@ -72,6 +72,7 @@ def test_the_view_benchmark_measures_both_sides_and_every_process(tmp_path: Path
     assert told <= set(found)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_listings_benchmark_measures_the_index_beside_both_peers(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
