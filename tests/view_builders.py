@@ -22,6 +22,7 @@ from concordat.pooling import pool, reaches
 from concordat.statements import digest_of, seal
 from concordat.v1 import DisclosureKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
+from concordat.verify.disclosure import is_withheld
 from concordat.verify.view import ViewNotVerified, verify_view_bundle
 from tests.builders import EXCHANGE, Federation, Granted, signer
 from tests.receipt_builders import release_record
@@ -129,7 +130,7 @@ class ViewBuilder:
             delete_by=to_timestamp(made + timedelta(days=consent.data_life_days)),
         )
         score = self.score()
-        if score is None:
+        if score is None or is_withheld(consent.disclosure, view.providers):
             view.no_score.partial = partial
         elif partial:
             view.partial.CopyFrom(_disclosed(score, consent.disclosure))

@@ -7,7 +7,7 @@ from clients.cli import listing_words
 from clients.cli.console import words
 from concordat import v1
 from concordat.rpc.errors import name_of
-from concordat.v1 import FlagKind, ListingActKind, ReleaseResult
+from concordat.v1 import DisclosureKind, FlagKind, ListingActKind, ReleaseResult
 from concordat.verify.history import HistoryEntry
 
 _EXCHANGE, _YOU = "the exchange", "you"
@@ -30,11 +30,30 @@ def told(entry: HistoryEntry) -> Told:
 
 
 def _intent(intent: v1.AccessIntent, _: int) -> Told:
-    return intent.lender, "asked", _purpose(intent.purpose)
+    return intent.lender, "asked", _sought(intent.purpose, intent.disclosure)
 
 
 def _refusal(refusal: v1.AccessRefusal, _: int) -> Told:
-    return refusal.lender, f"was refused: {_reason(refusal.reason)}", _purpose(refusal.purpose)
+    why = _WHY_REFUSED.get(refusal.reason) or _reason(refusal.reason)
+    return refusal.lender, f"was refused: {why}", _sought(refusal.purpose, refusal.disclosure)
+
+
+# Where the reason's name does not say it to those whom it is about.
+_WHY_REFUSED: Mapping[int, str] = {
+    v1.Reason.REASON_THRESHOLD_MOVED: "it was told of other thresholds lately, and one more would narrow "
+    "down your score",
+}
+
+
+def _sought(purpose: v1.Purpose.ValueType, disclosure: v1.Disclosure) -> str:
+    """Return what for, and how much of the score where that is less than all."""
+    match disclosure.kind:
+        case DisclosureKind.DISCLOSURE_KIND_BAND:
+            return f"{_purpose(purpose)}, the band of your score"
+        case DisclosureKind.DISCLOSURE_KIND_THRESHOLD:
+            return f"{_purpose(purpose)}, whether your score reaches {disclosure.threshold} points"
+        case _:
+            return _purpose(purpose)
 
 
 def _consent(consent: v1.ConsentAct, kind: int) -> Told:
@@ -146,6 +165,16 @@ def _of_refusal(refusal: v1.AccessRefusal) -> dict[str, Any]:
         "purpose": _purpose(refusal.purpose),
         "consent_id": refusal.consent_id,
         "reason": name_of(refusal.reason),
+        **_disclosure(refusal.disclosure),
+    }
+
+
+def _disclosure(disclosure: v1.Disclosure) -> dict[str, Any]:
+    """Return how much of the score was asked for; null where the entry does not say."""
+    kind = words(DisclosureKind.Name(disclosure.kind), "DISCLOSURE_KIND_")
+    return {
+        "disclosure": kind if disclosure.kind else None,
+        "threshold": disclosure.threshold or None,
     }
 
 
@@ -162,7 +191,7 @@ def _of_intent(intent: v1.AccessIntent) -> dict[str, Any]:
     return {
         "lender": intent.lender,
         "purpose": _purpose(intent.purpose),
-        "disclosure": words(v1.DisclosureKind.Name(intent.disclosure.kind), "DISCLOSURE_KIND_"),
+        **_disclosure(intent.disclosure),
         "consent_id": intent.consent_id,
         "providers": list(intent.providers),
     }

@@ -44,7 +44,8 @@ def headline(verified: VerifiedView) -> Panel:
     view = verified.view
     match view.WhichOneof("outcome"):
         case "no_score":
-            return Panel(Text("No score: no provider stated one.", style="bold"), title="View")
+            why = "a provider is missing" if view.no_score.partial else "no provider stated one"
+            return Panel(Text(f"No score: {why}.", style="bold"), title="View")
         case "partial":
             answer, title = view.partial, "View (PARTIAL)"
         case _:

@@ -38,12 +38,15 @@ class PartialView(ClientError):  # noqa: N818 - read as a finding
 
 
 class NoScoreStated(ClientError):  # noqa: N818 - read as a finding
-    """A score was asked for and no provider stated one; ``partial`` if one may yet."""
+    """A score was asked for and there is none; ``partial`` if a provider is missing, so that there may yet be.
+
+    A band or a threshold is told of all providers of the consent or not at all.
+    """
 
     def __init__(self, *, partial: bool) -> None:
         """Have nothing to pool."""
-        hope = "a provider is missing, ask again later" if partial else "all providers answered"
-        super().__init__(f"no provider stated a score; {hope}")
+        missing = "there is no score while a provider is missing; ask again later"
+        super().__init__(missing if partial else "no provider stated a score; all answered")
         self.partial = partial
 
 

@@ -232,6 +232,11 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         _EXHAUSTED,
         "Your recent use looks like fishing and is stopped; the details say until when. Ask the regulator.",
     ),
+    Reason.REASON_THRESHOLD_MOVED: Spec(
+        _EXHAUSTED,
+        "This lender has already asked whether the subject's score reaches other thresholds, or for its band; "
+        "ask for the same again, or wait: the details say how long.",
+    ),
 }
 
 

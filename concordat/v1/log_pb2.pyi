@@ -449,6 +449,7 @@ class AccessRefusal(message.Message):
     CONSENT_ID_FIELD_NUMBER: builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    DISCLOSURE_FIELD_NUMBER: builtins.int
     lender: builtins.str
     """The lender."""
     purpose: types_pb2.Purpose.ValueType
@@ -459,6 +460,10 @@ class AccessRefusal(message.Message):
     """Statement digest of the view request."""
     reason: reason_pb2.Reason.ValueType
     """Why it was refused."""
+    @builtins.property
+    def disclosure(self) -> types_pb2.Disclosure:
+        """How much of the score it asked for; unset in entries of before this was recorded."""
+
     def __init__(
         self,
         *,
@@ -467,10 +472,11 @@ class AccessRefusal(message.Message):
         consent_id: builtins.bytes = ...,
         request_digest: builtins.bytes = ...,
         reason: reason_pb2.Reason.ValueType = ...,
+        disclosure: types_pb2.Disclosure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["disclosure", b"disclosure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_id", b"consent_id", "lender", b"lender", "purpose", b"purpose", "reason", b"reason", "request_digest", b"request_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_id", b"consent_id", "disclosure", b"disclosure", "lender", b"lender", "purpose", b"purpose", "reason", b"reason", "request_digest", b"request_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -151,6 +151,10 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The lender's use looks like fishing: it is slowed down; the details say when to try again."""
     REASON_LENDER_STOPPED: _Reason.ValueType  # 98
     """The lender's use looks like fishing: it is stopped; the details say until when."""
+    REASON_THRESHOLD_MOVED: _Reason.ValueType  # 99
+    """The lender was told already whether this subject's score reaches other thresholds, or its band, and one more
+    would narrow it down; the details say when to try again.
+    """
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which a Concordat process refuses or fails. Carried as `google.rpc.ErrorInfo.reason`
@@ -284,6 +288,10 @@ REASON_LENDER_THROTTLED: Reason.ValueType  # 97
 """The lender's use looks like fishing: it is slowed down; the details say when to try again."""
 REASON_LENDER_STOPPED: Reason.ValueType  # 98
 """The lender's use looks like fishing: it is stopped; the details say until when."""
+REASON_THRESHOLD_MOVED: Reason.ValueType  # 99
+"""The lender was told already whether this subject's score reaches other thresholds, or its band, and one more
+would narrow it down; the details say when to try again.
+"""
 
 @typing.final
 class ItemRefusal(message.Message):

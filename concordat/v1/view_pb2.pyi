@@ -400,8 +400,8 @@ class NoScore(message.Message):
 
     PARTIAL_FIELD_NUMBER: builtins.int
     partial: builtins.bool
-    """True if a provider is missing: asking again later may give a score. False if all answered and none
-    had a record to score.
+    """True if a provider is missing: asking again later, with the same request too, may give a score. False if
+    all answered and none had a record to score.
     """
     def __init__(
         self,
@@ -500,11 +500,16 @@ class View(message.Message):
 
     @builtins.property
     def partial(self) -> ScoreAnswer:
-        """At least one named provider is missing; `providers` says which and why."""
+        """At least one named provider is missing; `providers` says which and why. Where less than the full score
+        is disclosed, only providers without a licence in force may be missing: see `no_score`.
+        """
 
     @builtins.property
     def no_score(self) -> NoScore:
-        """No provider stated a score."""
+        """No provider stated a score; or a band or a threshold was asked for, and a provider is missing that has a
+        licence in force. Such answers are of all named providers or not given, as each other set of them would
+        tell something else of the score.
+        """
 
     @builtins.property
     def providers(self) -> containers.RepeatedCompositeFieldContainer[ProviderOutcome]:

@@ -29,6 +29,7 @@ from concordat.verify.consent import (
     require_consent_covers,
     require_consent_in_force,
 )
+from concordat.verify.disclosure import ANSWERED
 from concordat.verify.mismatch import MismatchError
 from concordat.verify.receipt import (
     Logged,
@@ -130,7 +131,7 @@ class VerifiedView:
     @property
     def missing(self) -> list[v1.ProviderOutcome]:
         """The providers that did not answer, and why; the view is partial where there are any."""
-        return [o for o in self.view.providers if o.kind not in view_outcomes.ANSWERED]
+        return [o for o in self.view.providers if o.kind not in ANSWERED]
 
 
 def verify_view_bundle(

@@ -8,17 +8,11 @@ from concordat.federation.directory import Member
 from concordat.trust.envelope import Verified
 from concordat.v1 import Absence, DisclosureKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
+from concordat.verify.disclosure import ANSWERED, is_withheld
 from concordat.verify.mismatch import MismatchError
 from concordat.verify.request import open_score_statement
 from concordat.verify.view_licences import Members
 
-ANSWERED = frozenset(
-    {
-        Kind.PROVIDER_OUTCOME_KIND_SCORED,
-        Kind.PROVIDER_OUTCOME_KIND_NO_RECORD,
-        Kind.PROVIDER_OUTCOME_KIND_FROZEN,
-    }
-)
 _ABSENCES = {
     Absence.ABSENCE_NO_RECORD: Kind.PROVIDER_OUTCOME_KIND_NO_RECORD,
     Absence.ABSENCE_FROZEN: Kind.PROVIDER_OUTCOME_KIND_FROZEN,
@@ -30,7 +24,8 @@ def require_outcomes(view: v1.View, consent: v1.Consent, providers: Mapping[str,
     """Raise ``MismatchError`` unless the outcomes fit consent, licences and kind of view.
 
     One for each provider of the consent, in its order; a licence for each that answered, in the
-    same order; partial exactly where one is missing; no score exactly where none stated one.
+    same order; partial exactly where one is missing; no score exactly where none stated one, or
+    where it ``is_withheld``.
     """
     if [outcome.provider for outcome in view.providers] != list(consent.providers):
         raise MismatchError("the outcomes are not those of the consent's providers, in its order")
@@ -40,7 +35,8 @@ def require_outcomes(view: v1.View, consent: v1.Consent, providers: Mapping[str,
     if answered != list(providers):
         raise MismatchError("the licences are not those of the providers that answered, in order")
     scored = any(o.kind == Kind.PROVIDER_OUTCOME_KIND_SCORED for o in view.providers)
-    _require_kind_of_view(view, scored=scored, partial=len(answered) < len(view.providers))
+    told = scored and not is_withheld(view.disclosure, view.providers)
+    _require_kind_of_view(view, scored=told, partial=len(answered) < len(view.providers))
 
 
 def _require_consistent(outcome: v1.ProviderOutcome) -> None:

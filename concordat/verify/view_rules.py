@@ -89,7 +89,7 @@ def require_score(
         raise MismatchError(f"pooled by {view.policy_version!r}, licensed is {policy.version!r}")
     outcome = view.WhichOneof("outcome")
     if outcome == "no_score":
-        return "no provider stated a score, and none is claimed"
+        return "no score is claimed: no provider stated one, or less than all may tell"
     answer = view.complete if outcome == "complete" else view.partial
     shape = _SHAPES[view.disclosure.kind]
     if answer.WhichOneof("disclosed") != shape:

@@ -94,6 +94,7 @@ _LOCK_TERMS = Lookup(
 _BINDING_VERSIONS = select(subject_binding.c.subject_ref, subject_binding.c.version).where(
     subject_binding.c.subject_ref.in_(bindparam("refs", expanding=True))
 )
+_HOLD_BINDINGS = _BINDING_VERSIONS.order_by(subject_binding.c.subject_ref).with_for_update()
 _SET_USES = (
     update(consent)
     .where(
@@ -141,9 +142,15 @@ def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Te
     }
 
 
-def binding_versions(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, int]:
-    """Return the latest binding version seen of each subject that has one."""
-    rows = connection.execute(_BINDING_VERSIONS, {"refs": list(set(refs))})
+def binding_versions(
+    connection: Connection, refs: Iterable[bytes], *, hold: bool = False
+) -> dict[bytes, int]:
+    """Return the latest binding version seen of each subject that has one.
+
+    With ``hold``, nobody else who holds it decides anything about the subject until this transaction ends.
+    """
+    query = _HOLD_BINDINGS if hold else _BINDING_VERSIONS
+    rows = connection.execute(query, {"refs": list(set(refs))})
     return {row.subject_ref: row.version for row in rows}
 
 

@@ -1,15 +1,17 @@
 """The gate that every ask of a lender passes, and what is noted of what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from concordat.clock import to_micros
 from concordat.ids import new_id
 from concordat.refusal import Refusal
 from exchange.limits import limit_table, use_table
 from exchange.limits.admission import decide
+from exchange.limits.questions import Pair, Question, Questions
 from exchange.limits.rules import (
     Level,
     Signals,
@@ -20,6 +22,7 @@ from exchange.limits.rules import (
     usage_of,
 )
 from exchange.limits.settings import LimitSettings
+from exchange.views import table as entries
 
 STALE_AFTER = timedelta(seconds=1)
 
@@ -89,6 +92,21 @@ class Gate:
             for place, refusal in zip(mine, decided, strict=True):
                 results[place] = refusal
         return results
+
+    def questions(self, connection: Connection, pairs: Iterable[Pair], at: datetime) -> Questions:
+        """Return what lenders were told of these subjects lately.
+
+        To be asked while the subjects are held; ``at`` is the earliest time of the asks.
+        """
+        since = to_micros(at - timedelta(days=self.limits.threshold_days))
+        rows = entries.questions_since(connection, pairs, since)
+        return Questions(
+            self.limits,
+            (
+                ((row.subject_ref, row.lender), Question(row.asked_of, row.threshold), row.latest)
+                for row in rows
+            ),
+        )
 
     def note(self, connection: Connection, lender: str, at: datetime, tally: Tally) -> None:
         """Count what became of asks: ``answered``, ``no_match``, ``refused_consent``, ``repeated``.

@@ -54,6 +54,18 @@ class LimitSettings(BaseModel):
         ge=1,
         description="Consents of one subject that a lender uses within 30 days: one more is a signal.",
     )
+    thresholds_of_one_subject: int = Field(
+        default=2,
+        ge=1,
+        description="Different thresholds of one subject's score that a lender is told of within "
+        "`threshold_days`; its band is told alone, or after fewer thresholds at the bands' own floors.",
+    )
+    threshold_days: int = Field(
+        default=90,
+        ge=1,
+        le=3660,
+        description="Days for which an answer to a threshold, or a band, counts.",
+    )
     night_from: int = Field(
         default=22, ge=0, le=23, description="Hour of the day from which it is out of hours."
     )

@@ -321,7 +321,7 @@ def _record(
 ) -> None:
     """Enter every subject's access: in its entries, in the log's queue, and in its consent's uses."""
     said, now = request.message, to_micros(at)
-    entries = [
+    entries: list[dict[str, object]] = [
         {
             "subject_ref": subject.key[0],
             "access_id": subject.access_id if subject.answered else new_id(),
@@ -333,6 +333,8 @@ def _record(
             "recorded_at": now,
             "refusal": subject.refusal,
             "counted": subject.answered,
+            "threshold": 0,
+            "asked_of": None,
         }
         for subject in subjects
         if subject.counts

@@ -86,6 +86,7 @@ def refused_attempt(
         consent_id=consent_id,
         request_digest=digest,
         reason=reason,
+        disclosure=request.disclosure,
     )
     kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL
     return _draft(kind, to_timestamp(at), request.subject_ref, access_id, refusal=act)

@@ -1,4 +1,4 @@
-"""Admitting requests in one transaction: replay, consent, frequency, use, access entry.
+"""Admitting requests in one transaction: replay, consent, frequency, narrowing, use, access entry.
 
 Runs on the database thread over all requests that wait at once; see ``GroupCommit``.
 """
@@ -24,6 +24,7 @@ from exchange.consents.ledger import Standing, require_latest_binding
 from exchange.consents.rules import state_at
 from exchange.limits.admission import is_others_consent
 from exchange.limits.gate import Gate
+from exchange.limits.questions import Pair, Question, Questions, question_of
 from exchange.limits.rules import Tally
 from exchange.log import records
 from exchange.log import table as log
@@ -59,6 +60,16 @@ class Checked:
     def request_key(self) -> table.RequestKey:
         """The request's key in the store."""
         return self.request.message.lender, self.request.message.request_id
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked of the score; None for all of it, or nothing."""
+        return question_of(self.consent.message)
+
+    @property
+    def pair(self) -> Pair:
+        """The subject, and the lender that asks."""
+        return self.subject_ref, self.request.message.lender
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +145,16 @@ def admit_many(
     ``gate`` holds the lenders' limits; without one there are none.
 
     The same id with the same bytes comes back under its first entry and consumes nothing. Consents are
-    locked first, so that two processes never count the same use.
+    locked first, so that two processes never count the same use; then the subjects of whose score less than
+    all is asked, so that two never let in what only one of them may.
     """
     rows = consents.lock(connection, [item.consent_key for item in items])
-    versions = consents.binding_versions(connection, [item.consent_key[0] for item in items])
-    flags = flags_of(connection, [item.consent_key[0] for item in items])
     seen = table.seen(connection, [item.request_key for item in items])
+    asking = _asking(items, seen) if gate else []
+    refs = [item.consent_key[0] for item in items]
+    versions = consents.binding_versions(connection, refs, hold=bool(asking))
+    flags = flags_of(connection, refs)
+    questions = _questions(connection, asking, gate)
     uses = {key: _Use(row, row.uses, row.state) for key, row in rows.items()}
     known: dict[table.RequestKey, tuple[bytes, bytes, int]] = {
         key: (row.request_digest, row.access_id, row.recorded_at) for key, row in seen.items()
@@ -159,10 +174,13 @@ def admit_many(
             _require_let_in(limited, item)
             _require_not_frozen(item, flags.get(item.subject_ref, NO_FLAGS))
             _require_usable(connection, item, use, version, counts=before is None)
+            _require_not_narrowed(questions, item, counts=before is None)
         except Refusal as refusal:
             results.append(refusal)
             access_id = new_id()
-            entries.append(_entry(item.request, consent_id, access_id, item.at, refusal.reason))
+            entries.append(
+                _entry(item.request, consent_id, access_id, item.at, refusal.reason, item.question)
+            )
             drafts.append(_refused(item.request, consent_id, access_id, item.at, refusal))
             continue
         assert use is not None  # noqa: S101 - _require_usable refuses otherwise
@@ -170,7 +188,9 @@ def admit_many(
             use.uses += 1
             use.in_group += 1
             known[item.request_key] = (item.request.digest, access_id, recorded_at)
-            entries.append(_entry(item.request, consent_id, access_id, item.at))
+            entries.append(
+                _entry(item.request, consent_id, access_id, item.at, question=item.question)
+            )
             requests.append(_request(item, access_id, recorded_at))
             drafts.append(
                 records.intent(
@@ -307,6 +327,29 @@ def _require_seldom(connection: Connection, item: Checked, use: _Use, at: int) -
         raise Refusal(Reason.REASON_CONSENT_TOO_FREQUENT, retry_after=wait)
 
 
+def _asking(items: Sequence[Checked], seen: Mapping[table.RequestKey, object]) -> list[Checked]:
+    """Return the requests that ask for less than a whole score; a re-reading asks nothing new."""
+    return [item for item in items if item.question and item.request_key not in seen]
+
+
+def _questions(
+    connection: Connection, asking: Sequence[Checked], gate: Gate | None
+) -> Questions | None:
+    """Return what the lenders of these requests were told of their subjects; one statement, or none."""
+    if gate is None or not asking:
+        return None
+    earliest = min(item.at for item in asking)
+    return gate.questions(connection, [item.pair for item in asking], earliest)
+
+
+def _require_not_narrowed(questions: Questions | None, item: Checked, *, counts: bool) -> None:
+    """Let in what is asked of a score, or raise ``Refusal`` (REASON_THRESHOLD_MOVED). The last of the checks."""
+    question = item.question
+    if questions is not None and question is not None and counts:
+        questions.require(item.pair, question, item.at)
+        questions.add(item.pair, question, item.at)
+
+
 def reject_many(connection: Connection, items: Sequence[Rejected]) -> list[Refusal]:
     """Record attempts that were refused on their face, and hand their refusals back."""
     named = [(item, new_id()) for item in items]
@@ -331,6 +374,7 @@ def _entry(
     access_id: bytes,
     at: datetime,
     refusal: Reason.ValueType = Reason.REASON_UNSPECIFIED,
+    question: Question | None = None,
 ) -> dict[str, object]:
     request = asked.message
     return {
@@ -344,6 +388,8 @@ def _entry(
         "recorded_at": to_micros(at),
         "refusal": refusal,
         "counted": refusal == Reason.REASON_UNSPECIFIED,
+        "threshold": request.disclosure.threshold,
+        "asked_of": question.asked_of if question else None,
     }
 
 

@@ -12,6 +12,7 @@ from concordat.pooling import pool, reaches
 from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.v1 import DataCategory, DisclosureKind, ProviderOutcomeKind, Reason
+from concordat.verify.disclosure import is_withheld
 from exchange.listings.showing import in_force
 from exchange.listings.told import NOTHING, Shown
 from exchange.subjects.flag_table import Flags
@@ -71,7 +72,7 @@ def compose_view(
         delete_by=to_timestamp(at + timedelta(days=terms.data_life_days)),
     )
     score = _score(answers, policy)
-    if score is None:
+    if score is None or is_withheld(request.disclosure, view.providers):
         view.no_score.partial = partial
     elif partial:
         view.partial.CopyFrom(disclose(score, request.disclosure))

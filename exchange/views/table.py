@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -42,7 +43,18 @@ access_entry = Table(
     Column("released_at", BigInteger),  # the latest release under this entry; NULL for none yet
     Column("result", String(16)),  # complete, partial or no_score, of that release
     Column("view_digest", LargeBinary(32)),
+    Column("threshold", Integer, nullable=False),  # points; 0 where none was asked for
+    # Of whom less than a whole score was asked: ``Question.asked_of``; NULL for a whole score, or none.
+    Column("asked_of", LargeBinary(32)),
     Index("access_entry_by_consent", "subject_ref", "consent_id", "recorded_at"),
+    Index(
+        "access_entry_by_question",
+        "subject_ref",
+        "lender",
+        "recorded_at",
+        sqlite_where=text("asked_of IS NOT NULL"),
+        postgresql_where=text("asked_of IS NOT NULL"),
+    ),
 )
 
 # Keyed by lender and id alone, so that the same id for another subject is caught too. On a distributed
@@ -87,6 +99,31 @@ _USES_SINCE = Lookup(
     access_entry.c.subject_ref,
     access_entry.c.consent_id,
 )
+_QUESTIONS_SINCE = Lookup(
+    lambda wanted: (
+        select(
+            access_entry.c.subject_ref,
+            access_entry.c.lender,
+            access_entry.c.asked_of,
+            access_entry.c.threshold,
+            func.max(access_entry.c.recorded_at).label("latest"),
+        )
+        .where(
+            wanted,
+            access_entry.c.recorded_at > bindparam("since"),
+            access_entry.c.counted,
+            access_entry.c.asked_of.is_not(None),
+        )
+        .group_by(
+            access_entry.c.subject_ref,
+            access_entry.c.lender,
+            access_entry.c.asked_of,
+            access_entry.c.threshold,
+        )
+    ),
+    access_entry.c.subject_ref,
+    access_entry.c.lender,
+)
 _COUNTED_SINCE = (
     select(access_entry.c.recorded_at)
     .where(
@@ -125,6 +162,16 @@ def uses_since(
     for ref, consent_id, at in _USES_SINCE.run(connection, keys, since=since):
         found.setdefault((ref, consent_id), []).append(at)
     return found
+
+
+def questions_since(
+    connection: Connection, pairs: Iterable[tuple[bytes, str]], since: int
+) -> list[Row[*tuple[Any, ...]]]:
+    """Return what less than a whole score was let in for of (subject_ref, lender) after ``since``.
+
+    A row each: ``subject_ref``, ``lender``, ``asked_of``, ``threshold``, and when ``latest``.
+    """
+    return _QUESTIONS_SINCE.run(connection, pairs, since=since)
 
 
 def accesses_of(

@@ -138,6 +138,7 @@ def test_the_json_has_the_documented_keys(desk: Desk, wallet: Wallet, granted: G
         "lender": LENDER,
         "purpose": "credit application",
         "disclosure": "full",
+        "threshold": None,
         "consent_id": consent_id,
         "providers": list(PROVIDERS),
     }
@@ -155,6 +156,8 @@ def test_the_json_has_the_documented_keys(desk: Desk, wallet: Wallet, granted: G
         "purpose": "credit application",
         "consent_id": consent_id,
         "reason": "CONSENT_EXHAUSTED",
+        "disclosure": "full",
+        "threshold": None,
     }
 
 
@@ -198,6 +201,7 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
 
 REVIEW, LISTED = v1.Purpose.PURPOSE_ACCOUNT_REVIEW, LogEntryKind.LOG_ENTRY_KIND_LISTING
 ACT, ACTION, STATE = v1.ListingActKind, v1.ListingAction, v1.ListingState
+THRESHOLD = v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD
 LISTINGS, FLAGS = v1.DataCategory.DATA_CATEGORY_LISTINGS, v1.DataCategory.DATA_CATEGORY_FLAGS
 
 
@@ -224,6 +228,39 @@ LISTINGS, FLAGS = v1.DataCategory.DATA_CATEGORY_LISTINGS, v1.DataCategory.DATA_C
                 )
             ),
             *(LENDER, "received flags", ""),
+        ),
+        (
+            v1.LogRecord(
+                intent=v1.AccessIntent(
+                    lender=LENDER,
+                    purpose=v1.Purpose.PURPOSE_DEPOSIT_WAIVER,
+                    disclosure=v1.Disclosure(kind=THRESHOLD, threshold=620),
+                )
+            ),
+            *(LENDER, "asked", "deposit waiver, whether your score reaches 620 points"),
+        ),
+        (
+            v1.LogRecord(
+                intent=v1.AccessIntent(
+                    lender=LENDER,
+                    purpose=REVIEW,
+                    disclosure=v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_BAND),
+                )
+            ),
+            *(LENDER, "asked", "account review, the band of your score"),
+        ),
+        (
+            v1.LogRecord(
+                refusal=v1.AccessRefusal(
+                    lender=LENDER,
+                    purpose=REVIEW,
+                    reason=Reason.REASON_THRESHOLD_MOVED,
+                    disclosure=v1.Disclosure(kind=THRESHOLD, threshold=611),
+                )
+            ),
+            LENDER,
+            "was refused: it was told of other thresholds lately, and one more would narrow down your score",
+            "account review, whether your score reaches 611 points",
         ),
         (
             v1.LogRecord(screening=v1.Screening(lender=LENDER, purpose=REVIEW, listings=1)),
