@@ -12,6 +12,7 @@ import grpc
 import typer
 from rich.console import Console
 
+from clients.cli.moments import duration
 from clients.pki.errors import PkiError
 from clients.sdk.errors import AnswerNotVerified, ClientError, PartialView
 from concordat.federation.anchors import TrustBundleError
@@ -133,7 +134,7 @@ def _explain_remote(error: RemoteError) -> tuple[Exit, str, str]:
     if error.reason:
         code = Exit.UNREACHABLE if error.reason in _NOT_NOW else Exit.REFUSED
         wait = error.retry_after
-        later = f" Try again in {wait.total_seconds():.0f} s." if wait else ""
+        later = f" Try again in {duration(wait)}." if wait else ""
         return code, name_of(error.reason), error.message + later
     if error.code in _NO_ANSWER:
         advice = f"check the endpoint in the trust bundle and that the peer runs ({error.message})"

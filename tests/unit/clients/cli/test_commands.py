@@ -1,9 +1,11 @@
 """The commands as they are run: exit codes, JSON, and errors that say what to do."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from clients.cli.moments import duration
 from clients.sdk import dump_permission
 from concordat import v1
 from concordat.federation.anchors import save_bundle
@@ -107,6 +109,37 @@ def test_a_refusal_exits_with_1_and_says_reason_and_advice(desk: Desk) -> None:
     assert result.exit_code == 1
     assert "reason: CONSENT_REVOKED" in result.stderr
     assert "advice: The subject has revoked this consent." in result.stderr
+
+
+def test_a_threshold_that_moved_is_refused_with_how_long_to_wait(desk: Desk) -> None:
+    wait = timedelta(days=71, hours=3)
+    desk.fake.refuse["RequestView"] = [Refusal(Reason.REASON_THRESHOLD_MOVED, retry_after=wait)]
+    result = desk.run(*desk.request())
+    assert result.exit_code == 1
+    assert "reason: THRESHOLD_MOVED" in result.stderr
+    assert "ask for the same again" in result.stderr
+    assert "Try again in 72 days." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (120, "120 s"), (121, "3 minutes"), (7200, "120 minutes"), (7201, "3 hours")],
+)
+def test_a_wait_is_told_in_units_that_people_use(seconds: float, words: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == words
+
+
+def test_a_threshold_is_not_told_while_a_provider_is_missing(desk: Desk) -> None:
+    desk.fake.answers[ALDER] = Failed()
+    terms = v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD, threshold=600)
+    arguments = desk.request("--accept-partial")
+    (desk.folder / "ada.consent").write_bytes(
+        dump_permission(desk.fake.permission(disclosure=terms))
+    )
+    result = desk.run(*arguments)
+    assert result.exit_code == 0, result.output
+    assert "No score: a provider is missing." in result.output
+    assert "600 points: " not in result.output
 
 
 def test_an_exchange_that_is_gone_exits_with_3(desk: Desk) -> None:
