@@ -205,7 +205,7 @@ def test_a_lie_is_not_counted_where_no_statement_goes_out_either(
     _lie(desk, LIES["of another in its place"])
     view = _view(desk, desk.grant(disclosure=v1.Disclosure(kind=disclosure)))
     assert view.providers[1].kind == Kind.PROVIDER_OUTCOME_KIND_INVALID
-    assert view.partial.band
+    assert view.no_score.partial
 
 
 def test_yesterdays_answer_to_the_same_subject_is_not_counted_today(desk: ExchangeDesk) -> None:
