@@ -69,6 +69,22 @@ def require_purpose_allows(consent: v1.Consent) -> None:
         raise Refusal(
             Reason.REASON_PURPOSE_NOT_ALLOWED, "an account review is periodic, at most quarterly"
         )
+    _require_no_score_of_its_own(consent)
+
+
+def _require_no_score_of_its_own(consent: v1.Consent) -> None:
+    """Raise ``Refusal`` where the lender's own score would be pooled into less than the full score.
+
+    A lender that is a provider too could state one score after another, and see from which one on the same
+    threshold is reached: that tells the others' scores.
+    """
+    lesser = consent.disclosure.kind != v1.DisclosureKind.DISCLOSURE_KIND_FULL
+    scored = covers(consent, v1.DataCategory.DATA_CATEGORY_SCORE)
+    if lesser and scored and consent.recipient in consent.providers:
+        raise Refusal(
+            Reason.REASON_PURPOSE_NOT_ALLOWED,
+            "of less than the full score, the lender is never one of the providers",
+        )
 
 
 def require_releases_score(consent: v1.Consent) -> None:

@@ -293,7 +293,9 @@ class Consent(message.Message):
     """Which jurisdiction's limits apply."""
     @builtins.property
     def providers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """member_ids of the providers that may be asked, 1 to 32."""
+        """member_ids of the providers that may be asked, 1 to 32. Where less than the full score is disclosed, never
+        the recipient: what it states would move the score that it is told of.
+        """
 
     @builtins.property
     def data_categories(self) -> containers.RepeatedScalarFieldContainer[types_pb2.DataCategory.ValueType]:

@@ -154,6 +154,19 @@ def test_waiting_frees_one_threshold_at_a_time(desk: ExchangeDesk) -> None:
     assert reason(ask(desk, reaching(640))) == "THRESHOLD_MOVED"
 
 
+def test_a_lenders_own_score_is_no_lever_to_move_the_others_by(desk: ExchangeDesk) -> None:
+    roles = [v1.Role.ROLE_LENDER, v1.Role.ROLE_PROVIDER]
+    desk.federation.directory.add_licence(
+        desk.federation.licence(LENDER, *roles, version=2), desk.federation.at
+    )
+    providers = (ALDER, LENDER)
+    assert reason(ask(desk, reaching(600), providers=providers)) == "PURPOSE_NOT_ALLOWED"
+    assert reason(ask(desk, BAND, providers=providers)) == "PURPOSE_NOT_ALLOWED"
+    assert not desk.links.sent
+    full = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_FULL)
+    assert not reason(ask(desk, full, providers=providers))
+
+
 # Choosing who answers -----------------------------------------------------------------------------
 
 

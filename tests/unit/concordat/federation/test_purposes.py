@@ -106,6 +106,18 @@ def test_a_purpose_covers_its_categories_and_no_other(
     assert allowed(everything) == (categories == {SCORE, LISTINGS, FLAGS})
 
 
+@pytest.mark.parametrize(("kind", "lawful"), [(FULL, True), (BAND, False), (THRESHOLD, False)])
+def test_a_lenders_own_score_moves_no_band_or_threshold_that_it_is_told(
+    kind: v1.DisclosureKind.ValueType, lawful: bool
+) -> None:
+    given = consent(Purpose.PURPOSE_CREDIT_APPLICATION, kind)
+    given.providers.append(given.recipient)
+    assert allowed(given) is lawful
+    del given.data_categories[:]
+    given.data_categories.append(FLAGS)  # nothing of a score goes out
+    assert allowed(given)
+
+
 @pytest.mark.parametrize("purpose", LISTED)
 def test_a_consent_to_nothing_is_none(purpose: Purpose.ValueType) -> None:
     assert not allowed(seldom(purpose, []))
