@@ -94,6 +94,29 @@ PROVIDER_OUTCOME_KIND_INVALID: ProviderOutcomeKind.ValueType  # 7
 PROVIDER_OUTCOME_KIND_NOT_LICENSED: ProviderOutcomeKind.ValueType  # 8
 """It has no licence in force, so it was not asked. The view is partial."""
 
+class _CalibrationStanding:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CalibrationStandingEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_CalibrationStanding.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    CALIBRATION_STANDING_UNSPECIFIED: _CalibrationStanding.ValueType  # 0
+    """Not set: in use, and nothing known against it."""
+    CALIBRATION_STANDING_STALE: _CalibrationStanding.ValueType  # 1
+    """Past its date, or the provider's scores have drifted since: read the score with care."""
+    CALIBRATION_STANDING_NONE: _CalibrationStanding.ValueType  # 2
+    """The calibration does not cover this provider, or not its present scale: its score is not in the unified one."""
+
+class CalibrationStanding(_CalibrationStanding, metaclass=_CalibrationStandingEnumTypeWrapper):
+    """How far the calibration can be relied on for one provider's scores."""
+
+CALIBRATION_STANDING_UNSPECIFIED: CalibrationStanding.ValueType  # 0
+"""Not set: in use, and nothing known against it."""
+CALIBRATION_STANDING_STALE: CalibrationStanding.ValueType  # 1
+"""Past its date, or the provider's scores have drifted since: read the score with care."""
+CALIBRATION_STANDING_NONE: CalibrationStanding.ValueType  # 2
+"""The calibration does not cover this provider, or not its present scale: its score is not in the unified one."""
+
 @typing.final
 class ViewRequest(message.Message):
     """A lender's request for one view of one subject. Statement kind "view-request"; signed by the lender. The
@@ -234,6 +257,7 @@ class ProviderOutcome(message.Message):
     KIND_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     STATEMENT_DIGEST_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
     provider: builtins.str
     """The provider."""
     kind: ProviderOutcomeKind.ValueType
@@ -242,6 +266,8 @@ class ProviderOutcome(message.Message):
     """Why, where it refused or failed."""
     statement_digest: builtins.bytes
     """Statement digest of its answer, where one was counted; else empty."""
+    calibration: CalibrationStanding.ValueType
+    """How far the calibration can be relied on for this provider's scores."""
     def __init__(
         self,
         *,
@@ -249,10 +275,11 @@ class ProviderOutcome(message.Message):
         kind: ProviderOutcomeKind.ValueType = ...,
         reason: reason_pb2.Reason.ValueType = ...,
         statement_digest: builtins.bytes = ...,
+        calibration: CalibrationStanding.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "provider", b"provider", "reason", b"reason", "statement_digest", b"statement_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["calibration", b"calibration", "kind", b"kind", "provider", b"provider", "reason", b"reason", "statement_digest", b"statement_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -266,14 +293,17 @@ class Contribution(message.Message):
     SCORE_FIELD_NUMBER: builtins.int
     LOG_ODDS_MICRO_FIELD_NUMBER: builtins.int
     POINTS_FIELD_NUMBER: builtins.int
+    NO_RECORD_FIELD_NUMBER: builtins.int
     provider: builtins.str
     """The provider."""
     score: builtins.int
-    """The score, on the provider's own scale."""
+    """The score, on the provider's own scale; 0 with no_record."""
     log_odds_micro: builtins.int
-    """Log-odds of default that the provider's licence gives this score, times 1,000,000."""
+    """Log-odds of default that the calibration gives this score, times 1,000,000; 0 with no_record."""
     points: builtins.int
     """Points added (negative: taken) on the federation scale."""
+    no_record: builtins.bool
+    """The provider stated that it has no record, and the calibration declares that this counts."""
     def __init__(
         self,
         *,
@@ -281,10 +311,39 @@ class Contribution(message.Message):
         score: builtins.int = ...,
         log_odds_micro: builtins.int = ...,
         points: builtins.int = ...,
+        no_record: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["log_odds_micro", b"log_odds_micro", "points", b"points", "provider", b"provider", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["log_odds_micro", b"log_odds_micro", "no_record", b"no_record", "points", b"points", "provider", b"provider", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ScoreCost(message.Message):
+    """A reason why the score is not higher."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: builtins.int
+    CODE_FIELD_NUMBER: builtins.int
+    POINTS_FIELD_NUMBER: builtins.int
+    provider: builtins.str
+    """The provider."""
+    code: builtins.str
+    """A reason code of its statement, which its licence explains; empty where its having no record counts."""
+    points: builtins.int
+    """What the provider's contribution took, points; 1 or more."""
+    def __init__(
+        self,
+        *,
+        provider: builtins.str = ...,
+        code: builtins.str = ...,
+        points: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["code", b"code", "points", b"points", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -301,21 +360,36 @@ class UnifiedScore(message.Message):
     POINTS_HIGH_FIELD_NUMBER: builtins.int
     BASE_POINTS_FIELD_NUMBER: builtins.int
     CONTRIBUTIONS_FIELD_NUMBER: builtins.int
+    COSTS_FIELD_NUMBER: builtins.int
+    DEFAULT_LOW_PPM_FIELD_NUMBER: builtins.int
+    DEFAULT_HIGH_PPM_FIELD_NUMBER: builtins.int
     points: builtins.int
-    """On the federation scale, 100 to 900: 600 at odds of 30 to 1 against default, 20 points double them."""
+    """On the federation scale, 100 to 900: 600 at odds of 30 to 1 against default, 20 points double them, unless
+    the calibration says otherwise.
+    """
     band: types_pb2.Band.ValueType
     """Its band."""
     default_ppm: builtins.int
     """Probability of default, parts per million."""
     points_low: builtins.int
-    """Lower end of the 90 % interval, points; wider the fewer providers answered."""
+    """Lower end of the 90 % interval, points: it holds what all providers of the calibration together would give.
+    Wider the fewer were heard.
+    """
     points_high: builtins.int
     """Upper end of the 90 % interval, points."""
     base_points: builtins.int
     """Points of a subject of whom nothing is known."""
+    default_low_ppm: builtins.int
+    """Lower end of the 90 % interval of the probability of default, parts per million."""
+    default_high_ppm: builtins.int
+    """Upper end of the 90 % interval of the probability of default, parts per million."""
     @builtins.property
     def contributions(self) -> containers.RepeatedCompositeFieldContainer[Contribution]:
-        """One for each provider that stated a score, in the order of the consent."""
+        """One for each provider that stated a score, or whose having no record counts, in the order of the consent."""
+
+    @builtins.property
+    def costs(self) -> containers.RepeatedCompositeFieldContainer[ScoreCost]:
+        """The reasons of the providers that took points, the costliest provider first, each provider's in its own order."""
 
     def __init__(
         self,
@@ -327,10 +401,13 @@ class UnifiedScore(message.Message):
         points_high: builtins.int = ...,
         base_points: builtins.int = ...,
         contributions: abc.Iterable[Contribution] | None = ...,
+        costs: abc.Iterable[ScoreCost] | None = ...,
+        default_low_ppm: builtins.int = ...,
+        default_high_ppm: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["band", b"band", "base_points", b"base_points", "contributions", b"contributions", "default_ppm", b"default_ppm", "points", b"points", "points_high", b"points_high", "points_low", b"points_low"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["band", b"band", "base_points", b"base_points", "contributions", b"contributions", "costs", b"costs", "default_high_ppm", b"default_high_ppm", "default_low_ppm", b"default_low_ppm", "default_ppm", b"default_ppm", "points", b"points", "points_high", b"points_high", "points_low", b"points_low"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
