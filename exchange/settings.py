@@ -171,6 +171,14 @@ class ExchangeSettings(ServerSettings):
         default=5.0, ge=0, le=60, description="How long calls may finish after a stop signal."
     )
 
+    @model_validator(mode="after")
+    def _kept_while_it_counts(self) -> Self:
+        if self.log.keep_days < self.limits.threshold_days:
+            raise ValueError(
+                "log.keep_days erases what limits.threshold_days still counts: keep entries at least as long"
+            )
+        return self
+
     def anchored(self, folder: Path) -> Self:
         """Return a copy whose relative paths start at ``folder``, the log's too."""
         log = self.log.model_copy(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from concordat import v1
 from concordat.refusal import Refusal
@@ -19,6 +20,7 @@ from exchange.limits.questions import (
     require_little_told,
 )
 from exchange.limits.settings import LimitSettings
+from exchange.settings import ExchangeSettings
 from tests.builders import AT, DAY, PROVIDERS, Federation
 
 BAND = 0
@@ -147,6 +149,23 @@ def test_lenders_and_subjects_are_counted_each_for_itself() -> None:
 
 def test_a_band_is_cut_where_one_ends_and_the_next_begins() -> None:
     assert band_floors() == (520, 560, 600, 640)
+
+
+def test_what_was_told_is_not_erased_while_it_counts() -> None:
+    given: dict[str, Any] = {
+        "member_id": "exchange",
+        "signing_key": "key.pem",
+        "database": "sqlite:///exchange.db",
+        "trust_bundle": "bundle.json",
+        "tls_certificate": "tls.pem",
+        "tls_key": "tls.key",
+        "member_listen": "0.0.0.0:7443",
+        "public_listen": "0.0.0.0:7444",
+        "log": {"listen": "0.0.0.0:7446", "signing_key": "log.pem", "keep_days": 89},
+    }
+    with pytest.raises(ValidationError, match=r"limits\.threshold_days still counts"):
+        ExchangeSettings.model_validate(given)
+    ExchangeSettings.model_validate(given | {"limits": {"threshold_days": 89}})
 
 
 def test_what_a_consent_asks() -> None:
