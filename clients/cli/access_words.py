@@ -101,6 +101,15 @@ def _subject(act: v1.SubjectAct, _: int) -> Told:
     return _YOU, f"{'placed' if act.placed else 'lifted'} a {flag}", ""
 
 
+def _own_look(look: v1.OwnLook, _: int) -> Told:
+    return _YOU, "asked for your own score", ", ".join(look.providers)
+
+
+def _own_view(view: v1.OwnViewRelease, _: int) -> Told:
+    result = words(ReleaseResult.Name(view.result), "RELEASE_RESULT_")
+    return _YOU, "received your own score", f"{result}, {_answered(view)}"
+
+
 def _screening(screening: v1.Screening, _: int) -> Told:
     purpose = _purpose(screening.purpose)
     if screening.refusal:
@@ -122,6 +131,8 @@ _TOLD: Mapping[str, Callable[[Any, int], Told]] = {
     "subject": _subject,
     "screening": _screening,
     "mirror": _mirror,
+    "own_look": _own_look,
+    "own_view": _own_view,
 }
 
 
@@ -142,7 +153,7 @@ def _reason(reason: v1.Reason.ValueType) -> str:
     return words(v1.Reason.Name(reason), "REASON_")
 
 
-def _answered(release: v1.AccessRelease) -> str:
+def _answered(release: v1.AccessRelease | v1.OwnViewRelease) -> str:
     scored = v1.ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_SCORED
     names = [part.provider for part in release.parts if part.kind == scored]
     return f"scores of {', '.join(names)}" if names else "no provider had a score"
@@ -204,14 +215,31 @@ def _of_release(release: v1.AccessRelease) -> dict[str, Any]:
         "result": words(ReleaseResult.Name(release.result), "RELEASE_RESULT_"),
         "categories": [_category(category) for category in release.categories],
         "policy_version": release.policy_version,
-        "providers": [
-            {
-                "provider": part.provider,
-                "outcome": words(v1.ProviderOutcomeKind.Name(part.kind), "PROVIDER_OUTCOME_KIND_"),
-            }
-            for part in release.parts
-        ],
+        "providers": _parts(release),
         "listings": release.listings,
+    }
+
+
+def _parts(release: v1.AccessRelease | v1.OwnViewRelease) -> list[dict[str, str]]:
+    return [
+        {
+            "provider": part.provider,
+            "outcome": words(v1.ProviderOutcomeKind.Name(part.kind), "PROVIDER_OUTCOME_KIND_"),
+        }
+        for part in release.parts
+    ]
+
+
+def _of_own_look(look: v1.OwnLook) -> dict[str, Any]:
+    return {"request_digest": look.request_digest, "providers": list(look.providers)}
+
+
+def _of_own_view(view: v1.OwnViewRelease) -> dict[str, Any]:
+    return {
+        "look_id": view.look_id,
+        "result": words(ReleaseResult.Name(view.result), "RELEASE_RESULT_"),
+        "calibration_version": view.calibration_version,
+        "providers": _parts(view),
     }
 
 
@@ -246,4 +274,6 @@ _DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "listing": _of_listing,
     "subject": _of_subject,
     "screening": _of_screening,
+    "own_look": _of_own_look,
+    "own_view": _of_own_view,
 }

@@ -35,6 +35,7 @@ _JUDGES = _members(Role.ROLE_REVIEWER, Role.ROLE_APPEAL)
 
 POLICY: dict[str, Row] = {
     "/concordat.v1.ProviderService/RequestScores": _members(Role.ROLE_EXCHANGE),
+    "/concordat.v1.ProviderService/RequestOwnScores": _members(Role.ROLE_EXCHANGE),
     "/concordat.v1.ConsentNoticeService/NotifyConsentEvent": _PUBLIC,
     "/concordat.v1.MemberService/ListMembers": _ANYONE,
     "/concordat.v1.MemberService/WatchMembers": _members(deadline=False),
@@ -66,6 +67,7 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.SubjectService/SubmitSubjectEvent": _PUBLIC,
     "/concordat.v1.SubjectService/ChangeFlag": _PUBLIC,
     "/concordat.v1.SubjectService/ChangeContact": _PUBLIC,
+    "/concordat.v1.SubjectService/RequestOwnView": _PUBLIC,
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
     ),

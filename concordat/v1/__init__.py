@@ -125,6 +125,8 @@ from concordat.v1.log_pb2 import LogReceipt as LogReceipt
 from concordat.v1.log_pb2 import LogRecord as LogRecord
 from concordat.v1.log_pb2 import MemberAct as MemberAct
 from concordat.v1.log_pb2 import MirrorAct as MirrorAct
+from concordat.v1.log_pb2 import OwnLook as OwnLook
+from concordat.v1.log_pb2 import OwnViewRelease as OwnViewRelease
 from concordat.v1.log_pb2 import ReleaseResult as ReleaseResult
 from concordat.v1.log_pb2 import ReleasedPart as ReleasedPart
 from concordat.v1.log_pb2 import Screening as Screening
@@ -150,8 +152,13 @@ from concordat.v1.member_service_pb2 import SubmitLicenceStatusRequest as Submit
 from concordat.v1.member_service_pb2 import SubmitLicenceStatusResponse as SubmitLicenceStatusResponse
 from concordat.v1.member_service_pb2 import WatchMembersRequest as WatchMembersRequest
 from concordat.v1.member_service_pb2 import WatchMembersResponse as WatchMembersResponse
+from concordat.v1.own_view_pb2 import OwnView as OwnView
+from concordat.v1.own_view_pb2 import OwnViewBundle as OwnViewBundle
+from concordat.v1.own_view_pb2 import OwnViewRequest as OwnViewRequest
 from concordat.v1.provider_service_pb2 import NotifyConsentEventRequest as NotifyConsentEventRequest
 from concordat.v1.provider_service_pb2 import NotifyConsentEventResponse as NotifyConsentEventResponse
+from concordat.v1.provider_service_pb2 import RequestOwnScoresRequest as RequestOwnScoresRequest
+from concordat.v1.provider_service_pb2 import RequestOwnScoresResponse as RequestOwnScoresResponse
 from concordat.v1.provider_service_pb2 import RequestScoresRequest as RequestScoresRequest
 from concordat.v1.provider_service_pb2 import RequestScoresResponse as RequestScoresResponse
 from concordat.v1.provider_service_pb2 import ScoreRequest as ScoreRequest
@@ -176,6 +183,8 @@ from concordat.v1.subject_service_pb2 import ListingStep as ListingStep
 from concordat.v1.subject_service_pb2 import OwnListing as OwnListing
 from concordat.v1.subject_service_pb2 import ReadInboxRequest as ReadInboxRequest
 from concordat.v1.subject_service_pb2 import ReadInboxResponse as ReadInboxResponse
+from concordat.v1.subject_service_pb2 import RequestOwnViewRequest as RequestOwnViewRequest
+from concordat.v1.subject_service_pb2 import RequestOwnViewResponse as RequestOwnViewResponse
 from concordat.v1.subject_service_pb2 import SubmitDisputeRequest as SubmitDisputeRequest
 from concordat.v1.subject_service_pb2 import SubmitDisputeResponse as SubmitDisputeResponse
 from concordat.v1.subject_service_pb2 import SubmitSubjectEventRequest as SubmitSubjectEventRequest
@@ -323,6 +332,11 @@ __all__ = [
     "NotifyConsentEventRequest",
     "NotifyConsentEventResponse",
     "OwnListing",
+    "OwnLook",
+    "OwnView",
+    "OwnViewBundle",
+    "OwnViewRelease",
+    "OwnViewRequest",
     "Pair",
     "Period",
     "PointScale",
@@ -344,6 +358,10 @@ __all__ = [
     "Reinsertion",
     "ReleaseResult",
     "ReleasedPart",
+    "RequestOwnScoresRequest",
+    "RequestOwnScoresResponse",
+    "RequestOwnViewRequest",
+    "RequestOwnViewResponse",
     "RequestScoresRequest",
     "RequestScoresResponse",
     "RequestViewRequest",

@@ -62,6 +62,10 @@ class _LogEntryKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogEntryK
     """A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
     LOG_ENTRY_KIND_MIRROR_SYNC: _LogEntryKind.ValueType  # 12
     """A court's register was found to be the same as its listings. Record: `mirror`."""
+    LOG_ENTRY_KIND_OWN_LOOK: _LogEntryKind.ValueType  # 14
+    """The subject asked for its own score; before any provider was asked. Record: `own_look`."""
+    LOG_ENTRY_KIND_OWN_VIEW: _LogEntryKind.ValueType  # 15
+    """An own view was released under such a look. Record: `own_view`."""
 
 class LogEntryKind(_LogEntryKind, metaclass=_LogEntryKindEnumTypeWrapper):
     """What kind of act an entry stands for."""
@@ -92,6 +96,10 @@ LOG_ENTRY_KIND_SCREENING: LogEntryKind.ValueType  # 11
 """A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
 LOG_ENTRY_KIND_MIRROR_SYNC: LogEntryKind.ValueType  # 12
 """A court's register was found to be the same as its listings. Record: `mirror`."""
+LOG_ENTRY_KIND_OWN_LOOK: LogEntryKind.ValueType  # 14
+"""The subject asked for its own score; before any provider was asked. Record: `own_look`."""
+LOG_ENTRY_KIND_OWN_VIEW: LogEntryKind.ValueType  # 15
+"""An own view was released under such a look. Record: `own_view`."""
 
 class _ReleaseResult:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -245,6 +253,8 @@ class LogRecord(message.Message):
     SUBJECT_FIELD_NUMBER: builtins.int
     SCREENING_FIELD_NUMBER: builtins.int
     MIRROR_FIELD_NUMBER: builtins.int
+    OWN_LOOK_FIELD_NUMBER: builtins.int
+    OWN_VIEW_FIELD_NUMBER: builtins.int
     record_id: builtins.bytes
     """The entry's."""
     subject_ref: builtins.bytes
@@ -293,6 +303,14 @@ class LogRecord(message.Message):
     def mirror(self) -> MirrorAct:
         """For MIRROR_SYNC."""
 
+    @builtins.property
+    def own_look(self) -> OwnLook:
+        """For OWN_LOOK."""
+
+    @builtins.property
+    def own_view(self) -> OwnViewRelease:
+        """For OWN_VIEW."""
+
     def __init__(
         self,
         *,
@@ -309,12 +327,14 @@ class LogRecord(message.Message):
         subject: SubjectAct | None = ...,
         screening: Screening | None = ...,
         mirror: MirrorAct | None = ...,
+        own_look: OwnLook | None = ...,
+        own_view: OwnViewRelease | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror"]  # noqa: Y015
+    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "own_look", "own_view"]  # noqa: Y015
     _WhichOneofArgType_act: _TypeAlias = typing.Literal["act", b"act"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_act) -> _WhichOneofReturnType_act | None: ...
 
@@ -657,6 +677,70 @@ class MirrorAct(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["court", b"court", "digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OwnLook(message.Message):
+    """A subject asked for its own score. Its record id is the access id of the own view's receipt."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_DIGEST_FIELD_NUMBER: builtins.int
+    PROVIDERS_FIELD_NUMBER: builtins.int
+    request_digest: builtins.bytes
+    """Statement digest of the OwnViewRequest."""
+    @builtins.property
+    def providers(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The providers that will be asked."""
+
+    def __init__(
+        self,
+        *,
+        request_digest: builtins.bytes = ...,
+        providers: abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["providers", b"providers", "request_digest", b"request_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OwnViewRelease(message.Message):
+    """An own view that went out to the subject itself. One for each time that it did."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LOOK_ID_FIELD_NUMBER: builtins.int
+    VIEW_DIGEST_FIELD_NUMBER: builtins.int
+    RESULT_FIELD_NUMBER: builtins.int
+    CALIBRATION_VERSION_FIELD_NUMBER: builtins.int
+    PARTS_FIELD_NUMBER: builtins.int
+    look_id: builtins.bytes
+    """Record id of the look that it was released under."""
+    view_digest: builtins.bytes
+    """Statement digest of the OwnView."""
+    result: ReleaseResult.ValueType
+    """How it ended."""
+    calibration_version: builtins.int
+    """Version of the calibration used."""
+    @builtins.property
+    def parts(self) -> containers.RepeatedCompositeFieldContainer[ReleasedPart]:
+        """Each provider's part, in the request's order."""
+
+    def __init__(
+        self,
+        *,
+        look_id: builtins.bytes = ...,
+        view_digest: builtins.bytes = ...,
+        result: ReleaseResult.ValueType = ...,
+        calibration_version: builtins.int = ...,
+        parts: abc.Iterable[ReleasedPart] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["calibration_version", b"calibration_version", "look_id", b"look_id", "parts", b"parts", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

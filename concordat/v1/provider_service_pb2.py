@@ -29,7 +29,7 @@ from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 from concordat.v1 import reason_pb2 as concordat_dot_v1_dot_reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#concordat/v1/provider_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\"\x90\x02\n\x0cScoreRequest\x12\x34\n\x0cview_request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x04 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x05 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x14RequestScoresRequest\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.ScoreRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"y\n\x0bScoreResult\x12+\n\tstatement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"P\n\x15RequestScoresResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x19.concordat.v1.ScoreResultB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"\xac\x01\n\x19NotifyConsentEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"4\n\x1aNotifyConsentEventResponse\x12\x16\n\x0e\x65vent_sequence\x18\x01 \x01(\r2k\n\x0fProviderService\x12X\n\rRequestScores\x12\".concordat.v1.RequestScoresRequest\x1a#.concordat.v1.RequestScoresResponse2\x7f\n\x14\x43onsentNoticeService\x12g\n\x12NotifyConsentEvent\x12\'.concordat.v1.NotifyConsentEventRequest\x1a(.concordat.v1.NotifyConsentEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#concordat/v1/provider_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\"\x90\x02\n\x0cScoreRequest\x12\x34\n\x0cview_request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x0e\x63onsent_status\x18\x04 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x05 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x14RequestScoresRequest\x12\x39\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.ScoreRequestB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"y\n\x0bScoreResult\x12+\n\tstatement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"P\n\x15RequestScoresResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x19.concordat.v1.ScoreResultB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x02\"\xad\x01\n\x17RequestOwnScoresRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x03 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"M\n\x18RequestOwnScoresResponse\x12\x31\n\x06result\x18\x01 \x01(\x0b\x32\x19.concordat.v1.ScoreResultB\x06\xbaH\x03\xc8\x01\x01\"\xac\x01\n\x19NotifyConsentEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x63onsent\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x03 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"4\n\x1aNotifyConsentEventResponse\x12\x16\n\x0e\x65vent_sequence\x18\x01 \x01(\r2\xce\x01\n\x0fProviderService\x12X\n\rRequestScores\x12\".concordat.v1.RequestScoresRequest\x1a#.concordat.v1.RequestScoresResponse\x12\x61\n\x10RequestOwnScores\x12%.concordat.v1.RequestOwnScoresRequest\x1a&.concordat.v1.RequestOwnScoresResponse2\x7f\n\x14\x43onsentNoticeService\x12g\n\x12NotifyConsentEvent\x12\'.concordat.v1.NotifyConsentEventRequest\x1a(.concordat.v1.NotifyConsentEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCORERESULT'].oneofs_by_name['result']._serialized_options = b'\272H\002\010\001'
   _globals['_REQUESTSCORESRESPONSE'].fields_by_name['results']._loaded_options = None
   _globals['_REQUESTSCORESRESPONSE'].fields_by_name['results']._serialized_options = b'\272H\010\222\001\005\010\001\020\200\002'
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['request']._loaded_options = None
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['request']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['binding']._loaded_options = None
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['intent']._loaded_options = None
+  _globals['_REQUESTOWNSCORESREQUEST'].fields_by_name['intent']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNSCORESRESPONSE'].fields_by_name['result']._loaded_options = None
+  _globals['_REQUESTOWNSCORESRESPONSE'].fields_by_name['result']._serialized_options = b'\272H\003\310\001\001'
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['event']._loaded_options = None
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_NOTIFYCONSENTEVENTREQUEST'].fields_by_name['consent']._loaded_options = None
@@ -66,12 +74,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCORERESULT']._serialized_end=641
   _globals['_REQUESTSCORESRESPONSE']._serialized_start=643
   _globals['_REQUESTSCORESRESPONSE']._serialized_end=723
-  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_start=726
-  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_end=898
-  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_start=900
-  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_end=952
-  _globals['_PROVIDERSERVICE']._serialized_start=954
-  _globals['_PROVIDERSERVICE']._serialized_end=1061
-  _globals['_CONSENTNOTICESERVICE']._serialized_start=1063
-  _globals['_CONSENTNOTICESERVICE']._serialized_end=1190
+  _globals['_REQUESTOWNSCORESREQUEST']._serialized_start=726
+  _globals['_REQUESTOWNSCORESREQUEST']._serialized_end=899
+  _globals['_REQUESTOWNSCORESRESPONSE']._serialized_start=901
+  _globals['_REQUESTOWNSCORESRESPONSE']._serialized_end=978
+  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_start=981
+  _globals['_NOTIFYCONSENTEVENTREQUEST']._serialized_end=1153
+  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_start=1155
+  _globals['_NOTIFYCONSENTEVENTRESPONSE']._serialized_end=1207
+  _globals['_PROVIDERSERVICE']._serialized_start=1210
+  _globals['_PROVIDERSERVICE']._serialized_end=1416
+  _globals['_CONSENTNOTICESERVICE']._serialized_start=1418
+  _globals['_CONSENTNOTICESERVICE']._serialized_end=1545
 # @@protoc_insertion_point(module_scope)

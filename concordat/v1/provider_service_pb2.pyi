@@ -145,6 +145,62 @@ class RequestScoresResponse(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class RequestOwnScoresRequest(message.Message):
+    """Request of RequestOwnScores."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
+    INTENT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def request(self) -> envelope_pb2.Envelope:
+        """The subject's OwnViewRequest, as it came."""
+
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's SubjectBinding."""
+
+    @builtins.property
+    def intent(self) -> log_pb2.LogReceipt:
+        """Proof that this look is in the log; as in ScoreRequest."""
+
+    def __init__(
+        self,
+        *,
+        request: envelope_pb2.Envelope | None = ...,
+        binding: envelope_pb2.Envelope | None = ...,
+        intent: log_pb2.LogReceipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "intent", b"intent", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "intent", b"intent", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestOwnScoresResponse(message.Message):
+    """Response of RequestOwnScores."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def result(self) -> ScoreResult:
+        """The provider's signed ScoreStatement, whose request_digest is that of the own request; or why it refuses."""
+
+    def __init__(
+        self,
+        *,
+        result: ScoreResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class NotifyConsentEventRequest(message.Message):
     """Request of NotifyConsentEvent."""
 

@@ -41,6 +41,11 @@ class ProviderServiceStub:
                 request_serializer=concordat_dot_v1_dot_provider__service__pb2.RequestScoresRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_provider__service__pb2.RequestScoresResponse.FromString,
                 _registered_method=True)
+        self.RequestOwnScores = channel.unary_unary(
+                '/concordat.v1.ProviderService/RequestOwnScores',
+                request_serializer=concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresResponse.FromString,
+                _registered_method=True)
 
 
 class ProviderServiceServicer:
@@ -56,6 +61,15 @@ class ProviderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestOwnScores(self, request, context):
+        """Asks for the score of a person who asks itself. Caller: ROLE_EXCHANGE only. The provider checks the
+        registrar's binding, the subject's signature, that it is named, and that the look is in the log. No consent
+        is needed, no use is counted, and no freeze hides a score from the person whose it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProviderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +77,11 @@ def add_ProviderServiceServicer_to_server(servicer, server):
                     servicer.RequestScores,
                     request_deserializer=concordat_dot_v1_dot_provider__service__pb2.RequestScoresRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_provider__service__pb2.RequestScoresResponse.SerializeToString,
+            ),
+            'RequestOwnScores': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestOwnScores,
+                    request_deserializer=concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +112,33 @@ class ProviderService:
             '/concordat.v1.ProviderService/RequestScores',
             concordat_dot_v1_dot_provider__service__pb2.RequestScoresRequest.SerializeToString,
             concordat_dot_v1_dot_provider__service__pb2.RequestScoresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestOwnScores(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.ProviderService/RequestOwnScores',
+            concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresRequest.SerializeToString,
+            concordat_dot_v1_dot_provider__service__pb2.RequestOwnScoresResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,11 @@ class ProviderServiceStub:
     (lender's licence and signature, consent, binding, status, purpose, recipient, expiry) and answered by
     itself: one bad item refuses no other. The statements may be signed together (see BatchPath).
     """
+    RequestOwnScores: grpc.UnaryUnaryMultiCallable[provider_service_pb2.RequestOwnScoresRequest, provider_service_pb2.RequestOwnScoresResponse]
+    """Asks for the score of a person who asks itself. Caller: ROLE_EXCHANGE only. The provider checks the
+    registrar's binding, the subject's signature, that it is named, and that the look is in the log. No consent
+    is needed, no use is counted, and no freeze hides a score from the person whose it is.
+    """
 
 @typing.type_check_only
 class ProviderServiceAsyncStub(ProviderServiceStub):
@@ -49,6 +54,11 @@ class ProviderServiceAsyncStub(ProviderServiceStub):
     """Asks for the scores of up to 256 requests. Caller: ROLE_EXCHANGE only. Each item is checked by itself
     (lender's licence and signature, consent, binding, status, purpose, recipient, expiry) and answered by
     itself: one bad item refuses no other. The statements may be signed together (see BatchPath).
+    """
+    RequestOwnScores: aio.UnaryUnaryMultiCallable[provider_service_pb2.RequestOwnScoresRequest, provider_service_pb2.RequestOwnScoresResponse]  # type: ignore[assignment]
+    """Asks for the score of a person who asks itself. Caller: ROLE_EXCHANGE only. The provider checks the
+    registrar's binding, the subject's signature, that it is named, and that the look is in the log. No consent
+    is needed, no use is counted, and no freeze hides a score from the person whose it is.
     """
 
 class ProviderServiceServicer(metaclass=abc_1.ABCMeta):
@@ -63,6 +73,17 @@ class ProviderServiceServicer(metaclass=abc_1.ABCMeta):
         """Asks for the scores of up to 256 requests. Caller: ROLE_EXCHANGE only. Each item is checked by itself
         (lender's licence and signature, consent, binding, status, purpose, recipient, expiry) and answered by
         itself: one bad item refuses no other. The statements may be signed together (see BatchPath).
+        """
+
+    @abc_1.abstractmethod
+    def RequestOwnScores(
+        self,
+        request: provider_service_pb2.RequestOwnScoresRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[provider_service_pb2.RequestOwnScoresResponse, abc.Awaitable[provider_service_pb2.RequestOwnScoresResponse]]:
+        """Asks for the score of a person who asks itself. Caller: ROLE_EXCHANGE only. The provider checks the
+        registrar's binding, the subject's signature, that it is named, and that the look is in the log. No consent
+        is needed, no use is counted, and no freeze hides a score from the person whose it is.
         """
 
 def add_ProviderServiceServicer_to_server(servicer: ProviderServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -27,11 +27,12 @@ from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate
 from concordat.v1 import dispute_pb2 as concordat_dot_v1_dot_dispute__pb2
 from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
 from concordat.v1 import listing_pb2 as concordat_dot_v1_dot_listing__pb2
+from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 from concordat.v1 import types_pb2 as concordat_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"concordat/v1/subject_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x63oncordat/v1/dispute.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1a\x63oncordat/v1/listing.proto\x1a\x18\x63oncordat/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x01\n\x0bListingStep\x12\x19\n\x08sequence\x18\x01 \x01(\rB\x07\xbaH\x04*\x02(\x01\x12\x31\n\tstatement\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x05state\x18\x04 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xd4\x07\n\nOwnListing\x12\x1b\n\nlisting_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x05shown\x18\x03 \x01(\x0b\x32\x1b.concordat.v1.ListingInView\x12\x30\n\x07profile\x18\x04 \x01(\x0e\x32\x15.concordat.v1.ProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04kind\x18\x05 \x01(\x0e\x32\x19.concordat.v1.ListingKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x05\x62\x61sis\x18\x06 \x01(\x0e\x32\x1a.concordat.v1.ListingBasisB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x18.concordat.v1.CorrectionB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07sources\x18\x08 \x03(\tB$\xbaH!\x92\x01\x1e\x10\x10\"\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12.\n\nnoticed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\ndispute_id\x18\x0e \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12-\n\tdecide_by\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\truling_id\x18\x10 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x30\n\x0c\x61ppeal_until\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05words\x18\x12 \x01(\x0b\x32\x1a.concordat.v1.SubjectWords\x12\x33\n\x05steps\x18\x13 \x03(\x0b\x32\x19.concordat.v1.ListingStepB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x0f\n\x07version\x18\x14 \x01(\r\x12=\n\nrecipients\x18\x15 \x03(\x0b\x32\x1e.concordat.v1.ListingRecipientB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\xbd\x01\n\x10ListingRecipient\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x33\n\x07told_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08recalled\x18\x03 \x01(\x08\x12\x33\n\x0f\x61\x63knowledged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\x16ListOwnListingsRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05\x61\x66ter\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\"\xc1\x01\n\x17ListOwnListingsResponse\x12\x34\n\x08listings\x18\x01 \x03(\x0b\x32\x18.concordat.v1.OwnListingB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x31\n\x05\x66lags\x18\x03 \x01(\x0b\x32\x1a.concordat.v1.SubjectFlagsB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rflag_sequence\x18\x04 \x01(\r\x12\x18\n\x10\x63ontact_sequence\x18\x05 \x01(\r\"\xc8\x01\n\x0cInboxMessage\x12\x1b\n\nmessage_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12/\n\x04kind\x18\x02 \x01(\x0e\x32\x17.concordat.v1.InboxKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\nlisting_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x33\n\x07sent_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x04text\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0>\"\x8c\x01\n\x10ReadInboxRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05\x61\x66ter\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\"Y\n\x11ReadInboxResponse\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.InboxMessageB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xb7\x01\n\x14SubmitDisputeRequest\x12/\n\x07\x64ispute\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x0b\x61ttachments\x18\x03 \x03(\x0b\x32\x1e.concordat.v1.SealedAttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x04\"\x83\x01\n\x15SubmitDisputeResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x35\n\tdecide_by\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"{\n\x19SubmitSubjectEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x1aSubmitSubjectEventResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"t\n\x11\x43hangeFlagRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"G\n\x12\x43hangeFlagResponse\x12\x31\n\x05\x66lags\x18\x01 \x01(\x0b\x32\x1a.concordat.v1.SubjectFlagsB\x06\xbaH\x03\xc8\x01\x01\"w\n\x14\x43hangeContactRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15\x43hangeContactResponse*|\n\tInboxKind\x12\x1a\n\x16INBOX_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19INBOX_KIND_LISTING_NOTICE\x10\x01\x12\x1d\n\x19INBOX_KIND_LISTING_CHANGE\x10\x02\x12\x15\n\x11INBOX_KIND_RULING\x10\x03\x32\xac\x04\n\x0eSubjectService\x12^\n\x0fListOwnListings\x12$.concordat.v1.ListOwnListingsRequest\x1a%.concordat.v1.ListOwnListingsResponse\x12L\n\tReadInbox\x12\x1e.concordat.v1.ReadInboxRequest\x1a\x1f.concordat.v1.ReadInboxResponse\x12X\n\rSubmitDispute\x12\".concordat.v1.SubmitDisputeRequest\x1a#.concordat.v1.SubmitDisputeResponse\x12g\n\x12SubmitSubjectEvent\x12\'.concordat.v1.SubmitSubjectEventRequest\x1a(.concordat.v1.SubmitSubjectEventResponse\x12O\n\nChangeFlag\x12\x1f.concordat.v1.ChangeFlagRequest\x1a .concordat.v1.ChangeFlagResponse\x12X\n\rChangeContact\x12\".concordat.v1.ChangeContactRequest\x1a#.concordat.v1.ChangeContactResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"concordat/v1/subject_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x63oncordat/v1/dispute.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1a\x63oncordat/v1/listing.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x18\x63oncordat/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x01\n\x0bListingStep\x12\x19\n\x08sequence\x18\x01 \x01(\rB\x07\xbaH\x04*\x02(\x01\x12\x31\n\tstatement\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\x05state\x18\x04 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"\xd4\x07\n\nOwnListing\x12\x1b\n\nlisting_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12*\n\x05shown\x18\x03 \x01(\x0b\x32\x1b.concordat.v1.ListingInView\x12\x30\n\x07profile\x18\x04 \x01(\x0e\x32\x15.concordat.v1.ProfileB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04kind\x18\x05 \x01(\x0e\x32\x19.concordat.v1.ListingKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x33\n\x05\x62\x61sis\x18\x06 \x01(\x0e\x32\x1a.concordat.v1.ListingBasisB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12/\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x18.concordat.v1.CorrectionB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\x07sources\x18\x08 \x03(\tB$\xbaH!\x92\x01\x1e\x10\x10\"\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12.\n\nnoticed_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x65\x66\x66\x65\x63tive_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\ndispute_id\x18\x0e \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12-\n\tdecide_by\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\truling_id\x18\x10 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x30\n\x0c\x61ppeal_until\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05words\x18\x12 \x01(\x0b\x32\x1a.concordat.v1.SubjectWords\x12\x33\n\x05steps\x18\x13 \x03(\x0b\x32\x19.concordat.v1.ListingStepB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\x12\x0f\n\x07version\x18\x14 \x01(\r\x12=\n\nrecipients\x18\x15 \x03(\x0b\x32\x1e.concordat.v1.ListingRecipientB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"\xbd\x01\n\x10ListingRecipient\x12-\n\x06lender\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x33\n\x07told_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08recalled\x18\x03 \x01(\x08\x12\x33\n\x0f\x61\x63knowledged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\x16ListOwnListingsRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05\x61\x66ter\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\"\xc1\x01\n\x17ListOwnListingsResponse\x12\x34\n\x08listings\x18\x01 \x03(\x0b\x32\x18.concordat.v1.OwnListingB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x0c\n\x04more\x18\x02 \x01(\x08\x12\x31\n\x05\x66lags\x18\x03 \x01(\x0b\x32\x1a.concordat.v1.SubjectFlagsB\x06\xbaH\x03\xc8\x01\x01\x12\x15\n\rflag_sequence\x18\x04 \x01(\r\x12\x18\n\x10\x63ontact_sequence\x18\x05 \x01(\r\"\xc8\x01\n\x0cInboxMessage\x12\x1b\n\nmessage_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12/\n\x04kind\x18\x02 \x01(\x0e\x32\x17.concordat.v1.InboxKindB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1b\n\nlisting_id\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\x12\x33\n\x07sent_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x04text\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc0>\"\x8c\x01\n\x10ReadInboxRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x05\x61\x66ter\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x10\"Y\n\x11ReadInboxResponse\x12\x36\n\x08messages\x18\x01 \x03(\x0b\x32\x1a.concordat.v1.InboxMessageB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x0c\n\x04more\x18\x02 \x01(\x08\"\xb7\x01\n\x14SubmitDisputeRequest\x12/\n\x07\x64ispute\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x0b\x61ttachments\x18\x03 \x03(\x0b\x32\x1e.concordat.v1.SealedAttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x04\"\x83\x01\n\x15SubmitDisputeResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x35\n\tdecide_by\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"{\n\x19SubmitSubjectEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"Q\n\x1aSubmitSubjectEventResponse\x12\x33\n\x05state\x18\x01 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\"t\n\x11\x43hangeFlagRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"G\n\x12\x43hangeFlagResponse\x12\x31\n\x05\x66lags\x18\x01 \x01(\x0b\x32\x1a.concordat.v1.SubjectFlagsB\x06\xbaH\x03\xc8\x01\x01\"w\n\x14\x43hangeContactRequest\x12.\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15\x43hangeContactResponse\"y\n\x15RequestOwnViewRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\xe1\x01\n\x16RequestOwnViewResponse\x12,\n\x04view\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x34\n\nstatements\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x30\n\x06intent\x18\x03 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07release\x18\x04 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01*|\n\tInboxKind\x12\x1a\n\x16INBOX_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19INBOX_KIND_LISTING_NOTICE\x10\x01\x12\x1d\n\x19INBOX_KIND_LISTING_CHANGE\x10\x02\x12\x15\n\x11INBOX_KIND_RULING\x10\x03\x32\x89\x05\n\x0eSubjectService\x12^\n\x0fListOwnListings\x12$.concordat.v1.ListOwnListingsRequest\x1a%.concordat.v1.ListOwnListingsResponse\x12L\n\tReadInbox\x12\x1e.concordat.v1.ReadInboxRequest\x1a\x1f.concordat.v1.ReadInboxResponse\x12X\n\rSubmitDispute\x12\".concordat.v1.SubmitDisputeRequest\x1a#.concordat.v1.SubmitDisputeResponse\x12g\n\x12SubmitSubjectEvent\x12\'.concordat.v1.SubmitSubjectEventRequest\x1a(.concordat.v1.SubmitSubjectEventResponse\x12O\n\nChangeFlag\x12\x1f.concordat.v1.ChangeFlagRequest\x1a .concordat.v1.ChangeFlagResponse\x12X\n\rChangeContact\x12\".concordat.v1.ChangeContactRequest\x1a#.concordat.v1.ChangeContactResponse\x12[\n\x0eRequestOwnView\x12#.concordat.v1.RequestOwnViewRequest\x1a$.concordat.v1.RequestOwnViewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -128,40 +129,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHANGECONTACTREQUEST'].fields_by_name['change']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CHANGECONTACTREQUEST'].fields_by_name['binding']._loaded_options = None
   _globals['_CHANGECONTACTREQUEST'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_INBOXKIND']._serialized_start=3242
-  _globals['_INBOXKIND']._serialized_end=3366
-  _globals['_LISTINGSTEP']._serialized_start=226
-  _globals['_LISTINGSTEP']._serialized_end=418
-  _globals['_OWNLISTING']._serialized_start=421
-  _globals['_OWNLISTING']._serialized_end=1401
-  _globals['_LISTINGRECIPIENT']._serialized_start=1404
-  _globals['_LISTINGRECIPIENT']._serialized_end=1593
-  _globals['_LISTOWNLISTINGSREQUEST']._serialized_start=1596
-  _globals['_LISTOWNLISTINGSREQUEST']._serialized_end=1742
-  _globals['_LISTOWNLISTINGSRESPONSE']._serialized_start=1745
-  _globals['_LISTOWNLISTINGSRESPONSE']._serialized_end=1938
-  _globals['_INBOXMESSAGE']._serialized_start=1941
-  _globals['_INBOXMESSAGE']._serialized_end=2141
-  _globals['_READINBOXREQUEST']._serialized_start=2144
-  _globals['_READINBOXREQUEST']._serialized_end=2284
-  _globals['_READINBOXRESPONSE']._serialized_start=2286
-  _globals['_READINBOXRESPONSE']._serialized_end=2375
-  _globals['_SUBMITDISPUTEREQUEST']._serialized_start=2378
-  _globals['_SUBMITDISPUTEREQUEST']._serialized_end=2561
-  _globals['_SUBMITDISPUTERESPONSE']._serialized_start=2564
-  _globals['_SUBMITDISPUTERESPONSE']._serialized_end=2695
-  _globals['_SUBMITSUBJECTEVENTREQUEST']._serialized_start=2697
-  _globals['_SUBMITSUBJECTEVENTREQUEST']._serialized_end=2820
-  _globals['_SUBMITSUBJECTEVENTRESPONSE']._serialized_start=2822
-  _globals['_SUBMITSUBJECTEVENTRESPONSE']._serialized_end=2903
-  _globals['_CHANGEFLAGREQUEST']._serialized_start=2905
-  _globals['_CHANGEFLAGREQUEST']._serialized_end=3021
-  _globals['_CHANGEFLAGRESPONSE']._serialized_start=3023
-  _globals['_CHANGEFLAGRESPONSE']._serialized_end=3094
-  _globals['_CHANGECONTACTREQUEST']._serialized_start=3096
-  _globals['_CHANGECONTACTREQUEST']._serialized_end=3215
-  _globals['_CHANGECONTACTRESPONSE']._serialized_start=3217
-  _globals['_CHANGECONTACTRESPONSE']._serialized_end=3240
-  _globals['_SUBJECTSERVICE']._serialized_start=3369
-  _globals['_SUBJECTSERVICE']._serialized_end=3925
+  _globals['_REQUESTOWNVIEWREQUEST'].fields_by_name['request']._loaded_options = None
+  _globals['_REQUESTOWNVIEWREQUEST'].fields_by_name['request']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNVIEWREQUEST'].fields_by_name['binding']._loaded_options = None
+  _globals['_REQUESTOWNVIEWREQUEST'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['view']._loaded_options = None
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['view']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['statements']._loaded_options = None
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['statements']._serialized_options = b'\272H\005\222\001\002\020 '
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['intent']._loaded_options = None
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['intent']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['release']._loaded_options = None
+  _globals['_REQUESTOWNVIEWRESPONSE'].fields_by_name['release']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_INBOXKIND']._serialized_start=3617
+  _globals['_INBOXKIND']._serialized_end=3741
+  _globals['_LISTINGSTEP']._serialized_start=250
+  _globals['_LISTINGSTEP']._serialized_end=442
+  _globals['_OWNLISTING']._serialized_start=445
+  _globals['_OWNLISTING']._serialized_end=1425
+  _globals['_LISTINGRECIPIENT']._serialized_start=1428
+  _globals['_LISTINGRECIPIENT']._serialized_end=1617
+  _globals['_LISTOWNLISTINGSREQUEST']._serialized_start=1620
+  _globals['_LISTOWNLISTINGSREQUEST']._serialized_end=1766
+  _globals['_LISTOWNLISTINGSRESPONSE']._serialized_start=1769
+  _globals['_LISTOWNLISTINGSRESPONSE']._serialized_end=1962
+  _globals['_INBOXMESSAGE']._serialized_start=1965
+  _globals['_INBOXMESSAGE']._serialized_end=2165
+  _globals['_READINBOXREQUEST']._serialized_start=2168
+  _globals['_READINBOXREQUEST']._serialized_end=2308
+  _globals['_READINBOXRESPONSE']._serialized_start=2310
+  _globals['_READINBOXRESPONSE']._serialized_end=2399
+  _globals['_SUBMITDISPUTEREQUEST']._serialized_start=2402
+  _globals['_SUBMITDISPUTEREQUEST']._serialized_end=2585
+  _globals['_SUBMITDISPUTERESPONSE']._serialized_start=2588
+  _globals['_SUBMITDISPUTERESPONSE']._serialized_end=2719
+  _globals['_SUBMITSUBJECTEVENTREQUEST']._serialized_start=2721
+  _globals['_SUBMITSUBJECTEVENTREQUEST']._serialized_end=2844
+  _globals['_SUBMITSUBJECTEVENTRESPONSE']._serialized_start=2846
+  _globals['_SUBMITSUBJECTEVENTRESPONSE']._serialized_end=2927
+  _globals['_CHANGEFLAGREQUEST']._serialized_start=2929
+  _globals['_CHANGEFLAGREQUEST']._serialized_end=3045
+  _globals['_CHANGEFLAGRESPONSE']._serialized_start=3047
+  _globals['_CHANGEFLAGRESPONSE']._serialized_end=3118
+  _globals['_CHANGECONTACTREQUEST']._serialized_start=3120
+  _globals['_CHANGECONTACTREQUEST']._serialized_end=3239
+  _globals['_CHANGECONTACTRESPONSE']._serialized_start=3241
+  _globals['_CHANGECONTACTRESPONSE']._serialized_end=3264
+  _globals['_REQUESTOWNVIEWREQUEST']._serialized_start=3266
+  _globals['_REQUESTOWNVIEWREQUEST']._serialized_end=3387
+  _globals['_REQUESTOWNVIEWRESPONSE']._serialized_start=3390
+  _globals['_REQUESTOWNVIEWRESPONSE']._serialized_end=3615
+  _globals['_SUBJECTSERVICE']._serialized_start=3744
+  _globals['_SUBJECTSERVICE']._serialized_end=4393
 # @@protoc_insertion_point(module_scope)

@@ -66,6 +66,11 @@ class SubjectServiceStub:
                 request_serializer=concordat_dot_v1_dot_subject__service__pb2.ChangeContactRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_subject__service__pb2.ChangeContactResponse.FromString,
                 _registered_method=True)
+        self.RequestOwnView = channel.unary_unary(
+                '/concordat.v1.SubjectService/RequestOwnView',
+                request_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.FromString,
+                _registered_method=True)
 
 
 class SubjectServiceServicer:
@@ -120,6 +125,16 @@ class SubjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestOwnView(self, request, context):
+        """The subject's own score: each provider's, and the unified one, in full and frozen or not. It is logged before
+        any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
+        signed OwnViewRequest. Safe to retry with the same bytes; more than the exchange allows a day are refused with
+        REASON_QUOTA_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -152,6 +167,11 @@ def add_SubjectServiceServicer_to_server(servicer, server):
                     servicer.ChangeContact,
                     request_deserializer=concordat_dot_v1_dot_subject__service__pb2.ChangeContactRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_subject__service__pb2.ChangeContactResponse.SerializeToString,
+            ),
+            'RequestOwnView': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestOwnView,
+                    request_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -317,6 +337,33 @@ class SubjectService:
             '/concordat.v1.SubjectService/ChangeContact',
             concordat_dot_v1_dot_subject__service__pb2.ChangeContactRequest.SerializeToString,
             concordat_dot_v1_dot_subject__service__pb2.ChangeContactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestOwnView(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.SubjectService/RequestOwnView',
+            concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.SerializeToString,
+            concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,6 +27,8 @@ _ACTS = {
     LogEntryKind.LOG_ENTRY_KIND_SUBJECT: "subject",
     LogEntryKind.LOG_ENTRY_KIND_SCREENING: "screening",
     LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC: "mirror",
+    LogEntryKind.LOG_ENTRY_KIND_OWN_LOOK: "own_look",
+    LogEntryKind.LOG_ENTRY_KIND_OWN_VIEW: "own_view",
 }
 
 
@@ -115,6 +117,33 @@ def require_release_of(logged: Logged, view: Verified[v1.View]) -> v1.AccessRele
         release.view_digest != view.digest
         or release.access_id != view.message.receipt.access_id
         or release.lender != view.message.lender
+        or logged.record.subject_ref != view.message.subject_ref
+    ):
+        raise _not_logged("the entry is of another release")
+    return release
+
+
+def require_own_look_of(logged: Logged, request: Verified[v1.OwnViewRequest]) -> v1.OwnLook:
+    """Return the look; raise ``Refusal`` unless the entry is that of this very own request."""
+    if logged.entry.kind != LogEntryKind.LOG_ENTRY_KIND_OWN_LOOK:
+        raise _not_logged("the entry is of another kind of act")
+    look = logged.record.own_look
+    if (
+        look.request_digest != request.digest
+        or logged.record.subject_ref != request.message.subject_ref
+    ):
+        raise _not_logged("the entry is of another look")
+    return look
+
+
+def require_own_view_of(logged: Logged, view: Verified[v1.OwnView]) -> v1.OwnViewRelease:
+    """Return the release; raise ``Refusal`` unless the entry is that of letting this very own view out."""
+    if logged.entry.kind != LogEntryKind.LOG_ENTRY_KIND_OWN_VIEW:
+        raise _not_logged("the entry is of another kind of act")
+    release = logged.record.own_view
+    if (
+        release.view_digest != view.digest
+        or release.look_id != view.message.receipt.access_id
         or logged.record.subject_ref != view.message.subject_ref
     ):
         raise _not_logged("the entry is of another release")

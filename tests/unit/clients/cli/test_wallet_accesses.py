@@ -185,9 +185,12 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "SUBJECT": v1.LogRecord(subject=v1.SubjectAct()),
         "SCREENING": v1.LogRecord(screening=v1.Screening(lender=LENDER)),
         "MIRROR_SYNC": v1.LogRecord(mirror=v1.MirrorAct(court=LENDER)),
+        "OWN_LOOK": v1.LogRecord(own_look=v1.OwnLook(providers=PROVIDERS)),
+        "OWN_VIEW": v1.LogRecord(own_view=v1.OwnViewRelease()),
     }
     name = LogEntryKind.Name(kind).removeprefix("LOG_ENTRY_KIND_")
-    who = {"CONSENT": "you", "CONSENT_EVENT": "you", "SUBJECT": "you"}.get(name, LENDER)
+    own = ("CONSENT", "CONSENT_EVENT", "SUBJECT", "OWN_LOOK", "OWN_VIEW")
+    who = "you" if name in own else LENDER
     if name in ("LICENCE", "LICENCE_STATUS", "ERASURE"):
         who = "the exchange"
     shown, what, _ = told(HistoryEntry(1, 0, v1.LogEntry(kind=kind), acts[name]))

@@ -20,6 +20,7 @@ from tests.builders import EXCHANGE, Federation, Pki
 # part; who watches the members begins anew by itself.
 ONCE = {
     "/concordat.v1.ProviderService/RequestScores",
+    "/concordat.v1.ProviderService/RequestOwnScores",
     "/concordat.v1.ViewService/RequestViews",
     "/concordat.v1.ListingService/ScreenListings",
     "/concordat.v1.RegistrarService/BindSubject",
@@ -49,6 +50,7 @@ REPEATED = {
     "/concordat.v1.SubjectService/SubmitSubjectEvent",
     "/concordat.v1.SubjectService/ChangeFlag",
     "/concordat.v1.SubjectService/ChangeContact",
+    "/concordat.v1.SubjectService/RequestOwnView",
     "/concordat.v1.MemberService/ListMembers",
     "/concordat.v1.MemberService/SubmitLicence",
     "/concordat.v1.MemberService/SubmitLicenceStatus",

@@ -30,6 +30,8 @@ SUBJECTS = (
     "listing",
     "subject",
     "screening",
+    "own_look",
+    "own_view",
 )  # acts about a person
 
 
@@ -102,6 +104,16 @@ def largest(act: str) -> v1.LogRecord:
             )
         ),
         "mirror": v1.LogRecord(mirror=v1.MirrorAct(court=NAME, digest=DIGEST)),
+        "own_look": v1.LogRecord(own_look=v1.OwnLook(request_digest=DIGEST, providers=names)),
+        "own_view": v1.LogRecord(
+            own_view=v1.OwnViewRelease(
+                look_id=ID,
+                view_digest=DIGEST,
+                result=max(v1.ReleaseResult.values()),
+                calibration_version=2**32 - 1,
+                parts=[v1.ReleasedPart(provider=name, kind=outcome) for name in names],
+            )
+        ),
     }
     record = acts[act]
     record.record_id, record.subject_ref = ID, DIGEST
