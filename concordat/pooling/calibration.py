@@ -1,0 +1,168 @@
+"""A calibration, checked and compiled: ready to pool."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from concordat import v1
+from concordat.pooling.evidence import Reading
+from concordat.pooling.points import Points
+from concordat.pooling.scale import divide_half_even
+from concordat.pooling.terms import NO_SPLIT, UNIT, Pairs, Ramps, Trees
+
+_RISKIER = v1.ScoreDirection.SCORE_DIRECTION_HIGHER_IS_RISKIER
+
+
+class CalibrationInvalid(ValueError):  # noqa: N818 - read as a finding, like the others of its kind
+    """A calibration contradicts itself; the message says which field to mend and how."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledCalibration:
+    """A checked calibration; make one with `from_message`.
+
+    Attributes:
+        message: the calibration.
+        readings: of its providers, in its order.
+        places: each provider's place among them.
+        points: the point scale.
+        base: log-odds of default where nothing is known of the subject, millionths.
+    """
+
+    message: v1.Calibration
+    readings: tuple[Reading, ...]
+    places: dict[str, int]
+    points: Points
+    base: int
+    ramps: Ramps
+    pairs: Pairs
+    trees: Trees
+
+    @classmethod
+    def from_message(cls, calibration: v1.Calibration) -> "CompiledCalibration":
+        """Check and compile; the last 32 different ones are remembered.
+
+        Raises:
+            CalibrationInvalid: as `check_calibration`.
+        """
+        return _compiled(calibration.SerializeToString(deterministic=True))
+
+    @property
+    def no_record_counts(self) -> bool:
+        """Whether it moves the score that a provider has no record."""
+        return self.message.model.no_record_counts
+
+    def reads(self, provider: str, scale: v1.ScoreScale) -> bool:
+        """Tell whether it covers `provider` on its present `scale`: the same ends, the same direction."""
+        place = self.places.get(provider)
+        if place is None:
+            return False
+        known = self.readings[place].scale
+        ends = (known.scores[0], known.scores[-1]) == (scale.minimum, scale.maximum)
+        return ends and _rises(known.log_odds) == (scale.direction == _RISKIER)
+
+
+def check_calibration(calibration: v1.Calibration) -> None:
+    """Check what the contract says of a calibration in words only, or raise.
+
+    The rules in the protos bound each field by itself. This checks them together: maps that never turn
+    back, terms that name readings there are and never fall in any of them.
+
+    Raises:
+        CalibrationInvalid: naming the first field that is wrong and what it must be.
+    """
+    model = calibration.model
+    names = [reading.provider for reading in model.providers]
+    if not names:
+        raise CalibrationInvalid("model.providers: is empty; name at least one")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise CalibrationInvalid(f"model.providers[{index}].provider: {name} is there already")
+    for index, reading in enumerate(model.providers):
+        _check_map(f"model.providers[{index}]", reading)
+        if reading.record_loading_ppm and not model.no_record_counts:
+            raise CalibrationInvalid(
+                f"model.providers[{index}].record_loading_ppm: must be 0 unless no_record_counts"
+            )
+    _check_terms(model, len(names) + model.no_record_counts)
+
+
+def _check_map(where: str, reading: v1.ProviderReading) -> None:
+    if len(reading.knots) < 2:  # noqa: PLR2004 - a line needs two points
+        raise CalibrationInvalid(f"{where}.knots: give at least two, at both ends of the scale")
+    if not reading.spread_micro:
+        raise CalibrationInvalid(f"{where}.spread_micro: is 0; give a standard deviation")
+    for index, (one, after) in enumerate(pairwise(reading.knots), start=1):
+        if after.score <= one.score:
+            raise CalibrationInvalid(
+                f"{where}.knots[{index}].score: is {after.score}; it must be above the one before"
+            )
+    steps = [after.log_odds_micro - one.log_odds_micro for one, after in pairwise(reading.knots)]
+    if any(step > 0 for step in steps) == any(step < 0 for step in steps):
+        raise CalibrationInvalid(
+            f"{where}.knots: log-odds must rise or fall over the scale, and never turn back"
+        )
+
+
+def _check_terms(model: v1.PoolingModel, count: int) -> None:
+    def check(where: str, reading: int) -> None:
+        if reading >= count:
+            raise CalibrationInvalid(f"{where}: is {reading}; there are {count} readings, from 0")
+
+    for index, ramp in enumerate(model.ramps):
+        check(f"model.ramps[{index}].reading", ramp.reading)
+        if ramp.side == v1.RampSide.RAMP_SIDE_ALL and ramp.at_micro:
+            raise CalibrationInvalid(f"model.ramps[{index}].at_micro: must be 0 for all of a line")
+    for index, pair in enumerate(model.pairs):
+        check(f"model.pairs[{index}].one", pair.one)
+        check(f"model.pairs[{index}].other", pair.other)
+        if pair.one == pair.other:
+            raise CalibrationInvalid(f"model.pairs[{index}].other: must be another reading")
+    for index, tree in enumerate(model.trees):
+        for split, (reading, above) in enumerate(zip(tree.readings, tree.above_micro, strict=True)):
+            if above != NO_SPLIT:
+                check(f"model.trees[{index}].readings[{split}]", reading)
+        _check_tree(f"model.trees[{index}]", tree)
+
+
+# Leaves below each split: from, first of the right side, until.
+_UNDER = ((0, 4, 8), (0, 2, 4), (4, 6, 8), (0, 1, 2), (2, 3, 4), (4, 5, 6), (6, 7, 8))
+
+
+def _check_tree(where: str, tree: v1.Tree) -> None:
+    leaves = tree.leaves_micro
+    for split, (start, middle, end) in enumerate(_UNDER):
+        if tree.above_micro[split] == NO_SPLIT:
+            continue
+        if max(leaves[start:middle]) > min(leaves[middle:end]):
+            raise CalibrationInvalid(
+                f"{where}.leaves_micro: falls at split {split}; no leaf on its left may be above one "
+                "on its right"
+            )
+
+
+def _rises(log_odds: tuple[int, ...]) -> bool:
+    return log_odds[-1] > log_odds[0]
+
+
+@lru_cache(maxsize=32)
+def _compiled(serialised: bytes) -> CompiledCalibration:
+    calibration = v1.Calibration.FromString(serialised)
+    check_calibration(calibration)
+    model = calibration.model
+    readings = tuple(
+        Reading.of(reading, no_record_counts=model.no_record_counts) for reading in model.providers
+    )
+    ramps, pairs, trees = Ramps.of(model.ramps), Pairs.of(model), Trees.of(model.trees)
+    zeros, ignored = [0] * (len(readings) + 1), [0] * (len(readings) + 1)
+    worth = sum(terms.add(zeros, ignored) for terms in (ramps, pairs, trees))
+    return CompiledCalibration(
+        message=calibration,
+        readings=readings,
+        places={reading.provider: place for place, reading in enumerate(readings)},
+        points=Points.of(calibration.points),
+        base=model.intercept_micro + divide_half_even(worth, UNIT // 10**6),
+        ramps=ramps,
+        pairs=pairs,
+        trees=trees,
+    )
