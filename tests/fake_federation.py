@@ -198,6 +198,10 @@ class _Servicer:
         self._note("SubmitLicenceStatus", request, context)
         return v1.SubmitLicenceStatusResponse()
 
+    def SubmitCalibration(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._note("SubmitCalibration", request, context)
+        return v1.SubmitCalibrationResponse()
+
     def GrantConsent(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._note("GrantConsent", request, context)
         return v1.GrantConsentResponse(status=self.fake.status_of(digest_of(request.consent)))

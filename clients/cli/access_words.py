@@ -25,7 +25,7 @@ def told(entry: HistoryEntry) -> Told:
     act = record.WhichOneof("act") or ""
     if act in _TOLD:
         return _TOLD[act](getattr(record, act), entry.entry.kind)
-    # Of members and erasures, which are about no person: nothing that a subject is shown.
+    # Of members, calibrations and erasures, which are about no person: nothing that a subject is shown.
     return _EXCHANGE, kind, ""
 
 

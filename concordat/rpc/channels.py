@@ -20,9 +20,11 @@ _SAFE_TO_RETRY = (
     {"service": "concordat.v1.ListingService", "method": "AcknowledgeRetraction"},
     {"service": "concordat.v1.ReviewService"},
     {"service": "concordat.v1.SubjectService"},
+    {"service": "concordat.v1.SupervisionService"},
     {"service": "concordat.v1.MemberService", "method": "ListMembers"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicence"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicenceStatus"},
+    {"service": "concordat.v1.MemberService", "method": "SubmitCalibration"},
     {"service": "concordat.v1.RegistrarService", "method": "EvaluateIdentities"},
 )
 

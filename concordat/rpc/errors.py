@@ -77,6 +77,15 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         _UNAVAILABLE,
         "The list of members is too old to rely on; try again when the exchange is reachable.",
     ),
+    Reason.REASON_CALIBRATION_SUPERSEDED: Spec(
+        _PRECONDITION,
+        "Another calibration of this version is known, or a later one is in use; give this one a higher version.",
+    ),
+    Reason.REASON_NO_CALIBRATION: Spec(
+        _PRECONDITION,
+        "The exchange has no calibration in use, so it pools no scores; the exchange signs one, "
+        "the regulators countersign it, and a regulator submits it.",
+    ),
     Reason.REASON_STATEMENT_MALFORMED: Spec(
         _INVALID,
         "A statement is not what its type says, or is newer than this version; see the protocol reference.",
@@ -236,6 +245,21 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         _EXHAUSTED,
         "This lender has already asked whether the subject's score reaches other thresholds, or for its band; "
         "ask for the same again, or wait: the details say how long.",
+    ),
+    Reason.REASON_OUTCOMES_NOT_OF_CALIBRATION: Spec(
+        _PRECONDITION,
+        "The counts name a calibration, provider or bin that is not on record; count by the views' own "
+        "calibration.",
+    ),
+    Reason.REASON_OUTCOME_CELL_TOO_SMALL: Spec(
+        _INVALID, "A bin has too few subjects to be told of; leave it out, or report a longer period."
+    ),
+    Reason.REASON_OUTCOME_PERIOD_OVERLAPS: Spec(
+        _CONFLICT,
+        "Another period that you reported overlaps this one; report that very period again to replace it.",
+    ),
+    Reason.REASON_OUTCOME_COUNTS_SUPERSEDED: Spec(
+        _PRECONDITION, "You have reported later counts of this period; count anew to replace them."
     ),
 }
 

@@ -41,6 +41,7 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.MemberService/WatchMembers": _members(deadline=False),
     "/concordat.v1.MemberService/SubmitLicence": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.MemberService/SubmitLicenceStatus": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.MemberService/SubmitCalibration": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.ConsentService/GrantConsent": _PUBLIC,
     "/concordat.v1.ConsentService/SubmitConsentEvent": _PUBLIC,
     "/concordat.v1.ConsentService/ListConsents": _PUBLIC,
@@ -68,6 +69,8 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.SubjectService/ChangeFlag": _PUBLIC,
     "/concordat.v1.SubjectService/ChangeContact": _PUBLIC,
     "/concordat.v1.SubjectService/RequestOwnView": _PUBLIC,
+    "/concordat.v1.SupervisionService/ReportOutcomeCounts": _members(Role.ROLE_LENDER),
+    "/concordat.v1.SupervisionService/ReadDrift": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
     ),

@@ -20,6 +20,8 @@ S = TypeVar("S", bound=Message)
 
 BATCH_ROOT_TYPE = "application/vnd.concordat.batch-root.v1"
 MAX_BATCH = 1024
+MAX_PAYLOAD_BYTES = 64 * 1024
+_MAX_BYTES_OF = {"application/vnd.concordat.calibration.v1+protobuf": 256 * 1024}
 _MADE_HERE = object()
 
 
@@ -126,6 +128,8 @@ def open_envelope(
     expected = payload_type_of(kind)
     if raw.payload_type != expected:
         raise StatementMalformedError(f"expected a statement of type {expected}")
+    if len(raw.payload) > (most := _MAX_BYTES_OF.get(expected, MAX_PAYLOAD_BYTES)):
+        raise StatementMalformedError(f"a statement of type {expected} has at most {most} bytes")
     encoded = pae(raw.payload_type, raw.payload)
     signers = _signers(encoded, raw.signatures, keys, at, threshold)
     message = parse_statement(kind, raw.payload)

@@ -41,6 +41,13 @@ from concordat.v1.dispute_pb2 import DisputeStage as DisputeStage
 from concordat.v1.dispute_pb2 import Ruling as Ruling
 from concordat.v1.dispute_pb2 import RulingOutcome as RulingOutcome
 from concordat.v1.dispute_pb2 import SealedAttachment as SealedAttachment
+from concordat.v1.drift_pb2 import DriftBin as DriftBin
+from concordat.v1.drift_pb2 import DriftCause as DriftCause
+from concordat.v1.drift_pb2 import DriftLevel as DriftLevel
+from concordat.v1.drift_pb2 import OutcomeBin as OutcomeBin
+from concordat.v1.drift_pb2 import OutcomeCounts as OutcomeCounts
+from concordat.v1.drift_pb2 import OutcomeDrift as OutcomeDrift
+from concordat.v1.drift_pb2 import ProviderDrift as ProviderDrift
 from concordat.v1.envelope_pb2 import BatchPath as BatchPath
 from concordat.v1.envelope_pb2 import Envelope as Envelope
 from concordat.v1.envelope_pb2 import Signature as Signature
@@ -112,6 +119,7 @@ from concordat.v1.log_pb2 import AccessHistory as AccessHistory
 from concordat.v1.log_pb2 import AccessIntent as AccessIntent
 from concordat.v1.log_pb2 import AccessRefusal as AccessRefusal
 from concordat.v1.log_pb2 import AccessRelease as AccessRelease
+from concordat.v1.log_pb2 import CalibrationAct as CalibrationAct
 from concordat.v1.log_pb2 import ConsentAct as ConsentAct
 from concordat.v1.log_pb2 import Erasure as Erasure
 from concordat.v1.log_pb2 import ErasureBasis as ErasureBasis
@@ -125,12 +133,15 @@ from concordat.v1.log_pb2 import LogReceipt as LogReceipt
 from concordat.v1.log_pb2 import LogRecord as LogRecord
 from concordat.v1.log_pb2 import MemberAct as MemberAct
 from concordat.v1.log_pb2 import MirrorAct as MirrorAct
+from concordat.v1.log_pb2 import OutcomeAct as OutcomeAct
 from concordat.v1.log_pb2 import OwnLook as OwnLook
 from concordat.v1.log_pb2 import OwnViewRelease as OwnViewRelease
 from concordat.v1.log_pb2 import ReleaseResult as ReleaseResult
 from concordat.v1.log_pb2 import ReleasedPart as ReleasedPart
 from concordat.v1.log_pb2 import Screening as Screening
 from concordat.v1.log_pb2 import SubjectAct as SubjectAct
+from concordat.v1.log_pb2 import SupervisionAct as SupervisionAct
+from concordat.v1.log_pb2 import SupervisionKind as SupervisionKind
 from concordat.v1.log_service_pb2 import ListAccessesRequest as ListAccessesRequest
 from concordat.v1.log_service_pb2 import ListAccessesResponse as ListAccessesResponse
 from concordat.v1.log_service_pb2 import SubjectLogEntry as SubjectLogEntry
@@ -146,6 +157,8 @@ from concordat.v1.member_pb2 import Standing as Standing
 from concordat.v1.member_pb2 import TrustBundle as TrustBundle
 from concordat.v1.member_service_pb2 import ListMembersRequest as ListMembersRequest
 from concordat.v1.member_service_pb2 import ListMembersResponse as ListMembersResponse
+from concordat.v1.member_service_pb2 import SubmitCalibrationRequest as SubmitCalibrationRequest
+from concordat.v1.member_service_pb2 import SubmitCalibrationResponse as SubmitCalibrationResponse
 from concordat.v1.member_service_pb2 import SubmitLicenceRequest as SubmitLicenceRequest
 from concordat.v1.member_service_pb2 import SubmitLicenceResponse as SubmitLicenceResponse
 from concordat.v1.member_service_pb2 import SubmitLicenceStatusRequest as SubmitLicenceStatusRequest
@@ -189,6 +202,10 @@ from concordat.v1.subject_service_pb2 import SubmitDisputeRequest as SubmitDispu
 from concordat.v1.subject_service_pb2 import SubmitDisputeResponse as SubmitDisputeResponse
 from concordat.v1.subject_service_pb2 import SubmitSubjectEventRequest as SubmitSubjectEventRequest
 from concordat.v1.subject_service_pb2 import SubmitSubjectEventResponse as SubmitSubjectEventResponse
+from concordat.v1.supervision_service_pb2 import ReadDriftRequest as ReadDriftRequest
+from concordat.v1.supervision_service_pb2 import ReadDriftResponse as ReadDriftResponse
+from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsRequest as ReportOutcomeCountsRequest
+from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsResponse as ReportOutcomeCountsResponse
 from concordat.v1.types_pb2 import Band as Band
 from concordat.v1.types_pb2 import DataCategory as DataCategory
 from concordat.v1.types_pb2 import Disclosure as Disclosure
@@ -234,6 +251,7 @@ __all__ = [
     "BindSubjectRequest",
     "BindSubjectResponse",
     "Calibration",
+    "CalibrationAct",
     "CalibrationKnot",
     "CalibrationStanding",
     "ChangeContactRequest",
@@ -259,6 +277,9 @@ __all__ = [
     "Dispute",
     "DisputeGround",
     "DisputeStage",
+    "DriftBin",
+    "DriftCause",
+    "DriftLevel",
     "Duty",
     "DutyKind",
     "Envelope",
@@ -331,6 +352,10 @@ __all__ = [
     "NoticeProof",
     "NotifyConsentEventRequest",
     "NotifyConsentEventResponse",
+    "OutcomeAct",
+    "OutcomeBin",
+    "OutcomeCounts",
+    "OutcomeDrift",
     "OwnListing",
     "OwnLook",
     "OwnView",
@@ -343,6 +368,7 @@ __all__ = [
     "PoolingModel",
     "Profile",
     "Prolongation",
+    "ProviderDrift",
     "ProviderFit",
     "ProviderOutcome",
     "ProviderOutcomeKind",
@@ -350,6 +376,8 @@ __all__ = [
     "Purpose",
     "Ramp",
     "RampSide",
+    "ReadDriftRequest",
+    "ReadDriftResponse",
     "ReadInboxRequest",
     "ReadInboxResponse",
     "Reason",
@@ -358,6 +386,8 @@ __all__ = [
     "Reinsertion",
     "ReleaseResult",
     "ReleasedPart",
+    "ReportOutcomeCountsRequest",
+    "ReportOutcomeCountsResponse",
     "RequestOwnScoresRequest",
     "RequestOwnScoresResponse",
     "RequestOwnViewRequest",
@@ -403,6 +433,8 @@ __all__ = [
     "SubjectQuery",
     "SubjectRequest",
     "SubjectWords",
+    "SubmitCalibrationRequest",
+    "SubmitCalibrationResponse",
     "SubmitConsentEventRequest",
     "SubmitConsentEventResponse",
     "SubmitDisputeRequest",
@@ -422,6 +454,8 @@ __all__ = [
     "SubmitSubjectEventRequest",
     "SubmitSubjectEventResponse",
     "SubsetFit",
+    "SupervisionAct",
+    "SupervisionKind",
     "ThresholdAnswer",
     "Tree",
     "TrustBundle",

@@ -62,10 +62,16 @@ class _LogEntryKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogEntryK
     """A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
     LOG_ENTRY_KIND_MIRROR_SYNC: _LogEntryKind.ValueType  # 12
     """A court's register was found to be the same as its listings. Record: `mirror`."""
+    LOG_ENTRY_KIND_CALIBRATION: _LogEntryKind.ValueType  # 13
+    """A calibration was taken in. Record: `calibration`."""
     LOG_ENTRY_KIND_OWN_LOOK: _LogEntryKind.ValueType  # 14
     """The subject asked for its own score; before any provider was asked. Record: `own_look`."""
     LOG_ENTRY_KIND_OWN_VIEW: _LogEntryKind.ValueType  # 15
     """An own view was released under such a look. Record: `own_view`."""
+    LOG_ENTRY_KIND_OUTCOME_COUNTS: _LogEntryKind.ValueType  # 16
+    """A lender's counts of outcomes were taken in. Record: `outcome_counts`."""
+    LOG_ENTRY_KIND_SUPERVISION: _LogEntryKind.ValueType  # 17
+    """A regulator read aggregates, in the same transaction that they were read in. Record: `supervision`."""
 
 class LogEntryKind(_LogEntryKind, metaclass=_LogEntryKindEnumTypeWrapper):
     """What kind of act an entry stands for."""
@@ -96,10 +102,16 @@ LOG_ENTRY_KIND_SCREENING: LogEntryKind.ValueType  # 11
 """A subject was screened, under a periodic consent; before the answer went out. Record: `screening`."""
 LOG_ENTRY_KIND_MIRROR_SYNC: LogEntryKind.ValueType  # 12
 """A court's register was found to be the same as its listings. Record: `mirror`."""
+LOG_ENTRY_KIND_CALIBRATION: LogEntryKind.ValueType  # 13
+"""A calibration was taken in. Record: `calibration`."""
 LOG_ENTRY_KIND_OWN_LOOK: LogEntryKind.ValueType  # 14
 """The subject asked for its own score; before any provider was asked. Record: `own_look`."""
 LOG_ENTRY_KIND_OWN_VIEW: LogEntryKind.ValueType  # 15
 """An own view was released under such a look. Record: `own_view`."""
+LOG_ENTRY_KIND_OUTCOME_COUNTS: LogEntryKind.ValueType  # 16
+"""A lender's counts of outcomes were taken in. Record: `outcome_counts`."""
+LOG_ENTRY_KIND_SUPERVISION: LogEntryKind.ValueType  # 17
+"""A regulator read aggregates, in the same transaction that they were read in. Record: `supervision`."""
 
 class _ReleaseResult:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -174,6 +186,25 @@ LISTING_ACT_KIND_RETRACTED: ListingActKind.ValueType  # 6
 """A Retraction was issued to a lender."""
 LISTING_ACT_KIND_ACKNOWLEDGED: ListingActKind.ValueType  # 7
 """A lender acknowledged one."""
+
+class _SupervisionKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SupervisionKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SupervisionKind.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    SUPERVISION_KIND_UNSPECIFIED: _SupervisionKind.ValueType  # 0
+    """Not set; refused."""
+    SUPERVISION_KIND_DRIFT: _SupervisionKind.ValueType  # 1
+    """Drift of providers' scores: ReadDrift."""
+
+class SupervisionKind(_SupervisionKind, metaclass=_SupervisionKindEnumTypeWrapper):
+    """What a regulator read."""
+
+SUPERVISION_KIND_UNSPECIFIED: SupervisionKind.ValueType  # 0
+"""Not set; refused."""
+SUPERVISION_KIND_DRIFT: SupervisionKind.ValueType  # 1
+"""Drift of providers' scores: ReadDrift."""
 
 class _ErasureBasis:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -253,8 +284,11 @@ class LogRecord(message.Message):
     SUBJECT_FIELD_NUMBER: builtins.int
     SCREENING_FIELD_NUMBER: builtins.int
     MIRROR_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
     OWN_LOOK_FIELD_NUMBER: builtins.int
     OWN_VIEW_FIELD_NUMBER: builtins.int
+    OUTCOME_COUNTS_FIELD_NUMBER: builtins.int
+    SUPERVISION_FIELD_NUMBER: builtins.int
     record_id: builtins.bytes
     """The entry's."""
     subject_ref: builtins.bytes
@@ -304,12 +338,24 @@ class LogRecord(message.Message):
         """For MIRROR_SYNC."""
 
     @builtins.property
+    def calibration(self) -> CalibrationAct:
+        """For CALIBRATION."""
+
+    @builtins.property
     def own_look(self) -> OwnLook:
         """For OWN_LOOK."""
 
     @builtins.property
     def own_view(self) -> OwnViewRelease:
         """For OWN_VIEW."""
+
+    @builtins.property
+    def outcome_counts(self) -> OutcomeAct:
+        """For OUTCOME_COUNTS."""
+
+    @builtins.property
+    def supervision(self) -> SupervisionAct:
+        """For SUPERVISION."""
 
     def __init__(
         self,
@@ -327,14 +373,17 @@ class LogRecord(message.Message):
         subject: SubjectAct | None = ...,
         screening: Screening | None = ...,
         mirror: MirrorAct | None = ...,
+        calibration: CalibrationAct | None = ...,
         own_look: OwnLook | None = ...,
         own_view: OwnViewRelease | None = ...,
+        outcome_counts: OutcomeAct | None = ...,
+        supervision: SupervisionAct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "calibration", b"calibration", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "supervision", b"supervision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "calibration", b"calibration", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref", "supervision", b"supervision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "own_look", "own_view"]  # noqa: Y015
+    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "calibration", "own_look", "own_view", "outcome_counts", "supervision"]  # noqa: Y015
     _WhichOneofArgType_act: _TypeAlias = typing.Literal["act", b"act"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_act) -> _WhichOneofReturnType_act | None: ...
 
@@ -420,6 +469,7 @@ class AccessRelease(message.Message):
     POLICY_VERSION_FIELD_NUMBER: builtins.int
     PARTS_FIELD_NUMBER: builtins.int
     LISTINGS_FIELD_NUMBER: builtins.int
+    CALIBRATION_VERSION_FIELD_NUMBER: builtins.int
     access_id: builtins.bytes
     """Record id of the intent it was released under."""
     lender: builtins.str
@@ -432,6 +482,8 @@ class AccessRelease(message.Message):
     """Pooling rule used."""
     listings: builtins.int
     """How many listings were shown."""
+    calibration_version: builtins.int
+    """Version of the calibration used; 0 where no score was asked for."""
     @builtins.property
     def categories(self) -> containers.RepeatedScalarFieldContainer[types_pb2.DataCategory.ValueType]:
         """What was released."""
@@ -451,10 +503,11 @@ class AccessRelease(message.Message):
         policy_version: builtins.str = ...,
         parts: abc.Iterable[ReleasedPart] | None = ...,
         listings: builtins.int = ...,
+        calibration_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "categories", b"categories", "lender", b"lender", "listings", b"listings", "parts", b"parts", "policy_version", b"policy_version", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "calibration_version", b"calibration_version", "categories", b"categories", "lender", b"lender", "listings", b"listings", "parts", b"parts", "policy_version", b"policy_version", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -741,6 +794,82 @@ class OwnViewRelease(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["calibration_version", b"calibration_version", "look_id", b"look_id", "parts", b"parts", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CalibrationAct(message.Message):
+    """A calibration that was taken in."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    version: builtins.int
+    """Its version."""
+    digest: builtins.bytes
+    """Statement digest of the Calibration."""
+    def __init__(
+        self,
+        *,
+        version: builtins.int = ...,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OutcomeAct(message.Message):
+    """A lender's OutcomeCounts that were taken in. About no person."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LENDER_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    lender: builtins.str
+    """The lender."""
+    digest: builtins.bytes
+    """Statement digest of the OutcomeCounts."""
+    def __init__(
+        self,
+        *,
+        lender: builtins.str = ...,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "lender", b"lender"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SupervisionAct(message.Message):
+    """A regulator's reading of aggregates. About no person."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REGULATOR_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    PROVIDER_FIELD_NUMBER: builtins.int
+    regulator: builtins.str
+    """The regulator."""
+    kind: SupervisionKind.ValueType
+    """What it read."""
+    provider: builtins.str
+    """Of one provider alone; empty for all."""
+    def __init__(
+        self,
+        *,
+        regulator: builtins.str = ...,
+        kind: SupervisionKind.ValueType = ...,
+        provider: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "provider", b"provider", "regulator", b"regulator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!concordat/v1/member_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12ListMembersRequest\"\x7f\n\x13ListMembersResponse\x12\x33\n\x08licences\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x08statuses\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \"\x15\n\x13WatchMembersRequest\"\xb5\x01\n\x14WatchMembersResponse\x12\x33\n\x08licences\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x08statuses\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"G\n\x14SubmitLicenceRequest\x12/\n\x07licence\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15SubmitLicenceResponse\"L\n\x1aSubmitLicenceStatusRequest\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x1d\n\x1bSubmitLicenceStatusResponse2\x82\x03\n\rMemberService\x12R\n\x0bListMembers\x12 .concordat.v1.ListMembersRequest\x1a!.concordat.v1.ListMembersResponse\x12W\n\x0cWatchMembers\x12!.concordat.v1.WatchMembersRequest\x1a\".concordat.v1.WatchMembersResponse0\x01\x12X\n\rSubmitLicence\x12\".concordat.v1.SubmitLicenceRequest\x1a#.concordat.v1.SubmitLicenceResponse\x12j\n\x13SubmitLicenceStatus\x12(.concordat.v1.SubmitLicenceStatusRequest\x1a).concordat.v1.SubmitLicenceStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!concordat/v1/member_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12ListMembersRequest\"\xb7\x01\n\x13ListMembersResponse\x12\x33\n\x08licences\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x08statuses\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x36\n\x0c\x63\x61librations\x18\x03 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10\x10\"O\n\x18SubmitCalibrationRequest\x12\x33\n\x0b\x63\x61libration\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x1b\n\x19SubmitCalibrationResponse\"\x15\n\x13WatchMembersRequest\"\xb5\x01\n\x14WatchMembersResponse\x12\x33\n\x08licences\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x08statuses\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x33\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"G\n\x14SubmitLicenceRequest\x12/\n\x07licence\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x17\n\x15SubmitLicenceResponse\"L\n\x1aSubmitLicenceStatusRequest\x12.\n\x06status\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x1d\n\x1bSubmitLicenceStatusResponse2\xe8\x03\n\rMemberService\x12R\n\x0bListMembers\x12 .concordat.v1.ListMembersRequest\x1a!.concordat.v1.ListMembersResponse\x12W\n\x0cWatchMembers\x12!.concordat.v1.WatchMembersRequest\x1a\".concordat.v1.WatchMembersResponse0\x01\x12X\n\rSubmitLicence\x12\".concordat.v1.SubmitLicenceRequest\x1a#.concordat.v1.SubmitLicenceResponse\x12j\n\x13SubmitLicenceStatus\x12(.concordat.v1.SubmitLicenceStatusRequest\x1a).concordat.v1.SubmitLicenceStatusResponse\x12\x64\n\x11SubmitCalibration\x12&.concordat.v1.SubmitCalibrationRequest\x1a\'.concordat.v1.SubmitCalibrationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTMEMBERSRESPONSE'].fields_by_name['licences']._serialized_options = b'\272H\006\222\001\003\020\200 '
   _globals['_LISTMEMBERSRESPONSE'].fields_by_name['statuses']._loaded_options = None
   _globals['_LISTMEMBERSRESPONSE'].fields_by_name['statuses']._serialized_options = b'\272H\006\222\001\003\020\200 '
+  _globals['_LISTMEMBERSRESPONSE'].fields_by_name['calibrations']._loaded_options = None
+  _globals['_LISTMEMBERSRESPONSE'].fields_by_name['calibrations']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_SUBMITCALIBRATIONREQUEST'].fields_by_name['calibration']._loaded_options = None
+  _globals['_SUBMITCALIBRATIONREQUEST'].fields_by_name['calibration']._serialized_options = b'\272H\003\310\001\001'
   _globals['_WATCHMEMBERSRESPONSE'].fields_by_name['licences']._loaded_options = None
   _globals['_WATCHMEMBERSRESPONSE'].fields_by_name['licences']._serialized_options = b'\272H\006\222\001\003\020\200 '
   _globals['_WATCHMEMBERSRESPONSE'].fields_by_name['statuses']._loaded_options = None
@@ -51,20 +55,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITLICENCESTATUSREQUEST'].fields_by_name['status']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LISTMEMBERSREQUEST']._serialized_start=142
   _globals['_LISTMEMBERSREQUEST']._serialized_end=162
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=164
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=291
-  _globals['_WATCHMEMBERSREQUEST']._serialized_start=293
-  _globals['_WATCHMEMBERSREQUEST']._serialized_end=314
-  _globals['_WATCHMEMBERSRESPONSE']._serialized_start=317
-  _globals['_WATCHMEMBERSRESPONSE']._serialized_end=498
-  _globals['_SUBMITLICENCEREQUEST']._serialized_start=500
-  _globals['_SUBMITLICENCEREQUEST']._serialized_end=571
-  _globals['_SUBMITLICENCERESPONSE']._serialized_start=573
-  _globals['_SUBMITLICENCERESPONSE']._serialized_end=596
-  _globals['_SUBMITLICENCESTATUSREQUEST']._serialized_start=598
-  _globals['_SUBMITLICENCESTATUSREQUEST']._serialized_end=674
-  _globals['_SUBMITLICENCESTATUSRESPONSE']._serialized_start=676
-  _globals['_SUBMITLICENCESTATUSRESPONSE']._serialized_end=705
-  _globals['_MEMBERSERVICE']._serialized_start=708
-  _globals['_MEMBERSERVICE']._serialized_end=1094
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=165
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=348
+  _globals['_SUBMITCALIBRATIONREQUEST']._serialized_start=350
+  _globals['_SUBMITCALIBRATIONREQUEST']._serialized_end=429
+  _globals['_SUBMITCALIBRATIONRESPONSE']._serialized_start=431
+  _globals['_SUBMITCALIBRATIONRESPONSE']._serialized_end=458
+  _globals['_WATCHMEMBERSREQUEST']._serialized_start=460
+  _globals['_WATCHMEMBERSREQUEST']._serialized_end=481
+  _globals['_WATCHMEMBERSRESPONSE']._serialized_start=484
+  _globals['_WATCHMEMBERSRESPONSE']._serialized_end=665
+  _globals['_SUBMITLICENCEREQUEST']._serialized_start=667
+  _globals['_SUBMITLICENCEREQUEST']._serialized_end=738
+  _globals['_SUBMITLICENCERESPONSE']._serialized_start=740
+  _globals['_SUBMITLICENCERESPONSE']._serialized_end=763
+  _globals['_SUBMITLICENCESTATUSREQUEST']._serialized_start=765
+  _globals['_SUBMITLICENCESTATUSREQUEST']._serialized_end=841
+  _globals['_SUBMITLICENCESTATUSRESPONSE']._serialized_start=843
+  _globals['_SUBMITLICENCESTATUSRESPONSE']._serialized_end=872
+  _globals['_MEMBERSERVICE']._serialized_start=875
+  _globals['_MEMBERSERVICE']._serialized_end=1363
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,7 @@ class ListMembersResponse(message.Message):
 
     LICENCES_FIELD_NUMBER: builtins.int
     STATUSES_FIELD_NUMBER: builtins.int
+    CALIBRATIONS_FIELD_NUMBER: builtins.int
     @builtins.property
     def licences(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
         """Licences, at most 4,096."""
@@ -52,15 +53,57 @@ class ListMembersResponse(message.Message):
     def statuses(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
         """The latest status of each member that has one."""
 
+    @builtins.property
+    def calibrations(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
+        """Calibrations: the 16 of the highest versions, the lowest of them first. Some may not be in use yet."""
+
     def __init__(
         self,
         *,
         licences: abc.Iterable[envelope_pb2.Envelope] | None = ...,
         statuses: abc.Iterable[envelope_pb2.Envelope] | None = ...,
+        calibrations: abc.Iterable[envelope_pb2.Envelope] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["licences", b"licences", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["calibrations", b"calibrations", "licences", b"licences", "statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SubmitCalibrationRequest(message.Message):
+    """Request of SubmitCalibration."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    CALIBRATION_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def calibration(self) -> envelope_pb2.Envelope:
+        """The Calibration."""
+
+    def __init__(
+        self,
+        *,
+        calibration: envelope_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["calibration", b"calibration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["calibration", b"calibration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SubmitCalibrationResponse(message.Message):
+    """Response of SubmitCalibration."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -57,6 +57,11 @@ class MemberServiceStub:
                 request_serializer=concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusResponse.FromString,
                 _registered_method=True)
+        self.SubmitCalibration = channel.unary_unary(
+                '/concordat.v1.MemberService/SubmitCalibration',
+                request_serializer=concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationResponse.FromString,
+                _registered_method=True)
 
 
 class MemberServiceServicer:
@@ -65,7 +70,7 @@ class MemberServiceServicer:
     """
 
     def ListMembers(self, request, context):
-        """All licences (the latest version of each member) and statuses. Caller: anyone.
+        """All licences (the latest version of each member) and statuses, and the latest calibrations. Caller: anyone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +100,15 @@ class MemberServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitCalibration(self, request, context):
+        """Takes in a calibration, which is in use from its not_before on. Caller: ROLE_REGULATOR; what counts are the
+        signatures, of the exchange and of the roots. Repeating changes nothing; other bytes of a known version are
+        refused with REASON_CALIBRATION_SUPERSEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemberServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +131,11 @@ def add_MemberServiceServicer_to_server(servicer, server):
                     servicer.SubmitLicenceStatus,
                     request_deserializer=concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusResponse.SerializeToString,
+            ),
+            'SubmitCalibration': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitCalibration,
+                    request_deserializer=concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -229,6 +248,33 @@ class MemberService:
             '/concordat.v1.MemberService/SubmitLicenceStatus',
             concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusRequest.SerializeToString,
             concordat_dot_v1_dot_member__service__pb2.SubmitLicenceStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitCalibration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.MemberService/SubmitCalibration',
+            concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationRequest.SerializeToString,
+            concordat_dot_v1_dot_member__service__pb2.SubmitCalibrationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,7 +37,7 @@ class MemberServiceStub:
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> MemberServiceAsyncStub: ...
     ListMembers: grpc.UnaryUnaryMultiCallable[member_service_pb2.ListMembersRequest, member_service_pb2.ListMembersResponse]
-    """All licences (the latest version of each member) and statuses. Caller: anyone."""
+    """All licences (the latest version of each member) and statuses, and the latest calibrations. Caller: anyone."""
     WatchMembers: grpc.UnaryStreamMultiCallable[member_service_pb2.WatchMembersRequest, member_service_pb2.WatchMembersResponse]
     """The directory now, then every change within a second, and at least one message a second so that silence
     can be told from peace. Caller: any licensed member.
@@ -50,6 +50,11 @@ class MemberServiceStub:
     """Suspends, reinstates or revokes a member. Caller: ROLE_REGULATOR. In force within one second at the
     exchange and at every provider that is connected.
     """
+    SubmitCalibration: grpc.UnaryUnaryMultiCallable[member_service_pb2.SubmitCalibrationRequest, member_service_pb2.SubmitCalibrationResponse]
+    """Takes in a calibration, which is in use from its not_before on. Caller: ROLE_REGULATOR; what counts are the
+    signatures, of the exchange and of the roots. Repeating changes nothing; other bytes of a known version are
+    refused with REASON_CALIBRATION_SUPERSEDED.
+    """
 
 @typing.type_check_only
 class MemberServiceAsyncStub(MemberServiceStub):
@@ -59,7 +64,7 @@ class MemberServiceAsyncStub(MemberServiceStub):
 
     def __init__(self, channel: aio.Channel) -> None: ...
     ListMembers: aio.UnaryUnaryMultiCallable[member_service_pb2.ListMembersRequest, member_service_pb2.ListMembersResponse]  # type: ignore[assignment]
-    """All licences (the latest version of each member) and statuses. Caller: anyone."""
+    """All licences (the latest version of each member) and statuses, and the latest calibrations. Caller: anyone."""
     WatchMembers: aio.UnaryStreamMultiCallable[member_service_pb2.WatchMembersRequest, member_service_pb2.WatchMembersResponse]  # type: ignore[assignment]
     """The directory now, then every change within a second, and at least one message a second so that silence
     can be told from peace. Caller: any licensed member.
@@ -71,6 +76,11 @@ class MemberServiceAsyncStub(MemberServiceStub):
     SubmitLicenceStatus: aio.UnaryUnaryMultiCallable[member_service_pb2.SubmitLicenceStatusRequest, member_service_pb2.SubmitLicenceStatusResponse]  # type: ignore[assignment]
     """Suspends, reinstates or revokes a member. Caller: ROLE_REGULATOR. In force within one second at the
     exchange and at every provider that is connected.
+    """
+    SubmitCalibration: aio.UnaryUnaryMultiCallable[member_service_pb2.SubmitCalibrationRequest, member_service_pb2.SubmitCalibrationResponse]  # type: ignore[assignment]
+    """Takes in a calibration, which is in use from its not_before on. Caller: ROLE_REGULATOR; what counts are the
+    signatures, of the exchange and of the roots. Repeating changes nothing; other bytes of a known version are
+    refused with REASON_CALIBRATION_SUPERSEDED.
     """
 
 class MemberServiceServicer(metaclass=abc_1.ABCMeta):
@@ -84,7 +94,7 @@ class MemberServiceServicer(metaclass=abc_1.ABCMeta):
         request: member_service_pb2.ListMembersRequest,
         context: _ServicerContext,
     ) -> typing.Union[member_service_pb2.ListMembersResponse, abc.Awaitable[member_service_pb2.ListMembersResponse]]:
-        """All licences (the latest version of each member) and statuses. Caller: anyone."""
+        """All licences (the latest version of each member) and statuses, and the latest calibrations. Caller: anyone."""
 
     @abc_1.abstractmethod
     def WatchMembers(
@@ -114,6 +124,17 @@ class MemberServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[member_service_pb2.SubmitLicenceStatusResponse, abc.Awaitable[member_service_pb2.SubmitLicenceStatusResponse]]:
         """Suspends, reinstates or revokes a member. Caller: ROLE_REGULATOR. In force within one second at the
         exchange and at every provider that is connected.
+        """
+
+    @abc_1.abstractmethod
+    def SubmitCalibration(
+        self,
+        request: member_service_pb2.SubmitCalibrationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[member_service_pb2.SubmitCalibrationResponse, abc.Awaitable[member_service_pb2.SubmitCalibrationResponse]]:
+        """Takes in a calibration, which is in use from its not_before on. Caller: ROLE_REGULATOR; what counts are the
+        signatures, of the exchange and of the roots. Repeating changes nothing; other bytes of a known version are
+        refused with REASON_CALIBRATION_SUPERSEDED.
         """
 
 def add_MemberServiceServicer_to_server(servicer: MemberServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

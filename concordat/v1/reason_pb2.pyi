@@ -55,6 +55,10 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The licence, or its status, is older than one already known."""
     REASON_DIRECTORY_STALE: _Reason.ValueType  # 17
     """The directory of members is too old to rely on."""
+    REASON_CALIBRATION_SUPERSEDED: _Reason.ValueType  # 18
+    """Another calibration of this version, or a later one, is known."""
+    REASON_NO_CALIBRATION: _Reason.ValueType  # 19
+    """The exchange has no calibration in use, so it pools no scores; nothing was asked and nothing consumed."""
     REASON_STATEMENT_MALFORMED: _Reason.ValueType  # 20
     """A payload is not what its type says, or holds what this version does not know."""
     REASON_SIGNATURE_INVALID: _Reason.ValueType  # 21
@@ -155,6 +159,14 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The lender was told already whether this subject's score reaches other thresholds, or its band, and one more
     would narrow it down; the details say when to try again.
     """
+    REASON_OUTCOMES_NOT_OF_CALIBRATION: _Reason.ValueType  # 110
+    """The counts name a calibration, provider or bin that is not on record here."""
+    REASON_OUTCOME_CELL_TOO_SMALL: _Reason.ValueType  # 111
+    """A bin has fewer subjects than the smallest cell; leave it out."""
+    REASON_OUTCOME_PERIOD_OVERLAPS: _Reason.ValueType  # 112
+    """The caller reported another period that overlaps this one."""
+    REASON_OUTCOME_COUNTS_SUPERSEDED: _Reason.ValueType  # 113
+    """A later count of the same period is known."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which a Concordat process refuses or fails. Carried as `google.rpc.ErrorInfo.reason`
@@ -192,6 +204,10 @@ REASON_LICENCE_SUPERSEDED: Reason.ValueType  # 16
 """The licence, or its status, is older than one already known."""
 REASON_DIRECTORY_STALE: Reason.ValueType  # 17
 """The directory of members is too old to rely on."""
+REASON_CALIBRATION_SUPERSEDED: Reason.ValueType  # 18
+"""Another calibration of this version, or a later one, is known."""
+REASON_NO_CALIBRATION: Reason.ValueType  # 19
+"""The exchange has no calibration in use, so it pools no scores; nothing was asked and nothing consumed."""
 REASON_STATEMENT_MALFORMED: Reason.ValueType  # 20
 """A payload is not what its type says, or holds what this version does not know."""
 REASON_SIGNATURE_INVALID: Reason.ValueType  # 21
@@ -292,6 +308,14 @@ REASON_THRESHOLD_MOVED: Reason.ValueType  # 99
 """The lender was told already whether this subject's score reaches other thresholds, or its band, and one more
 would narrow it down; the details say when to try again.
 """
+REASON_OUTCOMES_NOT_OF_CALIBRATION: Reason.ValueType  # 110
+"""The counts name a calibration, provider or bin that is not on record here."""
+REASON_OUTCOME_CELL_TOO_SMALL: Reason.ValueType  # 111
+"""A bin has fewer subjects than the smallest cell; leave it out."""
+REASON_OUTCOME_PERIOD_OVERLAPS: Reason.ValueType  # 112
+"""The caller reported another period that overlaps this one."""
+REASON_OUTCOME_COUNTS_SUPERSEDED: Reason.ValueType  # 113
+"""A later count of the same period is known."""
 
 @typing.final
 class ItemRefusal(message.Message):

@@ -39,6 +39,7 @@ class ViewBundle(message.Message):
     LICENCES_FIELD_NUMBER: builtins.int
     INTENT_FIELD_NUMBER: builtins.int
     RELEASE_FIELD_NUMBER: builtins.int
+    CALIBRATION_FIELD_NUMBER: builtins.int
     @builtins.property
     def view(self) -> envelope_pb2.Envelope:
         """The view."""
@@ -75,6 +76,10 @@ class ViewBundle(message.Message):
     def release(self) -> log_pb2.LogReceipt:
         """Proof that this release is in the log."""
 
+    @builtins.property
+    def calibration(self) -> envelope_pb2.Envelope:
+        """The calibration that the view names; required where the full score is told."""
+
     def __init__(
         self,
         *,
@@ -87,9 +92,10 @@ class ViewBundle(message.Message):
         licences: abc.Iterable[envelope_pb2.Envelope] | None = ...,
         intent: log_pb2.LogReceipt | None = ...,
         release: log_pb2.LogReceipt | None = ...,
+        calibration: envelope_pb2.Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "release", b"release", "request", b"request", "view", b"view"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "calibration", b"calibration", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "release", b"release", "request", b"request", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "licences", b"licences", "release", b"release", "request", b"request", "statements", b"statements", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "calibration", b"calibration", "consent", b"consent", "consent_status", b"consent_status", "intent", b"intent", "licences", b"licences", "release", b"release", "request", b"request", "statements", b"statements", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

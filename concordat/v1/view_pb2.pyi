@@ -547,6 +547,8 @@ class View(message.Message):
     DELETE_BY_FIELD_NUMBER: builtins.int
     LISTINGS_FIELD_NUMBER: builtins.int
     FLAGS_FIELD_NUMBER: builtins.int
+    CALIBRATION_VERSION_FIELD_NUMBER: builtins.int
+    CALIBRATION_DIGEST_FIELD_NUMBER: builtins.int
     view_id: builtins.bytes
     """UUIDv7, 16 bytes."""
     federation: builtins.str
@@ -567,6 +569,10 @@ class View(message.Message):
     """Purpose of the request."""
     policy_version: builtins.str
     """Pooling rule of the exchange's licence."""
+    calibration_version: builtins.int
+    """Version of the calibration that scores are pooled by: the highest in use when the view was made."""
+    calibration_digest: builtins.bytes
+    """Its statement digest."""
     @builtins.property
     def disclosure(self) -> types_pb2.Disclosure:
         """Disclosure of the consent."""
@@ -583,7 +589,7 @@ class View(message.Message):
 
     @builtins.property
     def no_score(self) -> NoScore:
-        """No provider stated a score; or a band or a threshold was asked for, and a provider is missing that has a
+        """No provider that the calibration reads stated a score; or a band or a threshold was asked for, and a provider is missing that has a
         licence in force. Such answers are of all named providers or not given, as each other set of them would
         tell something else of the score.
         """
@@ -642,10 +648,12 @@ class View(message.Message):
         delete_by: timestamp_pb2.Timestamp | None = ...,
         listings: listing_pb2.ListingsInForce | None = ...,
         flags: listing_pb2.SubjectFlags | None = ...,
+        calibration_version: builtins.int = ...,
+        calibration_digest: builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["complete", b"complete", "delete_by", b"delete_by", "disclosure", b"disclosure", "flags", b"flags", "issued_at", b"issued_at", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "flags", b"flags", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "policy_version", b"policy_version", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "calibration_digest", b"calibration_digest", "calibration_version", b"calibration_version", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "flags", b"flags", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "policy_version", b"policy_version", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["complete", "partial", "no_score"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015

@@ -27,6 +27,9 @@ _ACTS = {
     LogEntryKind.LOG_ENTRY_KIND_SUBJECT: "subject",
     LogEntryKind.LOG_ENTRY_KIND_SCREENING: "screening",
     LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC: "mirror",
+    LogEntryKind.LOG_ENTRY_KIND_OUTCOME_COUNTS: "outcome_counts",
+    LogEntryKind.LOG_ENTRY_KIND_SUPERVISION: "supervision",
+    LogEntryKind.LOG_ENTRY_KIND_CALIBRATION: "calibration",
     LogEntryKind.LOG_ENTRY_KIND_OWN_LOOK: "own_look",
     LogEntryKind.LOG_ENTRY_KIND_OWN_VIEW: "own_view",
 }

@@ -142,6 +142,12 @@ def member_act(statement: v1.Licence | v1.LicenceStatus, digest: bytes, at: date
     return _draft(kind, to_timestamp(at), member=act)
 
 
+def calibration_act(calibration: v1.Calibration, digest: bytes, at: datetime) -> Draft:
+    """A calibration that is taken in."""
+    act = v1.CalibrationAct(version=calibration.version, digest=digest)
+    return _draft(LogEntryKind.LOG_ENTRY_KIND_CALIBRATION, to_timestamp(at), calibration=act)
+
+
 def erasure(record_ids: Sequence[bytes], basis: v1.ErasureBasis.ValueType, at: datetime) -> Draft:
     """Openings that are erased in the same transaction."""
     act = v1.Erasure(basis=basis, record_ids=record_ids)
@@ -197,6 +203,21 @@ def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
     """A court's register that was found the same as its listings."""
     act = v1.MirrorAct(court=court, digest=digest)
     return _draft(LogEntryKind.LOG_ENTRY_KIND_MIRROR_SYNC, to_timestamp(at), mirror=act)
+
+
+def outcome_counts(lender: str, digest: bytes, at: datetime) -> Draft:
+    """A lender's counts of outcomes that are taken in; about no person."""
+    act = v1.OutcomeAct(lender=lender, digest=digest)
+    kind = LogEntryKind.LOG_ENTRY_KIND_OUTCOME_COUNTS
+    return _draft(kind, to_timestamp(at), outcome_counts=act)
+
+
+def supervision(
+    regulator: str, kind: v1.SupervisionKind.ValueType, provider: str, at: datetime
+) -> Draft:
+    """A regulator's reading of aggregates; ``provider`` is empty for all."""
+    act = v1.SupervisionAct(regulator=regulator, kind=kind, provider=provider)
+    return _draft(LogEntryKind.LOG_ENTRY_KIND_SUPERVISION, to_timestamp(at), supervision=act)
 
 
 def screenings(

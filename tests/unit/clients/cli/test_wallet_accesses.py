@@ -185,13 +185,14 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "SUBJECT": v1.LogRecord(subject=v1.SubjectAct()),
         "SCREENING": v1.LogRecord(screening=v1.Screening(lender=LENDER)),
         "MIRROR_SYNC": v1.LogRecord(mirror=v1.MirrorAct(court=LENDER)),
+        "CALIBRATION": v1.LogRecord(calibration=v1.CalibrationAct(version=1)),
         "OWN_LOOK": v1.LogRecord(own_look=v1.OwnLook(providers=PROVIDERS)),
         "OWN_VIEW": v1.LogRecord(own_view=v1.OwnViewRelease()),
     }
     name = LogEntryKind.Name(kind).removeprefix("LOG_ENTRY_KIND_")
     own = ("CONSENT", "CONSENT_EVENT", "SUBJECT", "OWN_LOOK", "OWN_VIEW")
     who = "you" if name in own else LENDER
-    if name in ("LICENCE", "LICENCE_STATUS", "ERASURE"):
+    if name in ("LICENCE", "LICENCE_STATUS", "CALIBRATION", "ERASURE"):
         who = "the exchange"
     shown, what, _ = told(HistoryEntry(1, 0, v1.LogEntry(kind=kind), acts[name]))
     assert shown == who

@@ -51,9 +51,12 @@ REPEATED = {
     "/concordat.v1.SubjectService/ChangeFlag",
     "/concordat.v1.SubjectService/ChangeContact",
     "/concordat.v1.SubjectService/RequestOwnView",
+    "/concordat.v1.SupervisionService/ReportOutcomeCounts",
+    "/concordat.v1.SupervisionService/ReadDrift",
     "/concordat.v1.MemberService/ListMembers",
     "/concordat.v1.MemberService/SubmitLicence",
     "/concordat.v1.MemberService/SubmitLicenceStatus",
+    "/concordat.v1.MemberService/SubmitCalibration",
     "/concordat.v1.RegistrarService/EvaluateIdentities",
 }
 METHODS = {
