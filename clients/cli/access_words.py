@@ -66,6 +66,14 @@ def _mirror(mirror: v1.MirrorAct, _: int) -> Told:
     return mirror.court, "found its register and its listings the same", ""
 
 
+def _outcome_counts(act: v1.OutcomeAct, _: int) -> Told:
+    return act.lender, "told what became of credits, in counts alone", ""
+
+
+def _supervision(act: v1.SupervisionAct, _: int) -> Told:
+    return act.regulator, "read aggregates, about no person", act.provider
+
+
 def _release(release: v1.AccessRelease, _: int) -> Told:
     parts = words_of_categories(release) or "nothing"
     about = []
@@ -131,6 +139,8 @@ _TOLD: Mapping[str, Callable[[Any, int], Told]] = {
     "subject": _subject,
     "screening": _screening,
     "mirror": _mirror,
+    "outcome_counts": _outcome_counts,
+    "supervision": _supervision,
     "own_look": _own_look,
     "own_view": _own_view,
 }

@@ -186,6 +186,8 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "SCREENING": v1.LogRecord(screening=v1.Screening(lender=LENDER)),
         "MIRROR_SYNC": v1.LogRecord(mirror=v1.MirrorAct(court=LENDER)),
         "CALIBRATION": v1.LogRecord(calibration=v1.CalibrationAct(version=1)),
+        "OUTCOME_COUNTS": v1.LogRecord(outcome_counts=v1.OutcomeAct(lender=LENDER)),
+        "SUPERVISION": v1.LogRecord(supervision=v1.SupervisionAct(regulator=LENDER)),
         "OWN_LOOK": v1.LogRecord(own_look=v1.OwnLook(providers=PROVIDERS)),
         "OWN_VIEW": v1.LogRecord(own_view=v1.OwnViewRelease()),
     }

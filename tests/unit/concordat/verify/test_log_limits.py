@@ -104,6 +104,12 @@ def largest(act: str) -> v1.LogRecord:
             )
         ),
         "mirror": v1.LogRecord(mirror=v1.MirrorAct(court=NAME, digest=DIGEST)),
+        "outcome_counts": v1.LogRecord(outcome_counts=v1.OutcomeAct(lender=NAME, digest=DIGEST)),
+        "supervision": v1.LogRecord(
+            supervision=v1.SupervisionAct(
+                regulator=NAME, kind=max(v1.SupervisionKind.values()), provider=NAME
+            )
+        ),
         "own_look": v1.LogRecord(own_look=v1.OwnLook(request_digest=DIGEST, providers=names)),
         "own_view": v1.LogRecord(
             own_view=v1.OwnViewRelease(
