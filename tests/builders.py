@@ -27,8 +27,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.anchors import Anchors
+from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.directory import Member, MemberDirectory
 from concordat.ids import new_id
+from concordat.pooling import declare
+from concordat.pooling.declared import METHOD, POINTS
 from concordat.statements import cosign, digest_of, seal
 from concordat.trust.keys import Ed25519Signer
 from tests.receipt_builders import intent_record, receipt_of
@@ -81,6 +84,7 @@ class Federation:
     tls_ca_pem: str = "no certificates in memory"
     endpoints: dict[str, Any] = field(default_factory=dict)  # fields of the trust bundle
     providers: tuple[str, ...] = PROVIDERS
+    calibrated: bool = True  # whether a calibration over the providers is in use from the start
 
     def __post_init__(self) -> None:
         self.roots = [signer(f"root-{n}") for n in range(3)]
@@ -106,6 +110,8 @@ class Federation:
         self.enrol(LENDER, role.ROLE_LENDER)
         for provider in self.providers:
             self.enrol(provider, role.ROLE_PROVIDER)
+        if self.calibrated and self.providers:
+            self.calibrate()
 
     # Members ------------------------------------------------------------------------------------
 
@@ -172,6 +178,45 @@ class Federation:
         """Suspend a member in the directory."""
         status = self.status(member_id, v1.Standing.STANDING_SUSPENDED, sequence)
         self.directory.add_status(status, self.at)
+
+    # Calibrations -------------------------------------------------------------------------------
+
+    def calibration(
+        self, *, signed_by: str = EXCHANGE, roots: int = 2, **fields: Any
+    ) -> v1.Envelope:
+        """Return a calibration, declared from the licences of all providers, with nothing fitted.
+
+        Signed by the exchange and ``roots`` of the three roots; ``directory.add_calibration`` puts it in use.
+        """
+        scales = {
+            member.member_id: member.licence.score_scale
+            for member in self.directory.members()
+            if v1.Role.ROLE_PROVIDER in member.roles
+        }
+        given: dict[str, Any] = {
+            "calibration_id": new_id(),
+            "federation": self.name,
+            "version": 1,
+            "made_at": to_timestamp(self.at - 20 * DAY),
+            "not_before": to_timestamp(self.at - 10 * DAY),
+            "stale_from": to_timestamp(self.at + 300 * DAY),
+            "points": POINTS,
+            "report": v1.FitReport(method=METHOD),
+        }
+        if "model" not in fields:
+            given["model"] = declare(scales, base_default_ppm=100_000)
+        envelope = seal(v1.Calibration(**(given | fields)), signer(signed_by))
+        for root in self.roots[:roots]:
+            cosign(envelope, root)
+        return envelope
+
+    def calibrate(self, **fields: Any) -> OpenedCalibration:
+        """Put a calibration in use, as ``calibration`` makes it, and return it."""
+        envelope = self.calibration(**fields)
+        self.directory.add_calibration(envelope, self.at)
+        found = self.directory.calibration_by_digest(digest_of(envelope))
+        assert found is not None
+        return found
 
     # The subject's statements -------------------------------------------------------------------
 

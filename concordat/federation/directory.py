@@ -1,4 +1,4 @@
-"""The members that one process knows of, each by its own root-signed licence and status."""
+"""The members that one process knows of, each by its own root-signed licence and status; and calibrations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,11 +8,17 @@ from threading import Lock
 from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.anchors import Anchors
+from concordat.federation.calibrations import Calibrations, OpenedCalibration, open_calibration
 from concordat.pooling.scale import CompiledScale, ScaleInvalid
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified, open_envelope
 from concordat.trust.keys import KeyRing, TrustedKey
 from concordat.v1 import Reason
+
+# Of what a peer or a store holds. A calibration signed by a key that the exchange's licence no longer lists is
+# as good as none; that must not keep anybody from knowing the members.
+_SUPERSEDED = frozenset({Reason.REASON_LICENCE_SUPERSEDED})
+_UNUSABLE = frozenset({Reason.REASON_CALIBRATION_SUPERSEDED, Reason.REASON_SIGNATURE_INVALID})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class MemberDirectory:
         self.revision = 0  # grows with every change
         self._members: dict[str, Member] = {}
         self._statuses: dict[str, tuple[v1.LicenceStatus, v1.Envelope]] = {}
+        self._calibrations = Calibrations()
         self._lock = Lock()
 
     def add_licence(self, envelope: v1.Envelope, at: datetime) -> bool:
@@ -143,18 +150,70 @@ class MemberDirectory:
             self.revision += 1
             return True
 
+    def open_calibration(self, envelope: v1.Envelope, at: datetime) -> OpenedCalibration:
+        """Verify a calibration against the roots and the exchange's licence, without taking it in.
+
+        Raises ``Refusal`` as ``calibrations.open_calibration``, and REASON_MEMBER_UNLICENSED where the
+        exchange's licence is not known.
+        """
+        exchange = self._members.get(self.anchors.bundle.exchange_id)
+        if exchange is None:
+            raise Refusal(Reason.REASON_MEMBER_UNLICENSED, "no licence of the exchange is known")
+        return open_calibration(envelope, self.anchors, exchange.keys, at)
+
+    def add_calibration(self, envelope: v1.Envelope, at: datetime) -> bool:
+        """Take in a calibration; return whether it is new.
+
+        The same bytes again change nothing. Raises ``Refusal`` with REASON_CALIBRATION_SUPERSEDED for other
+        bytes of a known version, and for whatever ``open_calibration`` refuses.
+        """
+        opened = self.open_calibration(envelope, at)
+        with self._lock:
+            new = self._calibrations.add(opened)
+            self.revision += new
+            return new
+
+    def calibrations(self) -> list[OpenedCalibration]:
+        """Return all calibrations, in use or not, the lowest version first."""
+        with self._lock:
+            return list(self._calibrations)
+
+    def calibration(self, at: datetime) -> OpenedCalibration:
+        """Return the calibration in use at ``at``: the highest version whose ``not_before`` has come.
+
+        Raises ``Refusal`` (REASON_NO_CALIBRATION).
+        """
+        with self._lock:
+            return self._calibrations.in_use(at)
+
+    def calibration_by_digest(self, digest: bytes) -> OpenedCalibration | None:
+        """Return the calibration of a statement digest, in use or not, or None."""
+        with self._lock:
+            return self._calibrations.by_digest(digest)
+
     def take(
-        self, licences: Iterable[v1.Envelope], statuses: Iterable[v1.Envelope], at: datetime
+        self,
+        licences: Iterable[v1.Envelope],
+        statuses: Iterable[v1.Envelope],
+        at: datetime,
+        calibrations: Iterable[v1.Envelope] = (),
     ) -> None:
-        """Take in what a peer or a store holds; older versions than those known are passed over."""
-        for envelope, add in [(e, self.add_licence) for e in licences] + [
-            (e, self.add_status) for e in statuses
-        ]:
-            try:
-                add(envelope, at)
-            except Refusal as refusal:
-                if refusal.reason != Reason.REASON_LICENCE_SUPERSEDED:
-                    raise
+        """Take in what a peer or a store holds.
+
+        Passed over are older versions than those known, and calibrations that the exchange's licence does not
+        cover any more.
+        """
+        for envelopes, add, passed_over in (
+            (licences, self.add_licence, _SUPERSEDED),
+            (statuses, self.add_status, _SUPERSEDED),
+            (calibrations, self.add_calibration, _UNUSABLE),
+        ):
+            for envelope in envelopes:
+                try:
+                    add(envelope, at)
+                except Refusal as refusal:
+                    if refusal.reason not in passed_over:
+                        raise
 
     def require(self, member_id: str, at: datetime, *roles: v1.Role.ValueType) -> Member:
         """Return a member that may take part at ``at`` and holds one of ``roles`` (any, if none are given).
