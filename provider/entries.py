@@ -12,7 +12,8 @@ from concordat.statements import digest_of
 from concordat.trust.dsse import statement_digest
 from concordat.trust.envelope import payload_type_of
 from provider.guard import Checked
-from provider.store.journal import Access, Outcome
+from provider.own_guard import OwnChecked
+from provider.store.journal import OWN_LOOK, Access, Outcome
 
 _STATEMENT = payload_type_of(v1.ScoreStatement)
 
@@ -25,11 +26,8 @@ def access_of(
     refusal: Refusal | None = None,
 ) -> Access:
     """Return the row of a request that passed its checks: answered, or refused by what is known."""
-    request, outcome, digest = item.request.message, Outcome.REFUSED, None
-    if statement is not None:
-        absent = statement.WhichOneof("answer") == "absence"
-        outcome = Outcome.NO_RECORD if absent else Outcome.SCORED
-        digest = statement_digest(_STATEMENT, statement.SerializeToString(deterministic=True))
+    request = item.request.message
+    outcome, digest = _outcome(statement)
     return Access(
         subject_ref=item.subject_ref,
         request_digest=item.request.digest,
@@ -43,6 +41,39 @@ def access_of(
         statement_digest=digest,
         receipt=item.receipt,
     )
+
+
+def own_access_of(
+    item: OwnChecked,
+    at: datetime,
+    *,
+    statement: v1.ScoreStatement | None = None,
+    refusal: Refusal | None = None,
+) -> Access:
+    """Return the row of a person's own look that passed its checks: no lender, purpose or consent."""
+    outcome, digest = _outcome(statement)
+    return Access(
+        subject_ref=item.subject_ref,
+        request_digest=item.request.digest,
+        request_id=item.request.message.request_id,
+        lender=OWN_LOOK,
+        purpose=0,
+        consent_id=b"",
+        outcome=outcome,
+        reason=refusal.reason if refusal else 0,
+        at=to_micros(at),
+        statement_digest=digest,
+        receipt=item.receipt,
+    )
+
+
+def _outcome(statement: v1.ScoreStatement | None) -> tuple[Outcome, bytes | None]:
+    """Return what became of a request, and the digest of the statement, if there is one."""
+    if statement is None:
+        return Outcome.REFUSED, None
+    absent = statement.WhichOneof("answer") == "absence"
+    digest = statement_digest(_STATEMENT, statement.SerializeToString(deterministic=True))
+    return Outcome.NO_RECORD if absent else Outcome.SCORED, digest
 
 
 def refused_access_of(

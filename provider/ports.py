@@ -23,6 +23,7 @@ from concordat.v1.provider_service_pb2_grpc import (
 from provider.answering import Desk
 from provider.database import keep_members
 from provider.notices import NoticeBoard
+from provider.own_answering import OwnDesk
 from provider.scores import ScoreSource
 from provider.servicer import ConsentNoticeServicer, ProviderServicer
 from provider.settings import ProviderSettings
@@ -101,7 +102,12 @@ class Ports:
                 "or certificate and key do not fit"
             ) from error
         add_ProviderServiceServicer_to_server(
-            ProviderServicer(desk, anchors.bundle.exchange_id, watch.require_current),
+            ProviderServicer(
+                desk,
+                OwnDesk(desk.stating, store),
+                anchors.bundle.exchange_id,
+                watch.require_current,
+            ),
             members.server,
         )
         add_ConsentNoticeServiceServicer_to_server(

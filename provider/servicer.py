@@ -6,7 +6,7 @@ import grpc
 
 from concordat import v1
 from concordat.refusal import Refusal
-from concordat.rpc.admission import current_call
+from concordat.rpc.admission import Call, current_call
 from concordat.v1 import Reason
 from concordat.v1.provider_service_pb2_grpc import (
     ConsentNoticeServiceServicer,
@@ -14,14 +14,22 @@ from concordat.v1.provider_service_pb2_grpc import (
 )
 from provider.answering import Desk
 from provider.notices import NoticeBoard
+from provider.own_answering import OwnDesk
 
 
 class ProviderServicer(ProviderServiceServicer):
     """Served on the member port; admission lets in none but ROLE_EXCHANGE."""
 
-    def __init__(self, desk: Desk, exchange_id: str, require_current: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        own_desk: OwnDesk,
+        exchange_id: str,
+        require_current: Callable[[], None],
+    ) -> None:
         """Answer ``exchange_id`` alone, and only while ``require_current`` does not refuse."""
         self._desk = desk
+        self._own_desk = own_desk
         self._exchange_id = exchange_id
         self._require_current = require_current
 
@@ -30,13 +38,26 @@ class ProviderServicer(ProviderServiceServicer):
     ) -> v1.RequestScoresResponse:
         """See the proto."""
         del context
+        call = self._of_the_exchange()
+        return v1.RequestScoresResponse(
+            results=self._desk.answer(request.requests, call.member, call.at)
+        )
+
+    def RequestOwnScores(
+        self, request: v1.RequestOwnScoresRequest, context: grpc.ServicerContext
+    ) -> v1.RequestOwnScoresResponse:
+        """See the proto."""
+        del context
+        call = self._of_the_exchange()
+        return v1.RequestOwnScoresResponse(result=self._own_desk.answer(request, call.at))
+
+    def _of_the_exchange(self) -> Call:
+        """Return the call; raise ``Refusal`` unless it is the exchange's, and the directory is current."""
         call = current_call()
         self._require_current()
         if call.member.member_id != self._exchange_id:
             raise Refusal(Reason.REASON_ROLE_NOT_ALLOWED, "not the exchange of the trust bundle")
-        return v1.RequestScoresResponse(
-            results=self._desk.answer(request.requests, call.member, call.at)
-        )
+        return call
 
 
 class ConsentNoticeServicer(ConsentNoticeServiceServicer):

@@ -39,7 +39,8 @@ ACCESS = Table(
     Column("subject_ref", LargeBinary(32), primary_key=True),
     Column("request_digest", LargeBinary(32), primary_key=True),
     Column("request_id", LargeBinary(16), nullable=False),
-    Column("lender", String(64)),  # null where the request did not verify: a forgery accuses nobody
+    # Null where the request did not verify: a forgery accuses nobody. Empty where the person itself asked.
+    Column("lender", String(64)),
     Column("purpose", SmallInteger, nullable=False),
     Column("consent_id", LargeBinary(16), nullable=False),  # empty where the consent did not parse
     Column("outcome", SmallInteger, nullable=False),  # provider.store.journal.Outcome

@@ -14,6 +14,9 @@ from concordat.trust.envelope import Verified, open_envelope
 from concordat.v1 import Reason
 from concordat.verify.consent import require_fresh
 
+Asked = Verified[v1.ViewRequest] | Verified[v1.OwnViewRequest]
+"""What a provider states a score in answer to: a lender's request, or the subject's own."""
+
 
 def open_view_request(
     envelope: v1.Envelope, lender: Member, anchors: Anchors, at: datetime
@@ -47,7 +50,7 @@ def lender_named_in(envelope: v1.Envelope) -> str:
 def open_score_statement(
     envelope: v1.Envelope,
     provider: Member,
-    request: Verified[v1.ViewRequest],
+    request: Asked,
     anchors: Anchors,
     at: datetime,
 ) -> Verified[v1.ScoreStatement]:

@@ -68,7 +68,7 @@ def _write(out: Path, row: journal.Kept) -> dict[str, object]:
     path.write_bytes(dump_receipt(receipt))
     return {
         "at": from_micros(row.at).isoformat(timespec="seconds"),
-        "lender": row.lender,
+        "lender": row.lender or "(the person itself)",
         "log_index": receipt.index,
         "file": str(path),
     }

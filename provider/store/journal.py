@@ -23,6 +23,9 @@ class Outcome(IntEnum):
     REFUSED = 3
 
 
+OWN_LOOK = ""
+"""Stands for the lender where the person itself asked for its score."""
+
 _ANSWERED = (Outcome.SCORED.value, Outcome.NO_RECORD.value)
 
 
@@ -33,7 +36,7 @@ class Access:
     subject_ref: bytes
     request_digest: bytes
     request_id: bytes
-    lender: str | None  # None where the request did not verify
+    lender: str | None  # None where the request did not verify, OWN_LOOK where nobody lends
     purpose: int
     consent_id: bytes
     outcome: Outcome

@@ -12,6 +12,7 @@ from concordat.federation.directory import Member
 from concordat.refusal import Refusal
 from concordat.rpc.admission import CURRENT_CALL, Call
 from concordat.v1 import provider_service_pb2
+from provider.own_answering import OwnDesk
 from provider.servicer import ConsentNoticeServicer, ProviderServicer
 from tests.builders import EXCHANGE, LENDER, PROVIDERS, Federation, Granted, Subject
 from tests.unit.provider.conftest import Bench, reasons
@@ -60,7 +61,8 @@ def ask(
         if stale:
             raise Refusal(v1.Reason.REASON_DIRECTORY_STALE)
 
-    servicer = ProviderServicer(bench.desk, EXCHANGE, require_current)
+    own = OwnDesk(bench.desk.stating, bench.store)
+    servicer = ProviderServicer(bench.desk, own, EXCHANGE, require_current)
     admitted = Admitted(servicer, federation.member(caller), federation.at)
     request = v1.RequestScoresRequest(requests=requests)
     return call(admitted, "ProviderService", "RequestScores", request)
