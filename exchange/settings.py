@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from concordat.settings import Address, ServerSettings, SettingsError
+from exchange.drift.settings import DriftSettings
 from exchange.limits.settings import LimitSettings
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -158,6 +159,7 @@ class ExchangeSettings(ServerSettings):
     log: LogSettings
     listings: ListingsSettings = Field(default_factory=ListingsSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    drift: DriftSettings = Field(default_factory=DriftSettings)
     provider_timeout_seconds: float = Field(
         default=5.0, gt=0, le=30, description="The longest that a view waits for a provider."
     )

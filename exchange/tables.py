@@ -1,6 +1,7 @@
 """Every table of the exchange, imported in one place so that migrations and tests see them all."""
 
 from exchange.consents.table import consent, consent_event, subject_binding
+from exchange.drift.table import drift_level, outcome_count, score_count
 from exchange.limits.limit_table import lender_limit
 from exchange.limits.use_table import lender_use
 from exchange.listings.notices.mail_table import notice_mail
@@ -29,6 +30,7 @@ __all__ = [
     "consent",
     "consent_event",
     "court_sync",
+    "drift_level",
     "filing_seen",
     "inbox_message",
     "lender_limit",
@@ -46,8 +48,10 @@ __all__ = [
     "member_statement",
     "metadata",
     "notice_mail",
+    "outcome_count",
     "request_seen",
     "retraction",
+    "score_count",
     "sealed_attachment",
     "subject_binding",
     "subject_contact",

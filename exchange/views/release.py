@@ -13,6 +13,8 @@ from concordat import v1
 from concordat.clock import from_timestamp, to_micros
 from concordat.refusal import Refusal
 from concordat.v1 import DataCategory, ProviderOutcomeKind, Reason
+from exchange.drift.counting import ScoreCounter
+from exchange.drift.table import Cell
 from exchange.limits.gate import Gate
 from exchange.limits.rules import Tally
 from exchange.listings import told
@@ -47,6 +49,7 @@ class Release:
     nobody: bool | None = (
         None  # of a view: whether every provider said that it knows no such subject
     )
+    cells: tuple[Cell, ...] = ()  # of a view: the bins that its scores are counted in
 
     @classmethod
     def of_view(
@@ -55,6 +58,7 @@ class Release:
         digest: bytes,
         categories: Sequence[DataCategory.ValueType],
         shown: Shown = NOTHING,
+        cells: tuple[Cell, ...] = (),
     ) -> "Release":
         """A view."""
         return cls(
@@ -68,6 +72,7 @@ class Release:
             flags_only=False,
             shown=shown,
             nobody=all(provider.kind == _NO_RECORD for provider in view.providers),
+            cells=cells,
         )
 
     @classmethod
@@ -94,6 +99,7 @@ class Release:
 
 def releasing(profiles: Profiles, gate: Gate) -> Bulk:
     """Return the bulk job that records releases; make it once, so that releases are recorded together."""
+    counter = ScoreCounter()
 
     def release_many(connection: Connection, releases: Sequence[Release]) -> list[bytes | Refusal]:
         """Record each release; return the record ids of their entries in the log, or why not."""
@@ -110,6 +116,7 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
         good = [
             release for release, refusal in zip(releases, stopped, strict=True) if refusal is None
         ]
+        _count(connection, counter, good)
         enter(connection, good)
         _note(connection, gate, good, latest)
         return [
@@ -118,6 +125,18 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
         ]
 
     return release_many
+
+
+def _count(connection: Connection, counter: ScoreCounter, good: Sequence[Release]) -> None:
+    """Count where scores lie, once an access: what is read again under it was counted before."""
+    scored = {
+        (each.draft.subject_ref, each.access_id): (each.at, each.cells)
+        for each in good
+        if each.cells
+    }
+    if scored:
+        fresh = table.not_released(connection, scored)
+        counter.count(connection, [scored[key] for key in fresh])
 
 
 def enter(connection: Connection, releases: Sequence[Release]) -> None:

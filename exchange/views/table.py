@@ -124,6 +124,15 @@ _QUESTIONS_SINCE = Lookup(
     access_entry.c.subject_ref,
     access_entry.c.lender,
 )
+_NOT_RELEASED = Lookup(
+    lambda wanted: (
+        select(access_entry.c.subject_ref, access_entry.c.access_id)
+        .where(wanted, access_entry.c.released_at.is_(None))
+        .with_for_update()
+    ),
+    access_entry.c.subject_ref,
+    access_entry.c.access_id,
+)
 _COUNTED_SINCE = (
     select(access_entry.c.recorded_at)
     .where(
@@ -199,6 +208,16 @@ def add(
 def release(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
     """Record what was released under each entry."""
     execute_many(connection, _RELEASE, rows)
+
+
+def not_released(
+    connection: Connection, keys: Iterable[tuple[bytes, bytes]]
+) -> set[tuple[bytes, bytes]]:
+    """Return the accesses, of these (subject_ref, access_id), under which nothing was released before.
+
+    They are held, so that two processes that release under one access do not both find it so.
+    """
+    return {(row.subject_ref, row.access_id) for row in _NOT_RELEASED.run(connection, keys)}
 
 
 def forget(connection: Connection, keys: Iterable[tuple[bytes, bytes]]) -> None:

@@ -1,4 +1,4 @@
-"""Scores: how much of one was asked for, and of whom."""
+"""Scores: how much of one was asked for, and of whom; how many fell where, and what became of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,6 +27,7 @@ def upgrade() -> None:
         sqlite_where=asked,
         postgresql_where=asked,
     )
+    _count_drift()
 
 
 def _keep_what_was_told(connection: sa.Connection) -> None:
@@ -47,6 +48,37 @@ def _keep_what_was_told(connection: sa.Connection) -> None:
         ]
         if rows:
             connection.execute(keep, rows)
+
+
+def _count_drift() -> None:
+    op.create_table(
+        "score_count",
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("calibration_version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("provider", sa.String(64), primary_key=True),
+        sa.Column("bin", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("process", sa.String(32), primary_key=True),
+        sa.Column("scores", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "outcome_count",
+        sa.Column("lender", sa.String(64), primary_key=True),
+        sa.Column("provider", sa.String(64), primary_key=True),
+        sa.Column("calibration_version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("period_from", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("period_until", sa.BigInteger, nullable=False),
+        sa.Column("made_at", sa.BigInteger, nullable=False),
+        sa.Column("received_at", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("envelope", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "drift_level",
+        sa.Column("calibration_version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("provider", sa.String(64), primary_key=True),
+        sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+    )
 
 
 def _terms(envelope: bytes) -> v1.Consent:
