@@ -66,6 +66,12 @@ class LimitSettings(BaseModel):
         le=3660,
         description="Days for which an answer to a threshold, or a band, counts.",
     )
+    own_views_per_day: int = Field(
+        default=10,
+        ge=1,
+        description="Times within 24 hours that a person may ask for its own score. They are in no lender's "
+        "limit, and no signal.",
+    )
     night_from: int = Field(
         default=22, ge=0, le=23, description="Hour of the day from which it is out of hours."
     )

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from concordat.federation.anchors import Anchors
     from concordat.federation.directory import Member, MemberDirectory
     from concordat.trust.envelope import Verified
     from concordat.trust.keys import Signer
+    from concordat.verify.request import Asked
     from exchange.views.admit import Admitted
     from exchange.views.provider_link import ProviderLinks
 
@@ -173,35 +175,30 @@ class Dispatcher:
             for gathering in gatherings:
                 gathering.put(provider.member_id, refusal)
             return
-        now = self._now()
+        now, anchors = self._now(), self._directory.anchors
         for gathering, result in zip(gatherings, results, strict=True):
-            gathering.put(provider.member_id, self._read(provider, gathering, result, now))
-
-    def _read(
-        self, provider: Member, gathering: Gathering, result: v1.ScoreResult, now: datetime
-    ) -> Outcome:
-        """Return a provider's answer to one request if it counts, else why it does not."""
-        if result.WhichOneof("result") == "refusal":
-            return ProviderRefused(result.refusal.reason, f"{provider.member_id} refused")
-        try:
-            with (
-                refusing_untrusted()
-            ):  # unsigned, it would travel on to the lender and spoil the bundle
-                refuse_unknown_fields(result.statement)
-            statement = open_score_statement(
-                result.statement,
-                provider,
-                gathering.admitted.checked.request,
-                self._directory.anchors,
-                now,
-            )
-        except Refusal as refusal:
-            return Refusal(Reason.REASON_PROVIDER_ANSWER_INVALID, str(refusal))
-        return Answered(provider, statement, result.statement)
+            request = gathering.admitted.checked.request
+            outcome = read_result(provider, request, anchors, result, now)
+            gathering.put(provider.member_id, outcome)
 
     async def close(self) -> None:
         """Wait for the calls that are out."""
         await asyncio.gather(*self._calls, return_exceptions=True)
+
+
+def read_result(
+    provider: Member, request: Asked, anchors: Anchors, result: v1.ScoreResult, now: datetime
+) -> Outcome:
+    """Return a provider's answer to one request if it counts, else why it does not."""
+    if result.WhichOneof("result") == "refusal":
+        return ProviderRefused(result.refusal.reason, f"{provider.member_id} refused")
+    try:
+        with refusing_untrusted():  # unsigned, it would travel on to who asked and spoil the bundle
+            refuse_unknown_fields(result.statement)
+        statement = open_score_statement(result.statement, provider, request, anchors, now)
+    except Refusal as refusal:
+        return Refusal(Reason.REASON_PROVIDER_ANSWER_INVALID, str(refusal))
+    return Answered(provider, statement, result.statement)
 
 
 def _score_request(gathering: Gathering) -> v1.ScoreRequest:

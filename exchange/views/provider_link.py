@@ -21,6 +21,7 @@ _log = structlog.get_logger("concordat.providers")
 
 # Messages out to one provider at once: one that stalls must not pile up everyone's requests.
 MAX_CALLS = 8
+MAX_OWN_CALLS = 8
 
 
 class ProviderLinks:
@@ -42,9 +43,7 @@ class ProviderLinks:
         """
         link = await self._link(provider)
         if link.calls >= MAX_CALLS:
-            raise Refusal(
-                Reason.REASON_PROVIDER_UNREACHABLE, f"{provider.member_id}: calls pile up"
-            )
+            raise _piled_up(provider)
         link.calls += 1
         try:
             response = await link.stub.RequestScores(message, timeout=seconds)
@@ -52,16 +51,33 @@ class ProviderLinks:
             raise _failed(provider, error) from error
         finally:
             link.calls -= 1
-        try:
-            require_valid(response)
-        except Refusal as refusal:
-            raise Refusal(Reason.REASON_PROVIDER_ANSWER_INVALID, refusal.detail) from refusal
+        _require_within_bounds(response)
         if len(response.results) != len(message.requests):
             raise Refusal(
                 Reason.REASON_PROVIDER_ANSWER_INVALID,
                 f"{len(response.results)} answers to {len(message.requests)} requests",
             )
         return response.results
+
+    async def request_own_scores(
+        self, provider: Member, message: v1.RequestOwnScoresRequest, seconds: float
+    ) -> v1.ScoreResult:
+        """Ask one provider for a person that asks itself, once; raise ``Refusal`` as ``request_scores``.
+
+        These calls have a bound of their own, so that people who look keep no lender from its answer.
+        """
+        link = await self._link(provider)
+        if link.own_calls >= MAX_OWN_CALLS:
+            raise _piled_up(provider)
+        link.own_calls += 1
+        try:
+            response = await link.stub.RequestOwnScores(message, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            raise _failed(provider, error) from error
+        finally:
+            link.own_calls -= 1
+        _require_within_bounds(response)
+        return response.result
 
     async def _link(self, provider: Member) -> "_Link":
         endpoint = provider.licence.endpoint
@@ -89,6 +105,21 @@ class _Link:
         self.channel = channel
         self.stub = ProviderServiceStub(channel)
         self.calls = 0
+        self.own_calls = 0
+
+
+def _piled_up(provider: Member) -> Refusal:
+    return Refusal(Reason.REASON_PROVIDER_UNREACHABLE, f"{provider.member_id}: calls pile up")
+
+
+def _require_within_bounds(
+    response: v1.RequestScoresResponse | v1.RequestOwnScoresResponse,
+) -> None:
+    """Raise ``Refusal`` (REASON_PROVIDER_ANSWER_INVALID) where an answer breaks its proto."""
+    try:
+        require_valid(response)
+    except Refusal as refusal:
+        raise Refusal(Reason.REASON_PROVIDER_ANSWER_INVALID, refusal.detail) from refusal
 
 
 def _failed(provider: Member, error: grpc.aio.AioRpcError) -> Refusal:
