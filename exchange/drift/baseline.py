@@ -1,23 +1,13 @@
-"""The bins of a calibration's baselines, and which of them a score lies in: pure."""
+"""Which cells a subject's scores are counted in, and the counts of a baseline put together: pure."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from concordat import v1
 from concordat.federation.calibrations import OpenedCalibration
+from concordat.pooling.baseline import bin_of, edges_of
 from exchange.drift.rules import Bin
 from exchange.drift.table import Cell
-
-
-def baselines_of(calibration: v1.Calibration) -> dict[str, Sequence[v1.BaselineBin]]:
-    """Return the baseline of each provider that has one, lowest bin first."""
-    return {fit.provider: fit.baseline for fit in calibration.report.providers if fit.baseline}
-
-
-def bin_of(edges: Sequence[int], score: int) -> int:
-    """Return the place of the bin that a score lies in; the last one holds what is above it too."""
-    return min(bisect_left(edges, score), len(edges) - 1)
 
 
 def cells_of(calibration: OpenedCalibration, scores: Iterable[tuple[str, int]]) -> tuple[Cell, ...]:
@@ -35,10 +25,7 @@ def cells_of(calibration: OpenedCalibration, scores: Iterable[tuple[str, int]]) 
 
 @lru_cache(maxsize=8)
 def _edges(calibration: OpenedCalibration) -> dict[str, tuple[int, ...]]:
-    return {
-        provider: tuple(each.up_to_score for each in baseline)
-        for provider, baseline in baselines_of(calibration.message).items()
-    }
+    return edges_of(calibration.message)
 
 
 def bins_of(

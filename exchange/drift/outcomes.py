@@ -7,11 +7,11 @@ from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import from_timestamp
+from concordat.pooling.baseline import baselines_of
 from concordat.refusal import Refusal
 from concordat.trust.envelope import Verified
 from concordat.v1 import Reason
 from exchange.drift import table
-from exchange.drift.baseline import baselines_of
 from exchange.drift.table import Reported
 from exchange.drift.watch import DriftWatch
 from exchange.log import records

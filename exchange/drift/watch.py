@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from concordat import v1
 from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.directory import MemberDirectory
+from concordat.pooling.baseline import baselines_of
 from concordat.v1 import DriftLevel
 from exchange.drift import table
-from exchange.drift.baseline import baselines_of, bins_of
+from exchange.drift.baseline import bins_of
 from exchange.drift.rules import Bin, Finding, find
 from exchange.drift.settings import DriftSettings
 from exchange.drift.table import Cell, Reported
