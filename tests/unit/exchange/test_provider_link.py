@@ -66,6 +66,11 @@ class DyingProvider:
         self._line.left = self.reaching
         return v1.RequestScoresResponse(results=await self._honest(message))
 
+    async def RequestOwnScores(  # noqa: N802 - the rpc's name
+        self, _message: v1.RequestOwnScoresRequest, _context: object
+    ) -> v1.RequestOwnScoresResponse:
+        raise NotImplementedError
+
 
 class Links(FakeLinks):
     """Links that reach one provider over the network."""
