@@ -193,7 +193,9 @@ def _verify(sandbox: Sandbox, ask: v1.RequestViewRequest, answer: v1.RequestView
     for member in (EXCHANGE, LENDER, *sandbox.provider_ids):
         envelope = sandbox.pki.licence(member)
         licences[digest_of(envelope)] = envelope
-    verify_view_bundle(assemble_bundle(ask, answer, licences), sandbox.anchors)
+    calibration = sandbox.calibration
+    calibrations = {digest_of(calibration): calibration}
+    verify_view_bundle(assemble_bundle(ask, answer, licences, calibrations), sandbox.anchors)
 
 
 def _sizes(ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> Sizes:

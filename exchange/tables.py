@@ -18,14 +18,17 @@ from exchange.listings.table import (
     sealed_attachment,
 )
 from exchange.log.table import log_opening, log_queue, log_state, log_tile
+from exchange.members.calibration_table import calibration
 from exchange.schema import clock_mark, member_statement, metadata
 from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
+from exchange.subjects.own_look_table import own_look
 from exchange.views.table import access_entry, request_seen
 
 __all__ = [
     "access_entry",
+    "calibration",
     "clock_mark",
     "consent",
     "consent_event",
@@ -49,6 +52,7 @@ __all__ = [
     "metadata",
     "notice_mail",
     "outcome_count",
+    "own_look",
     "request_seen",
     "retraction",
     "score_count",

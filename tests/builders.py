@@ -42,6 +42,7 @@ NAME = "test.concordat"
 
 EXCHANGE, REGISTRAR, REGULATOR, LENDER = "exchange", "registrar", "regulator", "lendwell"
 PROVIDERS = ("alder-bank", "birch-payments", "cedar-guarantee")
+REASONS = ("BK01", "BK02")  # that a statement of a score gives
 
 
 def signer(name: str) -> Ed25519Signer:
@@ -140,20 +141,19 @@ class Federation:
             given["score_scale"] = scale()
         if v1.Role.ROLE_LENDER in roles:
             given["purposes"] = [*v1.Purpose.values()[1:]]
-        if v1.Role.ROLE_EXCHANGE in roles:
-            given["score_policy"] = v1.ScorePolicy(
-                version="logit-1",
-                base_default_ppm=100_000,
-                dependence_permille=300,
-                spread_milli=1500,
-                information_milli=500,
-            )
         return self._rooted(v1.Licence(**(given | fields)), roots)
 
     def enrol(self, member_id: str, *roles: v1.Role.ValueType, **fields: Any) -> Member:
         """License a member and put it in the directory."""
         self.directory.add_licence(self.licence(member_id, *roles, **fields), self.at)
-        return self.member(member_id)
+        member = self.member(member_id)
+        known = self.directory.calibrations()  # none yet while the federation begins
+        if v1.Role.ROLE_PROVIDER in roles and known and not self._reads(known[-1], member):
+            self.calibrate(version=known[-1].version + 1)
+        return member
+
+    def _reads(self, opened: OpenedCalibration, member: Member) -> bool:
+        return opened.compiled.reads(member.member_id, member.licence.score_scale)
 
     def member(self, member_id: str) -> Member:
         """Return a member of the directory."""
@@ -396,7 +396,7 @@ class Federation:
         if "absence" not in fields:
             given |= {
                 "score": 700,
-                "reasons": ["BK01", "BK02"],
+                "reasons": REASONS,
                 "model_version": "model-1",
                 "as_of": to_timestamp(self.at - DAY),
             }

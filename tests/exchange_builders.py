@@ -32,6 +32,8 @@ from concordat.verify.consent import open_binding, open_consent
 from concordat.verify.request import open_view_request
 from concordat.verify.view import VerifiedView, verify_view_bundle
 from exchange.consents import ledger
+from exchange.drift.settings import DriftSettings
+from exchange.drift.watch import DriftWatch
 from exchange.limits.gate import Gate
 from exchange.limits.settings import LimitSettings
 from exchange.listings.opening import open_listings
@@ -40,6 +42,7 @@ from exchange.log.sequencer import Sequencer
 from exchange.log.tile_store import DatabaseTiles, TileStore
 from exchange.log.witnesses import Witnesses
 from exchange.settings import ListingsSettings
+from exchange.subjects.own_views import OwnViewDesk
 from exchange.tables import access_entry, consent, metadata
 from exchange.views.accesses import Accesses
 from exchange.views.admit import Checked
@@ -47,11 +50,13 @@ from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks, _Link
 from exchange.views.request_view import ViewDesk
 from tests.builders import EXCHANGE, LENDER, Federation, Granted, Subject, signer
+from tests.own_view_builders import own_statement
 
 if TYPE_CHECKING:
     from concordat.v1.provider_service_pb2_grpc import ProviderServiceAsyncStub
 
 Answers = Callable[[v1.RequestScoresRequest], Awaitable[Sequence[v1.ScoreResult]]]
+OwnAnswer = Callable[[v1.RequestOwnScoresRequest], Awaitable[v1.ScoreResult]]
 SECONDS_LEFT = 2.0
 
 
@@ -113,12 +118,27 @@ class _FakeStub:
         response = v1.RequestScoresResponse(results=results)
         return v1.RequestScoresResponse.FromString(response.SerializeToString())
 
+    async def RequestOwnScores(  # noqa: N802 - the rpc's name
+        self,
+        message: v1.RequestOwnScoresRequest,
+        timeout: float,  # noqa: ASYNC109 - gRPC's signature
+    ) -> v1.RequestOwnScoresResponse:
+        self._links.own_sent.append((self._provider, message))
+        answer = self._links.own_answers.get(self._provider) or self._links.own(self._provider)
+        try:
+            result = await asyncio.wait_for(answer(message), timeout)
+        except TimeoutError:
+            raise rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED) from None
+        response = v1.RequestOwnScoresResponse(result=result)
+        return v1.RequestOwnScoresResponse.FromString(response.SerializeToString())
+
 
 class _FakeLink(_Link):
     def __init__(self, stub: _FakeStub) -> None:
         self.endpoint = ""
         self.stub = cast("ProviderServiceAsyncStub", stub)
         self.calls = 0
+        self.own_calls = 0
 
 
 class FakeLinks(ProviderLinks):
@@ -129,6 +149,8 @@ class FakeLinks(ProviderLinks):
         self._links = {}
         self.answers: dict[str, Answers] = {}
         self.sent: list[tuple[str, v1.RequestScoresRequest]] = []
+        self.own_answers: dict[str, OwnAnswer] = {}
+        self.own_sent: list[tuple[str, v1.RequestOwnScoresRequest]] = []
 
     async def _link(self, provider: Member) -> _Link:
         stub = _FakeStub(self, provider.member_id)
@@ -147,6 +169,15 @@ class FakeLinks(ProviderLinks):
 
         return answer
 
+    def own(self, provider: str) -> OwnAnswer:
+        """Return an answer of 700 points to people who ask for their own score."""
+
+        async def answer(message: v1.RequestOwnScoresRequest) -> v1.ScoreResult:
+            statement = own_statement(self._federation, provider, message.request)
+            return v1.ScoreResult(statement=statement)
+
+        return answer
+
     def batches(self, provider: str) -> list[int]:
         """Return the sizes of the messages that a provider got."""
         return [len(message.requests) for name, message in self.sent if name == provider]
@@ -156,6 +187,12 @@ def rpc_error(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
     """Return what a call raises that ended with ``code``."""
     nothing = grpc.aio.Metadata()
     return grpc.aio.AioRpcError(code, nothing, nothing)
+
+
+async def stall_own(_message: v1.RequestOwnScoresRequest) -> v1.ScoreResult:
+    """Answer a person never."""
+    await asyncio.Event().wait()
+    return v1.ScoreResult()
 
 
 async def stall(_message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
@@ -185,6 +222,7 @@ class ExchangeDesk:
     witnesses: Witnesses = field(default_factory=lambda: Witnesses([], 0, 1.0))
     policy: WitnessPolicy = field(default_factory=WitnessPolicy)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    drift_settings: DriftSettings = field(default_factory=DriftSettings)
     listings_settings: ListingsSettings = field(default_factory=ListingsSettings)
 
     def __post_init__(self) -> None:
@@ -212,6 +250,7 @@ class ExchangeDesk:
         )
         self.listings.book.load()
         self.gate = Gate(self.limits)
+        self.drift = DriftWatch(self.drift_settings, fed.directory)
         self.accesses = Accesses(self.store, self.book, self.listings.profiles, self.gate)
         self.desk = ViewDesk(
             fed.directory,
@@ -221,6 +260,17 @@ class ExchangeDesk:
             self.dispatcher,
             signer(EXCHANGE),
             self.clock,
+            self.provider_seconds,
+            self.drift.stale,
+        )
+        self.own_views = OwnViewDesk(
+            fed.directory,
+            self.store,
+            self.book,
+            self.links,
+            signer(EXCHANGE),
+            self.clock,
+            self.limits.own_views_per_day,
             self.provider_seconds,
         )
 
@@ -265,7 +315,11 @@ class ExchangeDesk:
             digest_of(member.licence_envelope): member.licence_envelope
             for member in self.federation.directory.members()
         }
-        bundle = assemble_bundle(self.federation.ask(granted, request), result, licences)
+        calibrations = {
+            each.digest: each.envelope for each in self.federation.directory.calibrations()
+        }
+        ask = self.federation.ask(granted, request)
+        bundle = assemble_bundle(ask, result, licences, calibrations)
         return verify_view_bundle(bundle, self.federation.anchors)
 
     def entries(self) -> list[Any]:

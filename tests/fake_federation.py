@@ -185,6 +185,7 @@ class _Servicer:
         return v1.ListMembersResponse(
             licences=[m.licence_envelope for m in directory.members()],
             statuses=directory.status_envelopes(),
+            calibrations=[each.envelope for each in directory.calibrations()],
         )
 
     def WatchMembers(self, request: Any, context: Any) -> Any:  # noqa: N802

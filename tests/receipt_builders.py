@@ -102,5 +102,6 @@ def release_record(view: v1.View, digest: bytes, record_id: bytes) -> v1.LogReco
             result=ReleaseResult.RELEASE_RESULT_COMPLETE,
             categories=[v1.DataCategory.DATA_CATEGORY_SCORE],
             listings=len(view.listings.listings),
+            calibration_version=view.calibration_version,
         ),
     )

@@ -18,13 +18,14 @@ import pytest
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id
-from concordat.pooling import pool, reaches
+from concordat.pooling import reaches
 from concordat.statements import digest_of, seal
 from concordat.v1 import DisclosureKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.verify.disclosure import is_withheld
+from concordat.verify.scoring import Stated, standing_of, unified_score
 from concordat.verify.view import ViewNotVerified, verify_view_bundle
-from tests.builders import EXCHANGE, Federation, Granted, signer
+from tests.builders import EXCHANGE, REASONS, Federation, Granted, signer
 from tests.receipt_builders import release_record
 
 SECOND = timedelta(seconds=1)
@@ -64,9 +65,11 @@ class ViewBuilder:
         default_factory=v1.ListingsInForce
     )  # where they are covered
     flags: v1.SubjectFlags = field(default_factory=v1.SubjectFlags)
+    stale: frozenset[str] = frozenset()  # providers whose scores are said to have drifted
 
     def __post_init__(self) -> None:
         fed = self.federation
+        self.calibration = fed.directory.calibration(fed.at)
         self.answers = dict.fromkeys(fed.providers, 700) | self.answers
         self.person = fed.subject("ada")
         self.granted = fed.consent(self.person, **self.consent_fields)
@@ -98,13 +101,23 @@ class ViewBuilder:
 
     def score(self) -> v1.UnifiedScore | None:
         """Return the unified score of the answers."""
-        policy = self.federation.member(EXCHANGE).licence.score_policy
-        scored = []
-        for provider, answer in self.answers.items():
-            scale = self.federation.member(provider).scale
-            if isinstance(answer, int) and scale is not None:
-                scored.append((provider, answer, scale.log_odds_micro(answer)))
-        return pool(policy, scored) if scored else None
+        return unified_score(self.calibration.compiled, self.stated())
+
+    def stated(self) -> list[Stated]:
+        """Return what the providers answer, whatever a test put in place of their statements."""
+        return [
+            (
+                self._scale(provider),
+                v1.ScoreStatement(provider=provider, absence=answer.absence)
+                if isinstance(answer, Absent)
+                else v1.ScoreStatement(provider=provider, score=answer, reasons=REASONS),
+            )
+            for provider, answer in self.answers.items()
+            if not isinstance(answer, Failed)
+        ]
+
+    def _scale(self, provider: str) -> v1.ScoreScale:
+        return self.federation.member(provider).licence.score_scale
 
     def view(self) -> v1.View:
         """Return the unsigned view."""
@@ -123,7 +136,8 @@ class ViewBuilder:
             purpose=consent.purpose,
             disclosure=consent.disclosure,
             providers=[self._outcome(provider) for provider in consent.providers],
-            policy_version=fed.member(EXCHANGE).licence.score_policy.version,
+            calibration_version=self.calibration.version,
+            calibration_digest=self.calibration.digest,
             licence_digests=[digest_of(licence) for licence in self.licences],
             receipt=v1.Receipt(access_id=new_id(), recorded_at=to_timestamp(fed.at)),
             issued_at=to_timestamp(made),
@@ -160,6 +174,7 @@ class ViewBuilder:
             "consent_status": self.status,
             "statements": list(self.statements.values()) if full else [],
             "licences": self.licences,
+            "calibration": self.calibration.envelope,
             "intent": self.federation.intent(
                 self.granted, self.request, access_id=view.receipt.access_id
             ),
@@ -190,7 +205,12 @@ class ViewBuilder:
         if isinstance(answer, Absent):
             kind = _ABSENT[answer.absence]
         digest = digest_of(self.statements[provider])
-        return v1.ProviderOutcome(provider=provider, kind=kind, statement_digest=digest)
+        scale, drifted = self._scale(provider), provider in self.stale
+        made = self.federation.at + SECOND
+        standing = standing_of(self.calibration, provider, scale, made, drifted=drifted)
+        return v1.ProviderOutcome(
+            provider=provider, kind=kind, statement_digest=digest, calibration=standing
+        )
 
 
 def _disclosed(score: v1.UnifiedScore, disclosure: v1.Disclosure) -> v1.ScoreAnswer:

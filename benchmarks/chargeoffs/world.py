@@ -111,7 +111,6 @@ class World:
     def _terms(self, member: str, role: Role.ValueType, ports: Ports | None) -> LicenceSpec:
         own = profile_of(FURNISHERS.index(member)) if member in FURNISHERS else "us"
         deciding = role in (Role.ROLE_REVIEWER, Role.ROLE_APPEAL)
-        policy = v1.ScorePolicy(version="none", base_default_ppm=100_000, spread_milli=4000)
         return LicenceSpec(
             member_id=member,
             roles=[role],
@@ -121,7 +120,6 @@ class World:
             purposes=_PURPOSES if role == Role.ROLE_LENDER else (),
             profile=Profile.PROFILE_US if own == "us" else Profile.PROFILE_OWN,
             own_profile="" if own == "us" else own,
-            score_policy=policy if role == Role.ROLE_EXCHANGE else None,
             sealing_key=self.pki.add_sealing_key(member) if deciding else b"",
             not_before=_LICENSED[0],
             not_after=_LICENSED[1],

@@ -224,7 +224,7 @@ def _of_release(release: v1.AccessRelease) -> dict[str, Any]:
         "access_id": release.access_id,
         "result": words(ReleaseResult.Name(release.result), "RELEASE_RESULT_"),
         "categories": [_category(category) for category in release.categories],
-        "policy_version": release.policy_version,
+        "calibration_version": release.calibration_version or None,
         "providers": _parts(release),
         "listings": release.listings,
     }

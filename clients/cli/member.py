@@ -1,4 +1,4 @@
-"""`concordat member`: list the members; as a regulator, submit licences and statuses."""
+"""`concordat member`: list the members; as a regulator, submit licences, statuses and calibrations."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ from concordat.federation.directory import Member
 from concordat.trust.envelope import payload_type_of
 
 app = typer.Typer(
-    help="List the members; submit licences and statuses.",
+    help="List the members; submit licences, statuses and calibrations.",
     epilog=CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -63,7 +63,8 @@ def list_members(trust_bundle: TrustBundle, as_json: JsonOption = False) -> None
 @app.command(epilog=CODES)
 def submit(
     file: Annotated[
-        Path, typer.Argument(help="A licence or a status that the roots signed (.env).")
+        Path,
+        typer.Argument(help="A licence, a status or a calibration that the roots signed (.env)."),
     ],
     trust_bundle: TrustBundle,
     member: Annotated[
@@ -72,7 +73,7 @@ def submit(
     passphrase_file: PassphraseFile = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a root-signed licence or status in force at the exchange. Repeating changes nothing."""
+    """Put a root-signed licence, status or calibration in force at the exchange. Repeating changes nothing."""
     with failing(f"{file} was not submitted", as_json=as_json):
         anchors = load_anchors(trust_bundle)
         envelope = read_envelope(file)
@@ -92,7 +93,10 @@ def _submit(client: MemberClient, envelope: v1.Envelope, file: Path) -> str:
     if envelope.payload_type == payload_type_of(v1.LicenceStatus):
         client.submit_status(envelope)
         return v1.LicenceStatus.FromString(envelope.payload).member_id
-    raise ClientError(f"{file} is neither a licence nor a licence status")
+    if envelope.payload_type == payload_type_of(v1.Calibration):
+        client.submit_calibration(envelope)
+        return f"calibration {v1.Calibration.FromString(envelope.payload).version}"
+    raise ClientError(f"{file} is neither a licence, a licence status nor a calibration")
 
 
 def _roles(member: Member) -> list[str]:

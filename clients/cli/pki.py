@@ -82,7 +82,7 @@ def init(
         as_json,
         f"Made {federation} in {folder}; {threshold} of {roots} roots sign licences.\n"
         f"Hand {bundle} to every party, out of band.\n"
-        f"Next: concordat pki licence {exchange_id} --role exchange --policy FILE.json",
+        f"Next: concordat pki licence {exchange_id} --role exchange",
         federation=federation,
         trust_bundle=bundle,
     )

@@ -22,7 +22,7 @@ from clients.cli.pki_options import (
     standing_of,
     told_plainly,
 )
-from clients.pki import LicenceSpec, Pki, PkiError, SigningProgress, read_policy, read_scale
+from clients.pki import LicenceSpec, Pki, PkiError, SigningProgress, read_scale
 from clients.pki.files import read_passphrase
 from concordat import v1
 from concordat.trust.keys import Ed25519Signer
@@ -91,9 +91,6 @@ def licence(
             help="Of a provider: score scale, JSON of v1.ScoreScale or an entry of providers.json."
         ),
     ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="Of the exchange: pooling policy, JSON of v1.ScorePolicy.")
-    ] = None,
     unsigned: Unsigned = False,
     root_key: RootKey = None,
     passphrase_file: PassphraseFile = None,
@@ -115,7 +112,6 @@ def licence(
             sealing_key=_sealing_key(pki, member_id, role, sealing_key),
             days=days,
             score_scale=read_scale(scale, member_id) if scale else None,
-            score_policy=read_policy(policy) if policy else None,
         )
         if unsigned:
             progress = pki.draft_licence(spec, _root(pki, root_key, passphrase_file))

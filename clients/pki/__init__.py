@@ -9,7 +9,7 @@ from clients.pki.errors import PkiError
 from clients.pki.federation import Endpoints, Pki, WitnessTerms
 from clients.pki.files import MemberFiles, read_envelope
 from clients.pki.licences import LicenceSpec
-from clients.pki.scales import read_policy, read_scale, scale_of
+from clients.pki.scales import read_scale, scale_of
 from clients.pki.signing import SigningProgress, add_signature
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "WitnessTerms",
     "add_signature",
     "read_envelope",
-    "read_policy",
     "read_scale",
     "scale_of",
 ]

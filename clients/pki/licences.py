@@ -15,8 +15,8 @@ from concordat.ids import new_id
 class LicenceSpec:
     """What a licence is to say; the rest (keys, version, identity) the folder knows.
 
-    ``purposes`` go with ROLE_LENDER, ``score_scale`` with ROLE_PROVIDER, ``score_policy`` with
-    ROLE_EXCHANGE, ``own_profile`` (a name) with PROFILE_OWN: exactly, or the licence breaks its bounds.
+    ``purposes`` go with ROLE_LENDER, ``score_scale`` with ROLE_PROVIDER,
+    ``own_profile`` (a name) with PROFILE_OWN: exactly, or the licence breaks its bounds.
     ``sealing_key`` is the raw X25519 public key of who reviews or hears appeals; ``furnishes`` is what
     debts a furnisher may file, empty for all that its roles allow. ``not_before`` is five minutes ago
     and ``not_after`` is ``days`` from now unless set.
@@ -32,7 +32,6 @@ class LicenceSpec:
     own_profile: str = ""
     days: int = 365
     score_scale: v1.ScoreScale | None = None
-    score_policy: v1.ScorePolicy | None = None
     sealing_key: bytes = b""
     furnishes: Sequence[v1.ListingBasis.ValueType] = ()
     not_before: datetime | None = None
@@ -58,7 +57,6 @@ def make_licence(
         public_endpoint=spec.public_endpoint,
         purposes=spec.purposes,
         score_scale=spec.score_scale,
-        score_policy=spec.score_policy,
         profile=spec.profile,
         own_profile=spec.own_profile,
         sealing_key=spec.sealing_key,

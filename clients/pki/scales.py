@@ -61,16 +61,6 @@ def scale_of(provider: dict[str, Any]) -> v1.ScoreScale:
     )
 
 
-def read_policy(path: Path) -> v1.ScorePolicy:
-    """Read a pooling policy (proto3 JSON of ``v1.ScorePolicy``); raise ``PkiError``."""
-    try:
-        policy = json_format.ParseDict(_read_json(path), v1.ScorePolicy())
-        validate(policy)
-    except (json_format.ParseError, StatementMalformedError) as error:
-        raise PkiError(f"{path} holds no usable score policy: {error}") from error
-    return policy
-
-
 def _entry(providers: list[dict[str, Any]], member_id: str) -> dict[str, Any]:
     for provider in providers:
         if provider["member_id"] == member_id:

@@ -8,7 +8,6 @@ from typing import Any
 
 from clients.pki import LicenceSpec, Pki, scale_of
 from clients.sandbox.layout import Ports
-from concordat import v1
 from concordat.v1 import Profile, Purpose, Role
 
 SCORES = Path(__file__).parent / "scores"
@@ -124,15 +123,9 @@ def read_providers(
     return [Provider({**e, **changes.get(e["member_id"], {})}) for e in entries[:count]]
 
 
-def score_policy() -> v1.ScorePolicy:
-    """Return how the sandbox's exchange pools: fitted to the same loans, see ``scores/README.md``."""
-    return v1.ScorePolicy(
-        version="pool-1",
-        base_default_ppm=_document()["population"]["default_ppm"],
-        dependence_permille=370,
-        spread_milli=3900,
-        information_milli=420,
-    )
+def base_default_ppm() -> int:
+    """Return how many of the borrowers that the scores are of defaulted, parts per million."""
+    return int(_document()["population"]["default_ppm"])
 
 
 def profile_terms(name: str) -> tuple[Profile.ValueType, str]:
@@ -154,7 +147,7 @@ def licence_everyone(
     """
     specs = [provider.licence(ports[provider.member_id], listing_profile) for provider in providers]
     specs += [
-        _plain(EXCHANGE, Role.ROLE_EXCHANGE, ports[EXCHANGE], score_policy=score_policy()),
+        _plain(EXCHANGE, Role.ROLE_EXCHANGE, ports[EXCHANGE]),
         _plain(REGISTRAR, Role.ROLE_REGISTRAR, ports[REGISTRAR]),
         _plain(REGULATOR, Role.ROLE_REGULATOR),
         _plain(LENDER, Role.ROLE_LENDER, purposes=_PURPOSES),
@@ -183,7 +176,6 @@ def _plain(
     ports: Ports | None = None,
     *,
     purposes: Iterable[Purpose.ValueType] = (),
-    score_policy: v1.ScorePolicy | None = None,
     listing_profile: str = "eu",
 ) -> LicenceSpec:
     profile, own_profile = profile_terms(listing_profile)
@@ -194,7 +186,6 @@ def _plain(
         endpoint=ports.member_address if ports else "",
         public_endpoint=ports.public_address if ports else "",
         purposes=tuple(purposes),
-        score_policy=score_policy,
         profile=profile,
         own_profile=own_profile,
     )

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from clients.pki import Pki
+from clients.pki import Pki, read_envelope
 from clients.pki.files import TRUST_BUNDLE
 from clients.sandbox import cast, people
+from clients.sandbox.calibration import calibration_path
 from clients.sandbox.furnishing import Furnisher
 from clients.sandbox.layout import Layout
 from clients.sandbox.processes import SandboxError
@@ -89,6 +90,11 @@ class Parties:
     def furnisher(self, member_id: str) -> Furnisher:
         """Return a provider's, or the court's, command line for its listings."""
         return Furnisher(member_id, self.config(member_id))
+
+    @property
+    def calibration(self) -> v1.Envelope:
+        """The calibration that the exchange began with."""
+        return read_envelope(calibration_path(self.pki))
 
     def suspend(self, member_id: str) -> None:
         """Suspend a member, as the regulator; in force everywhere within a second."""

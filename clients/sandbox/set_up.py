@@ -8,6 +8,7 @@ from pathlib import Path
 from clients.pki import Pki
 from clients.pki.files import TRUST_BUNDLE
 from clients.sandbox import cast
+from clients.sandbox.calibration import sign_calibration
 from clients.sandbox.databases import Databases
 from clients.sandbox.layout import Layout, Ports, Settings, merged, write_settings
 from clients.sandbox.processes import ServerProcess, command, run_all
@@ -136,5 +137,6 @@ def _init(plan: ProcessPlan, pki: Pki, member_id: str) -> tuple[list[str], Path]
     if member_id == cast.EXCHANGE:
         for licence in sorted(pki.folder.glob("members/*/licence.env")):
             arguments += ["--licence", licence]
+        arguments += ["--calibration", sign_calibration(pki)]
     module = f"{kind_of(member_id)}.main"
     return command(module, *arguments), plan.layout.log(member_id)

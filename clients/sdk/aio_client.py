@@ -3,7 +3,17 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
-from clients.sdk import accesses, events, members, reviews, streaming, views, wallet
+from clients.sdk import (
+    accesses,
+    drift,
+    events,
+    members,
+    outcomes,
+    reviews,
+    streaming,
+    views,
+    wallet,
+)
 from clients.sdk.aio_client_base import AioClient
 from clients.sdk.aio_lender_listings import AioLenderListings
 from clients.sdk.aio_stream import AioStream
@@ -59,6 +69,12 @@ class AioLenderClient(AioLenderListings):
                 ):
                     yield view
 
+    async def report_outcomes(self, counts: v1.OutcomeCounts) -> bool:
+        """Sign and hand in counts of outcomes; return whether they replace earlier ones. Repeating is safe."""
+        return await self._transport.run(
+            outcomes.report_outcomes(self._identity, self.book, counts)
+        )
+
 
 class AioWalletClient(AioWalletListings):
     """Acts for a subject, over the public ports."""
@@ -113,6 +129,18 @@ class AioMemberClient(AioClient):
     async def submit_status(self, status: v1.Envelope) -> None:
         """Suspend, reinstate or revoke a member. Repeating is safe."""
         await self._transport.run(members.submit_status(self.anchors, status))
+
+    async def submit_calibration(self, calibration: v1.Envelope) -> None:
+        """Hand in a calibration that exchange and roots signed. Repeating is safe."""
+        await self._transport.run(members.submit_calibration(self.anchors, calibration))
+
+
+class AioRegulatorClient(AioClient):
+    """What a regulator reads: aggregates, about no person; each reading is logged."""
+
+    async def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
+        """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""
+        return await self._transport.run(drift.read_drift(self.book, provider))
 
 
 class AioOperatorClient(AioClient):

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from clients.sdk import accesses, events, members, reviews, streaming, views, wallet
+from clients.sdk import (
+    accesses,
+    drift,
+    events,
+    members,
+    outcomes,
+    reviews,
+    streaming,
+    views,
+    wallet,
+)
 from clients.sdk.client_base import Client
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.lender_listings import LenderListings
@@ -54,6 +64,10 @@ class LenderClient(LenderListings):
             yield from self._transport.run(
                 streaming.finish_message(sent, answer, self.book, self._now)
             )
+
+    def report_outcomes(self, counts: v1.OutcomeCounts) -> bool:
+        """Sign and hand in counts of outcomes; return whether they replace earlier ones. Repeating is safe."""
+        return self._transport.run(outcomes.report_outcomes(self._identity, self.book, counts))
 
 
 class WalletClient(WalletListings):
@@ -109,6 +123,18 @@ class MemberClient(Client):
     def submit_status(self, status: v1.Envelope) -> None:
         """Suspend, reinstate or revoke a member. Repeating is safe."""
         self._transport.run(members.submit_status(self.anchors, status))
+
+    def submit_calibration(self, calibration: v1.Envelope) -> None:
+        """Hand in a calibration that exchange and roots signed. Repeating is safe."""
+        self._transport.run(members.submit_calibration(self.anchors, calibration))
+
+
+class RegulatorClient(Client):
+    """What a regulator reads: aggregates, about no person; each reading is logged."""
+
+    def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
+        """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""
+        return self._transport.run(drift.read_drift(self.book, provider))
 
 
 class OperatorClient(Client):

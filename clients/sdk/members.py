@@ -16,12 +16,13 @@ _SUBJECT_REF_BYTES = 32
 
 
 class MemberBook:
-    """A verified directory, and every licence ever seen by its digest: views may name an older one."""
+    """A verified directory; licences and calibrations ever seen, by digest: views may name older ones."""
 
     def __init__(self, anchors: Anchors, port: Port) -> None:
         """Know nobody yet; ``port`` is the exchange's that this client calls."""
         self.directory = MemberDirectory(anchors)
         self.licences: dict[bytes, v1.Envelope] = {}
+        self.calibrations: dict[bytes, v1.Envelope] = {}
         self.fetched = False
         self._port = port
 
@@ -45,12 +46,15 @@ class MemberBook:
     def take(self, answer: v1.ListMembersResponse, at: datetime) -> None:
         """Verify a list of members and keep it; raise ``AnswerNotVerified``."""
         try:
-            self.directory.take(answer.licences, answer.statuses, at)
+            self.directory.take(answer.licences, answer.statuses, at, answer.calibrations)
         except Refusal as refusal:
             raise AnswerNotVerified(
                 f"the exchange's list of members does not verify ({refusal}); check the trust bundle"
             ) from refusal
         self.licences.update({digest_of(envelope): envelope for envelope in answer.licences})
+        self.calibrations.update(
+            {each.digest: each.envelope for each in self.directory.calibrations()}
+        )
         self.fetched = True
 
     def members(
@@ -87,6 +91,17 @@ def submit_status(anchors: Anchors, status: v1.Envelope) -> Flow[None]:
         v1.SubmitLicenceStatusResponse,
     )
     yield from ask(call, v1.SubmitLicenceStatusResponse)
+
+
+def submit_calibration(anchors: Anchors, calibration: v1.Envelope) -> Flow[None]:
+    """Hand a calibration that exchange and roots signed to the exchange, as a regulator."""
+    call = Call(
+        exchange_peer(anchors, Port.MEMBER),
+        "/concordat.v1.MemberService/SubmitCalibration",
+        v1.SubmitCalibrationRequest(calibration=calibration),
+        v1.SubmitCalibrationResponse,
+    )
+    yield from ask(call, v1.SubmitCalibrationResponse)
 
 
 def evaluate(anchors: Anchors, identities: list[str]) -> Flow[list[bytes | None]]:

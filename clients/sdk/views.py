@@ -14,10 +14,16 @@ from concordat.ids import new_id
 from concordat.statements import digest_of, seal_batch
 from concordat.trust.envelope import parse_statement
 from concordat.trust.errors import StatementMalformedError
-from concordat.verify.bundle import BundleMalformedError, LicenceMissingError, assemble_bundle
+from concordat.verify.bundle import (
+    BundleMalformedError,
+    CalibrationMissingError,
+    LicenceMissingError,
+    assemble_bundle,
+)
 from concordat.verify.view import VerifiedView, ViewNotVerified, verify_view_bundle
 
 REQUEST_LIFE = timedelta(seconds=60)
+_MISSING = (LicenceMissingError, CalibrationMissingError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +134,16 @@ def finish_view(
     book: MemberBook,
     now: Callable[[], datetime],
 ) -> Flow[LenderView]:
-    """Verify an answer in full, fetching the members once more if it names a licence unknown here.
+    """Verify an answer in full, fetching the members once more if it names something unknown here.
 
     Raises ``AnswerNotVerified`` where the answer does not hold, with the failed check as its cause.
     """
     try:
         try:
-            bundle = assemble_bundle(request, answer, book.licences)
-        except LicenceMissingError:
+            bundle = assemble_bundle(request, answer, book.licences, book.calibrations)
+        except _MISSING:
             yield from book.refresh(now)
-            bundle = assemble_bundle(request, answer, book.licences)
+            bundle = assemble_bundle(request, answer, book.licences, book.calibrations)
         return LenderView(verify_view_bundle(bundle, book.anchors, at=now()))
-    except (BundleMalformedError, LicenceMissingError, ViewNotVerified) as error:
+    except (BundleMalformedError, *_MISSING, ViewNotVerified) as error:
         raise AnswerNotVerified(f"the exchange's view does not verify: {error}") from error

@@ -79,7 +79,7 @@ CATALOG: dict[Reason.ValueType, Spec] = {
     ),
     Reason.REASON_CALIBRATION_SUPERSEDED: Spec(
         _PRECONDITION,
-        "Another calibration of this version is known, or a later one is in use; give this one a higher version.",
+        "Another calibration of this version is known; give this one a higher version.",
     ),
     Reason.REASON_NO_CALIBRATION: Spec(
         _PRECONDITION,

@@ -149,7 +149,6 @@ from concordat.v1.member_pb2 import Licence as Licence
 from concordat.v1.member_pb2 import LicenceStatus as LicenceStatus
 from concordat.v1.member_pb2 import ScoreAnchor as ScoreAnchor
 from concordat.v1.member_pb2 import ScoreDirection as ScoreDirection
-from concordat.v1.member_pb2 import ScorePolicy as ScorePolicy
 from concordat.v1.member_pb2 import ScoreReason as ScoreReason
 from concordat.v1.member_pb2 import ScoreScale as ScoreScale
 from concordat.v1.member_pb2 import SigningKey as SigningKey
@@ -409,7 +408,6 @@ __all__ = [
     "ScoreAnswer",
     "ScoreCost",
     "ScoreDirection",
-    "ScorePolicy",
     "ScoreReason",
     "ScoreRequest",
     "ScoreResult",

@@ -466,7 +466,6 @@ class AccessRelease(message.Message):
     VIEW_DIGEST_FIELD_NUMBER: builtins.int
     RESULT_FIELD_NUMBER: builtins.int
     CATEGORIES_FIELD_NUMBER: builtins.int
-    POLICY_VERSION_FIELD_NUMBER: builtins.int
     PARTS_FIELD_NUMBER: builtins.int
     LISTINGS_FIELD_NUMBER: builtins.int
     CALIBRATION_VERSION_FIELD_NUMBER: builtins.int
@@ -478,8 +477,6 @@ class AccessRelease(message.Message):
     """Statement digest of the view."""
     result: ReleaseResult.ValueType
     """How it ended."""
-    policy_version: builtins.str
-    """Pooling rule used."""
     listings: builtins.int
     """How many listings were shown."""
     calibration_version: builtins.int
@@ -500,14 +497,13 @@ class AccessRelease(message.Message):
         view_digest: builtins.bytes = ...,
         result: ReleaseResult.ValueType = ...,
         categories: abc.Iterable[types_pb2.DataCategory.ValueType] | None = ...,
-        policy_version: builtins.str = ...,
         parts: abc.Iterable[ReleasedPart] | None = ...,
         listings: builtins.int = ...,
         calibration_version: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "calibration_version", b"calibration_version", "categories", b"categories", "lender", b"lender", "listings", b"listings", "parts", b"parts", "policy_version", b"policy_version", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "calibration_version", b"calibration_version", "categories", b"categories", "lender", b"lender", "listings", b"listings", "parts", b"parts", "result", b"result", "view_digest", b"view_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

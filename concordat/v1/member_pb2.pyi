@@ -289,44 +289,6 @@ class ScoreScale(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
-class ScorePolicy(message.Message):
-    """How the exchange pools the providers' scores: the parameters that `concordat.pooling` documents.
-    Signed by the regulators as part of the exchange's licence, so that anyone can recompute a view.
-    """
-
-    DESCRIPTOR: descriptor.Descriptor
-
-    VERSION_FIELD_NUMBER: builtins.int
-    BASE_DEFAULT_PPM_FIELD_NUMBER: builtins.int
-    DEPENDENCE_PERMILLE_FIELD_NUMBER: builtins.int
-    SPREAD_MILLI_FIELD_NUMBER: builtins.int
-    INFORMATION_MILLI_FIELD_NUMBER: builtins.int
-    version: builtins.str
-    """Name of the pooling rule."""
-    base_default_ppm: builtins.int
-    """Probability of default of a subject of whom nothing is known, parts per million."""
-    dependence_permille: builtins.int
-    """How much of one provider's evidence another repeats, 0 (independent) to 1,000 (the same), permille."""
-    spread_milli: builtins.int
-    """Variance of a subject's true log-odds around the base rate, times 1,000."""
-    information_milli: builtins.int
-    """How much of that variance one provider's score explains, relative to what it leaves, times 1,000."""
-    def __init__(
-        self,
-        *,
-        version: builtins.str = ...,
-        base_default_ppm: builtins.int = ...,
-        dependence_permille: builtins.int = ...,
-        spread_milli: builtins.int = ...,
-        information_milli: builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["base_default_ppm", b"base_default_ppm", "dependence_permille", b"dependence_permille", "information_milli", b"information_milli", "spread_milli", b"spread_milli", "version", b"version"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-@typing.final
 class Licence(message.Message):
     """A member's licence. Statement kind "licence"; signed by at least `root_threshold` root keys.
     A licence with a higher version replaces the one before; adding a member re-issues nothing for others.
@@ -345,7 +307,6 @@ class Licence(message.Message):
     PUBLIC_ENDPOINT_FIELD_NUMBER: builtins.int
     PURPOSES_FIELD_NUMBER: builtins.int
     SCORE_SCALE_FIELD_NUMBER: builtins.int
-    SCORE_POLICY_FIELD_NUMBER: builtins.int
     PROFILE_FIELD_NUMBER: builtins.int
     NOT_BEFORE_FIELD_NUMBER: builtins.int
     NOT_AFTER_FIELD_NUMBER: builtins.int
@@ -392,10 +353,6 @@ class Licence(message.Message):
         """Its scale; set exactly where ROLE_PROVIDER is held."""
 
     @builtins.property
-    def score_policy(self) -> ScorePolicy:
-        """How views are pooled; set exactly where ROLE_EXCHANGE is held."""
-
-    @builtins.property
     def not_before(self) -> timestamp_pb2.Timestamp:
         """In force from."""
 
@@ -421,7 +378,6 @@ class Licence(message.Message):
         public_endpoint: builtins.str = ...,
         purposes: abc.Iterable[types_pb2.Purpose.ValueType] | None = ...,
         score_scale: ScoreScale | None = ...,
-        score_policy: ScorePolicy | None = ...,
         profile: types_pb2.Profile.ValueType = ...,
         not_before: timestamp_pb2.Timestamp | None = ...,
         not_after: timestamp_pb2.Timestamp | None = ...,
@@ -430,9 +386,9 @@ class Licence(message.Message):
         own_profile: builtins.str = ...,
         furnishes: abc.Iterable[listing_pb2.ListingBasis.ValueType] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["not_after", b"not_after", "not_before", b"not_before", "score_policy", b"score_policy", "score_scale", b"score_scale"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["not_after", b"not_after", "not_before", b"not_before", "score_scale", b"score_scale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoint", b"endpoint", "federation", b"federation", "furnishes", b"furnishes", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "own_profile", b"own_profile", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_policy", b"score_policy", "score_scale", b"score_scale", "sealing_key", b"sealing_key", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoint", b"endpoint", "federation", b"federation", "furnishes", b"furnishes", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "own_profile", b"own_profile", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_scale", b"score_scale", "sealing_key", b"sealing_key", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -56,7 +56,7 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     REASON_DIRECTORY_STALE: _Reason.ValueType  # 17
     """The directory of members is too old to rely on."""
     REASON_CALIBRATION_SUPERSEDED: _Reason.ValueType  # 18
-    """Another calibration of this version, or a later one, is known."""
+    """Another calibration of this version is known."""
     REASON_NO_CALIBRATION: _Reason.ValueType  # 19
     """The exchange has no calibration in use, so it pools no scores; nothing was asked and nothing consumed."""
     REASON_STATEMENT_MALFORMED: _Reason.ValueType  # 20
@@ -205,7 +205,7 @@ REASON_LICENCE_SUPERSEDED: Reason.ValueType  # 16
 REASON_DIRECTORY_STALE: Reason.ValueType  # 17
 """The directory of members is too old to rely on."""
 REASON_CALIBRATION_SUPERSEDED: Reason.ValueType  # 18
-"""Another calibration of this version, or a later one, is known."""
+"""Another calibration of this version is known."""
 REASON_NO_CALIBRATION: Reason.ValueType  # 19
 """The exchange has no calibration in use, so it pools no scores; nothing was asked and nothing consumed."""
 REASON_STATEMENT_MALFORMED: Reason.ValueType  # 20

@@ -540,7 +540,6 @@ class View(message.Message):
     PARTIAL_FIELD_NUMBER: builtins.int
     NO_SCORE_FIELD_NUMBER: builtins.int
     PROVIDERS_FIELD_NUMBER: builtins.int
-    POLICY_VERSION_FIELD_NUMBER: builtins.int
     LICENCE_DIGESTS_FIELD_NUMBER: builtins.int
     RECEIPT_FIELD_NUMBER: builtins.int
     ISSUED_AT_FIELD_NUMBER: builtins.int
@@ -567,8 +566,6 @@ class View(message.Message):
     """Statement digest of the consent status that was stapled to the providers' requests."""
     purpose: types_pb2.Purpose.ValueType
     """Purpose of the request."""
-    policy_version: builtins.str
-    """Pooling rule of the exchange's licence."""
     calibration_version: builtins.int
     """Version of the calibration that scores are pooled by: the highest in use when the view was made."""
     calibration_digest: builtins.bytes
@@ -641,7 +638,6 @@ class View(message.Message):
         partial: ScoreAnswer | None = ...,
         no_score: NoScore | None = ...,
         providers: abc.Iterable[ProviderOutcome] | None = ...,
-        policy_version: builtins.str = ...,
         licence_digests: abc.Iterable[builtins.bytes] | None = ...,
         receipt: Receipt | None = ...,
         issued_at: timestamp_pb2.Timestamp | None = ...,
@@ -653,7 +649,7 @@ class View(message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["complete", b"complete", "delete_by", b"delete_by", "disclosure", b"disclosure", "flags", b"flags", "issued_at", b"issued_at", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "calibration_digest", b"calibration_digest", "calibration_version", b"calibration_version", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "flags", b"flags", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "policy_version", b"policy_version", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding_digest", b"binding_digest", "calibration_digest", b"calibration_digest", "calibration_version", b"calibration_version", "complete", b"complete", "consent_digest", b"consent_digest", "consent_status_digest", b"consent_status_digest", "delete_by", b"delete_by", "disclosure", b"disclosure", "federation", b"federation", "flags", b"flags", "issued_at", b"issued_at", "lender", b"lender", "licence_digests", b"licence_digests", "listings", b"listings", "no_score", b"no_score", "outcome", b"outcome", "partial", b"partial", "providers", b"providers", "purpose", b"purpose", "receipt", b"receipt", "request_digest", b"request_digest", "subject_ref", b"subject_ref", "view_id", b"view_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_outcome: _TypeAlias = typing.Literal["complete", "partial", "no_score"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015

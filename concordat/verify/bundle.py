@@ -32,6 +32,15 @@ class LicenceMissingError(Exception):
         self.digests = digests
 
 
+class CalibrationMissingError(Exception):
+    """A view names a calibration that is not at hand. Fetch the members anew."""
+
+    def __init__(self, version: int) -> None:
+        """Miss the calibration of ``version``."""
+        super().__init__(f"the view names a calibration that is not known here, version {version}")
+        self.version = version
+
+
 def dump_bundle(bundle: v1.ViewBundle) -> bytes:
     """Return the file form: magic line, SHA-256 of the rest in hex, serialised message."""
     body = bundle.SerializeToString(deterministic=True)
@@ -76,12 +85,13 @@ def assemble_bundle(
     ask: v1.RequestViewRequest,
     answer: v1.RequestViewResponse,
     licences: Mapping[bytes, v1.Envelope],
+    calibrations: Mapping[bytes, v1.Envelope],
 ) -> v1.ViewBundle:
-    """Put an ask, its answer and the licences that the view names into one bundle.
+    """Put an ask, its answer and the licences and calibration that the view names into one bundle.
 
-    ``licences`` has licence envelopes by statement digest. Nothing is verified here. Raises
-    ``LicenceMissingError`` where the view names others, and ``BundleMalformedError`` where the
-    answer holds no view.
+    ``licences`` and ``calibrations`` have envelopes by statement digest. Nothing is verified here. Raises
+    ``LicenceMissingError`` or ``CalibrationMissingError`` where the view names others, and
+    ``BundleMalformedError`` where the answer holds no view.
     """
     view = v1.View()
     try:
@@ -91,6 +101,8 @@ def assemble_bundle(
     missing = [digest for digest in view.licence_digests if digest not in licences]
     if missing:
         raise LicenceMissingError(missing)
+    if view.calibration_digest not in calibrations:
+        raise CalibrationMissingError(view.calibration_version)
     return v1.ViewBundle(
         view=answer.view,
         request=ask.request,
@@ -101,4 +113,5 @@ def assemble_bundle(
         intent=answer.intent,
         release=answer.release,
         licences=[licences[digest] for digest in view.licence_digests],
+        calibration=calibrations[view.calibration_digest],
     )

@@ -120,6 +120,7 @@ def require_release_of(logged: Logged, view: Verified[v1.View]) -> v1.AccessRele
         release.view_digest != view.digest
         or release.access_id != view.message.receipt.access_id
         or release.lender != view.message.lender
+        or release.calibration_version != view.message.calibration_version
         or logged.record.subject_ref != view.message.subject_ref
     ):
         raise _not_logged("the entry is of another release")

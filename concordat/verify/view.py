@@ -9,18 +9,19 @@ was made (ask the directory), and that an outcome without a statement is what ha
 exchange's word).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from concordat import v1
 from concordat.federation.anchors import Anchors
+from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified, open_envelope
 from concordat.v1 import Reason
-from concordat.verify import view_licences, view_outcomes, view_rules
+from concordat.verify import view_calibration, view_licences, view_outcomes, view_rules
 from concordat.verify.bundle import require_well_formed
 from concordat.verify.consent import (
     open_binding,
@@ -43,6 +44,7 @@ SHOWS = {
     "form": "within the bounds of the protos, and nothing in it is unknown to this version",
     "licences": "each signed by enough root keys, in its role, in force when the view was made",
     "view": "signed by the exchange of this federation, under these licences",
+    "calibration": "the one that the view names: signed by the exchange and enough root keys, and in use then",
     "receipt": "the access was on record before the view was made",
     "request": "signed by the lender, fresh when the access was recorded",
     "binding": "the subject's key, bound by the registrar",
@@ -54,7 +56,7 @@ SHOWS = {
     "digests": "the view was made from these very statements",
     "outcomes": "one for each provider of the consent; complete or partial accordingly",
     "statements": "each is its own provider's answer to this request, within its licence",
-    "score": "computed anew from the statements, or no more than the consent allows",
+    "score": "computed anew from statements and calibration, or no more than the consent allows",
     "listings": "told exactly where the consent covers them, and none that may not be told",
     "deletion date": "the consent's data life after the view was made",
 }
@@ -107,6 +109,15 @@ class Proofs:
 
 
 @dataclass(frozen=True, slots=True)
+class _Chain:
+    """What the federation vouches for: the trust bundle, who took part, and how scores are pooled."""
+
+    anchors: Anchors
+    members: view_licences.Members
+    calibration: OpenedCalibration | None
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedView:
     """A view and all it was built from, every part checked. Made by ``verify_view_bundle``."""
 
@@ -114,6 +125,9 @@ class VerifiedView:
     sources: Sources
     proofs: Proofs
     members: view_licences.Members
+    calibration: (
+        OpenedCalibration | None
+    )  # None where no full score is told and the bundle has none
     statements: dict[str, Verified[v1.ScoreStatement]]  # by provider; empty unless fully disclosed
     checks: tuple[Check, ...]
     bundle: v1.ViewBundle
@@ -143,7 +157,7 @@ def verify_view_bundle(
     consent in force at the time of its receipt. With ``at``, a view from after that time is
     refused too.
     """
-    run = _Run()
+    run = Run(SHOWS)
     with run.check("form"):
         require_well_formed(bundle)
     with run.check("licences"):
@@ -152,18 +166,23 @@ def verify_view_bundle(
         signed = open_envelope(bundle.view, v1.View, members.exchange.keys, members.made_at)
         anchors.require_federation(signed.message.federation)
         view_licences.require_named(members, signed.message)
+    with run.check("calibration") as shows:
+        calibration = view_calibration.open_named(bundle, signed.message, members, anchors)
+        shows.append(view_calibration.words_of(calibration, signed.message))
     with run.check("receipt"):
         recorded_at = view_rules.require_recorded_first(signed.message)
         view_rules.require_not_from_after(signed.message, at)
     sources = _open_sources(run, bundle, anchors, members, recorded_at)
     proofs = _open_proofs(run, bundle, anchors, signed, sources)
     released = proofs.release.record.release
-    statements = _check_view(run, signed.message, released, sources, members, bundle, anchors)
-    return VerifiedView(signed, sources, proofs, members, statements, tuple(run.passed), bundle)
+    chain = _Chain(anchors, members, calibration)
+    statements = _check_view(run, signed.message, released, sources, chain, bundle)
+    passed = tuple(run.passed)
+    return VerifiedView(signed, sources, proofs, members, calibration, statements, passed, bundle)
 
 
 def _open_sources(
-    run: "_Run",
+    run: "Run",
     bundle: v1.ViewBundle,
     anchors: Anchors,
     members: view_licences.Members,
@@ -186,7 +205,7 @@ def _open_sources(
 
 
 def _open_proofs(
-    run: "_Run",
+    run: "Run",
     bundle: v1.ViewBundle,
     anchors: Anchors,
     signed: Verified[v1.View],
@@ -197,31 +216,31 @@ def _open_proofs(
         intent = open_receipt(bundle.intent, anchors)
         require_intent_of(intent, sources.request)
         view_rules.require_logged_first(intent.entry, intent.record, signed.message)
-        shows.append(_in_log(intent, "the access is in the log"))
+        shows.append(in_log(intent, "the access is in the log"))
     with run.check("log: release") as shows:
         release = open_receipt(bundle.release, anchors)
         require_release_of(release, signed)
-        shows.append(_in_log(release, "this very view is in the log as released"))
+        shows.append(in_log(release, "this very view is in the log as released"))
     return Proofs(intent, release)
 
 
-def _in_log(logged: Logged, what: str) -> str:
+def in_log(logged: Logged, what: str) -> str:
+    """Return what is shown of an entry: where it is, and who has seen that log."""
     seen = len(logged.checkpoint.cosignatures)
     witnesses = f", cosigned by {seen} witness{'es' if seen != 1 else ''}" if seen else ""
     return f"{what}: entry {logged.index} of {logged.checkpoint.size}{witnesses}"
 
 
 def _check_view(
-    run: "_Run",
+    run: "Run",
     view: v1.View,
     released: v1.AccessRelease,
     sources: Sources,
-    members: view_licences.Members,
+    chain: "_Chain",
     bundle: v1.ViewBundle,
-    anchors: Anchors,
 ) -> dict[str, Verified[v1.ScoreStatement]]:
     """Check that the view says what its sources say; return the providers' statements."""
-    consent = sources.consent.message
+    consent, members = sources.consent.message, chain.members
     with run.check("terms"):
         require_consent_covers(sources.consent, sources.request.message)
         require_releases_score(consent)
@@ -233,11 +252,14 @@ def _check_view(
         view_rules.require_digest("status", view.consent_status_digest, sources.status.digest)
     with run.check("outcomes"):
         view_outcomes.require_outcomes(view, consent, members.providers)
+        view_calibration.require_standings(view, chain.calibration, members)
     with run.check("statements"):
-        statements = view_outcomes.open_statements(bundle, view, sources.request, members, anchors)
+        statements = view_outcomes.open_statements(
+            bundle, view, sources.request, members, chain.anchors
+        )
     with run.check("score") as shows:
         shows.append(
-            view_rules.require_score(view, members.exchange, members.providers, statements)
+            view_rules.require_score(view, chain.calibration, members.providers, statements)
         )
     with run.check("listings"):
         view_rules.require_listings(view, consent, released)
@@ -246,10 +268,12 @@ def _check_view(
     return statements
 
 
-class _Run:
-    """The checks that passed so far."""
+class Run:
+    """The checks that passed so far; ``shows`` says what each of them shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, shows: Mapping[str, str]) -> None:
+        """Begin."""
+        self._shows = shows
         self.passed: list[Check] = []
 
     @contextmanager
@@ -265,4 +289,4 @@ class _Run:
             raise ViewNotVerified(name, detail, refusal.reason, passed) from refusal
         except MismatchError as error:
             raise ViewNotVerified(name, str(error), Reason.REASON_UNSPECIFIED, passed) from error
-        self.passed.append(Check(name, shows[0] if shows else SHOWS[name]))
+        self.passed.append(Check(name, shows[0] if shows else self._shows[name]))

@@ -1,17 +1,17 @@
 """What became of each provider of the consent, and the statements of those that answered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from concordat import v1
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
 from concordat.trust.envelope import Verified
-from concordat.v1 import Absence, DisclosureKind, Reason
+from concordat.v1 import Absence, CalibrationStanding, DisclosureKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.verify.disclosure import ANSWERED, is_withheld
 from concordat.verify.mismatch import MismatchError
-from concordat.verify.request import open_score_statement
-from concordat.verify.view_licences import Members
+from concordat.verify.request import Asked, open_score_statement
+from concordat.verify.view_licences import Members, Parties
 
 _ABSENCES = {
     Absence.ABSENCE_NO_RECORD: Kind.PROVIDER_OUTCOME_KIND_NO_RECORD,
@@ -24,19 +24,39 @@ def require_outcomes(view: v1.View, consent: v1.Consent, providers: Mapping[str,
     """Raise ``MismatchError`` unless the outcomes fit consent, licences and kind of view.
 
     One for each provider of the consent, in its order; a licence for each that answered, in the
-    same order; partial exactly where one is missing; no score exactly where none stated one, or
-    where it ``is_withheld``.
+    same order; partial exactly where one is missing; no score exactly where none that the calibration
+    reads stated one, or where it ``is_withheld``.
     """
     if [outcome.provider for outcome in view.providers] != list(consent.providers):
         raise MismatchError("the outcomes are not those of the consent's providers, in its order")
+    withheld = is_withheld(view.disclosure, view.providers)
+    _require_fitting(view, providers, withheld=withheld)
+
+
+def require_own_outcomes(
+    view: v1.OwnView, request: v1.OwnViewRequest, providers: Mapping[str, Member]
+) -> None:
+    """Raise ``MismatchError`` unless the outcomes fit request, licences and kind of view, as in a ``View``."""
+    if [outcome.provider for outcome in view.providers] != list(request.providers):
+        raise MismatchError("the outcomes are not those of the request's providers, in its order")
+    _require_fitting(view, providers, withheld=False)
+
+
+def _require_fitting(
+    view: v1.View | v1.OwnView, providers: Mapping[str, Member], *, withheld: bool
+) -> None:
     for outcome in view.providers:
         _require_consistent(outcome)
     answered = [outcome.provider for outcome in view.providers if outcome.kind in ANSWERED]
     if answered != list(providers):
         raise MismatchError("the licences are not those of the providers that answered, in order")
-    scored = any(o.kind == Kind.PROVIDER_OUTCOME_KIND_SCORED for o in view.providers)
-    told = scored and not is_withheld(view.disclosure, view.providers)
+    told = not withheld and any(_is_pooled(outcome) for outcome in view.providers)
     _require_kind_of_view(view, scored=told, partial=len(answered) < len(view.providers))
+
+
+def _is_pooled(outcome: v1.ProviderOutcome) -> bool:
+    unread = outcome.calibration == CalibrationStanding.CALIBRATION_STANDING_NONE
+    return outcome.kind == Kind.PROVIDER_OUTCOME_KIND_SCORED and not unread
 
 
 def _require_consistent(outcome: v1.ProviderOutcome) -> None:
@@ -48,7 +68,7 @@ def _require_consistent(outcome: v1.ProviderOutcome) -> None:
         raise MismatchError(f"{outcome.provider}: a failure has a reason, and an answer has none")
 
 
-def _require_kind_of_view(view: v1.View, *, scored: bool, partial: bool) -> None:
+def _require_kind_of_view(view: v1.View | v1.OwnView, *, scored: bool, partial: bool) -> None:
     told = view.WhichOneof("outcome")
     of_score = "partial" if partial else "complete"
     due = of_score if scored else "no_score"
@@ -70,15 +90,29 @@ def open_statements(
     In full disclosure there is one for each provider that answered; else there is none at all.
     Raises ``MismatchError``, and ``Refusal`` for a statement that does not count.
     """
-    due = [outcome for outcome in view.providers if outcome.kind in ANSWERED]
-    if view.disclosure.kind != DisclosureKind.DISCLOSURE_KIND_FULL:
-        due = []
-    if len(bundle.statements) != len(due):
-        raise MismatchError(f"{len(bundle.statements)} statements where {len(due)} belong")
+    full = view.disclosure.kind == DisclosureKind.DISCLOSURE_KIND_FULL
+    due = view.providers if full else []
+    return open_all(bundle.statements, due, request, members, anchors)
+
+
+def open_all(
+    envelopes: Sequence[v1.Envelope],
+    outcomes: Iterable[v1.ProviderOutcome],
+    request: Asked,
+    parties: Parties,
+    anchors: Anchors,
+) -> dict[str, Verified[v1.ScoreStatement]]:
+    """Verify the statement of each provider that answered, among ``outcomes``; return them by provider.
+
+    Raises ``MismatchError``, and ``Refusal`` for a statement that does not count.
+    """
+    due = [outcome for outcome in outcomes if outcome.kind in ANSWERED]
+    if len(envelopes) != len(due):
+        raise MismatchError(f"{len(envelopes)} statements where {len(due)} belong")
     statements: dict[str, Verified[v1.ScoreStatement]] = {}
-    for outcome, envelope in zip(due, bundle.statements, strict=True):
-        provider = members.providers[outcome.provider]
-        statement = open_score_statement(envelope, provider, request, anchors, members.made_at)
+    for outcome, envelope in zip(due, envelopes, strict=True):
+        provider = parties.providers[outcome.provider]
+        statement = open_score_statement(envelope, provider, request, anchors, parties.made_at)
         _require_outcome_of(statement, outcome)
         statements[outcome.provider] = statement
     return statements

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 from concordat import v1
 from concordat.clock import MAX_SKEW, from_timestamp
+from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.directory import Member
-from concordat.pooling import pool
 from concordat.refusal import refusing_untrusted
 from concordat.trust.envelope import Verified
 from concordat.v1 import DisclosureKind
 from concordat.verify.listing_bounds import require_covered, require_lawful
 from concordat.verify.mismatch import MismatchError
+from concordat.verify.scoring import unified_score
 
 _SHAPES = {
     DisclosureKind.DISCLOSURE_KIND_FULL: "full",
@@ -20,7 +21,7 @@ _SHAPES = {
 }
 
 
-def require_recorded_first(view: v1.View) -> datetime:
+def require_recorded_first(view: v1.View | v1.OwnView) -> datetime:
     """Return when the access was recorded; raise if that was after the view was made."""
     with refusing_untrusted():
         recorded, made = from_timestamp(view.receipt.recorded_at), from_timestamp(view.issued_at)
@@ -29,7 +30,9 @@ def require_recorded_first(view: v1.View) -> datetime:
     return recorded
 
 
-def require_logged_first(entry: v1.LogEntry, record: v1.LogRecord, view: v1.View) -> None:
+def require_logged_first(
+    entry: v1.LogEntry, record: v1.LogRecord, view: v1.View | v1.OwnView
+) -> None:
     """Raise unless the entry is the receipt's, and was in the log before the view was made."""
     if record.record_id != view.receipt.access_id:
         raise MismatchError("the log's entry is not the one that the receipt names")
@@ -39,7 +42,7 @@ def require_logged_first(entry: v1.LogEntry, record: v1.LogRecord, view: v1.View
         raise MismatchError(f"logged at {logged}, after the view was made at {made}")
 
 
-def require_not_from_after(view: v1.View, at: datetime | None) -> None:
+def require_not_from_after(view: v1.View | v1.OwnView, at: datetime | None) -> None:
     """Raise where the view was made after ``at``, give or take skew."""
     if at is not None and from_timestamp(view.issued_at) > at + MAX_SKEW:
         raise MismatchError(f"the view says it was made at {from_timestamp(view.issued_at)}")
@@ -75,18 +78,15 @@ def require_status_of(
 
 def require_score(
     view: v1.View,
-    exchange: Member,
+    calibration: OpenedCalibration | None,
     providers: Mapping[str, Member],
     statements: Mapping[str, Verified[v1.ScoreStatement]],
 ) -> str:
     """Check the view's score and return what was shown about it.
 
-    In full disclosure it is computed anew from the statements and must be the same, byte for
+    In full disclosure it is computed anew from statements and calibration and must be the same, byte for
     byte; else only the answer that the consent allows may be there.
     """
-    policy = exchange.licence.score_policy
-    if view.policy_version != policy.version:
-        raise MismatchError(f"pooled by {view.policy_version!r}, licensed is {policy.version!r}")
     outcome = view.WhichOneof("outcome")
     if outcome == "no_score":
         return "no score is claimed: no provider stated one, or less than all may tell"
@@ -98,26 +98,28 @@ def require_score(
         raise MismatchError("the answer is to another threshold than the consent's")
     if shape != "full":
         return f"only the {shape} is told, as the consent allows; it cannot be computed anew"
-    _require_recomputed(answer.full, policy, providers, statements)
+    require_recomputed(answer.full, calibration, providers, statements)
     return "computed anew from the statements: the same, byte for byte"
 
 
-def _require_recomputed(
+def require_recomputed(
     told: v1.UnifiedScore,
-    policy: v1.ScorePolicy,
+    calibration: OpenedCalibration | None,
     providers: Mapping[str, Member],
     statements: Mapping[str, Verified[v1.ScoreStatement]],
 ) -> None:
-    scored = [
-        (name, statement.message.score, scale.log_odds_micro(statement.message.score))
+    """Raise unless the score told is, byte for byte, what the statements give by the calibration."""
+    stated = [
+        (providers[name].licence.score_scale, statement.message)
         for name, statement in statements.items()
-        if statement.message.WhichOneof("answer") == "score"
-        and (scale := providers[name].scale) is not None
     ]
-    anew = pool(policy, scored)
+    anew = unified_score(calibration.compiled, stated) if calibration is not None else None
+    if anew is None:
+        raise MismatchError(f"the view tells {told.points} points, the statements give no score")
     if told.SerializeToString(deterministic=True) != anew.SerializeToString(deterministic=True):
         raise MismatchError(
-            f"the view tells {told.points} points, the statements give {anew.points}"
+            f"the view tells {told.points} points with what makes them up, the statements and the calibration "
+            f"give another account, of {anew.points}"
         )
 
 

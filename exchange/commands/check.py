@@ -42,6 +42,7 @@ def check(
         ("certificate", _certificate),
         ("database", _database),
         ("own licence", _licence),
+        ("calibration", _calibration),
         ("log", _the_log),
     ]
     rows = [(name, *_outcome(run, settings)) for name, run in checks]
@@ -100,6 +101,30 @@ def _licence(settings: ExchangeSettings) -> str:
             "the signing key is not in the licence; use the licensed key or renew the licence"
         )
     return f"in force until {member.not_after:%Y-%m-%d}; {len(directory.members())} members known"
+
+
+def _calibration(settings: ExchangeSettings) -> str:
+    """Check that scores can be pooled: a calibration is in use that reads the licensed providers."""
+    directory, now = (
+        _stored_directory(settings, load_anchors(settings.trust_bundle)),
+        datetime.now(UTC),
+    )
+    providers = [m for m in directory.members() if v1.Role.ROLE_PROVIDER in m.roles]
+    if not providers:
+        return "none is needed: no provider is licensed"
+    opened = directory.calibration(now)
+    unread = [
+        member.member_id
+        for member in providers
+        if not opened.compiled.reads(member.member_id, member.licence.score_scale)
+    ]
+    stale = f"stale since {opened.stale_from:%Y-%m-%d}: have a new one signed; "
+    return (
+        f"version {opened.version}, {opened.message.report.method}; "
+        f"{stale if opened.is_stale(now) else f'until {opened.stale_from:%Y-%m-%d}; '}"
+        f"{len(providers) - len(unread)} of {len(providers)} providers are read"
+        f"{', not ' + ', '.join(unread) if unread else ''}"
+    )
 
 
 def _the_log(settings: ExchangeSettings) -> str:

@@ -1,4 +1,4 @@
-"""``concordat-exchange init``: create the database and take in the first licences."""
+"""``concordat-exchange init``: create the database and take in the first licences and calibration."""
 
 import json
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from concordat.store.engine import migrate, open_engine
 from concordat.store.exclusive import only_process
 from concordat.v1 import Reason
 from exchange.commands.shared import OUT, ConfigOption, advising, read_settings
-from exchange.members.keeper import keep_licence, load
+from exchange.members.keeper import keep_calibration, keep_licence, load
 from exchange.migrations import SCRIPTS
 
 
@@ -26,12 +26,18 @@ def init(
         list[Path] | None,
         typer.Option("--licence", help="A signed licence file to take in; repeat for more."),
     ] = None,
+    calibrations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--calibration", help="A signed calibration file to take in; repeat for more."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Create the database, or migrate it to this version, and take in licences; repeating changes nothing.
+    """Create or migrate the database, and take in licences and calibrations; repeating changes nothing.
 
-    Exit codes: 0 done; 1 the trust bundle or the database cannot be opened, or a licence does not
-    verify (then none is taken in); 2 the settings are wrong.
+    Exit codes: 0 done; 1 the trust bundle or the database cannot be opened, or a licence or a
+    calibration does not verify (then none is taken in); 2 the settings are wrong.
     """
     settings = read_settings(config, as_json=as_json)
     with advising(as_json=as_json), only_process(settings.database):
@@ -48,6 +54,9 @@ def init(
                     directory.add_licence(envelope, now)
                     licence = v1.Licence.FromString(envelope.payload)
                     keep_licence(connection, licence, envelope, now)
+                for path in calibrations or ():
+                    envelope = _read(path)
+                    keep_calibration(connection, directory.open_calibration(envelope, now), now)
         finally:
             engine.dispose()
     member_id, count = settings.member_id, len(directory.members())

@@ -100,9 +100,9 @@ def release(view: v1.View, digest: bytes, categories: Sequence[DataCategory.Valu
         view_digest=digest,
         result=_RESULTS[view.WhichOneof("outcome") or ""],
         categories=categories,
-        policy_version=view.policy_version,
         parts=[v1.ReleasedPart(provider=p.provider, kind=p.kind) for p in view.providers],
         listings=len(view.listings.listings),
+        calibration_version=view.calibration_version,
     )
     kind = LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE
     return _draft(kind, view.issued_at, view.subject_ref, release=act)
@@ -197,6 +197,26 @@ def subject_act(statement: v1.FlagChange | v1.ContactChange, digest: bytes, at: 
         act.flag, act.placed = statement.kind, statement.placed
     entry = LogEntryKind.LOG_ENTRY_KIND_SUBJECT
     return _draft(entry, to_timestamp(at), statement.subject_ref, subject=act)
+
+
+def own_look(request: v1.OwnViewRequest, digest: bytes, look_id: bytes, at: datetime) -> Draft:
+    """A subject's look at its own score, before any provider is asked; its record id is the look's."""
+    act = v1.OwnLook(request_digest=digest, providers=request.providers)
+    kind = LogEntryKind.LOG_ENTRY_KIND_OWN_LOOK
+    return _draft(kind, to_timestamp(at), request.subject_ref, look_id, own_look=act)
+
+
+def own_view(view: v1.OwnView, digest: bytes) -> Draft:
+    """An own view that is about to go out to its subject."""
+    act = v1.OwnViewRelease(
+        look_id=view.receipt.access_id,
+        view_digest=digest,
+        result=_RESULTS[view.WhichOneof("outcome") or ""],
+        calibration_version=view.calibration_version,
+        parts=[v1.ReleasedPart(provider=p.provider, kind=p.kind) for p in view.providers],
+    )
+    kind = LogEntryKind.LOG_ENTRY_KIND_OWN_VIEW
+    return _draft(kind, view.issued_at, view.subject_ref, own_view=act)
 
 
 def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:

@@ -8,12 +8,16 @@ from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import Clock
+from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.directory import MemberDirectory, open_licence, open_status
+from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.store.group_commit import GroupCommit
 from concordat.store.members import LICENCE, STATUS, MemberStatements
+from concordat.v1 import Reason
 from exchange.log import records
 from exchange.log import table as log
+from exchange.members import calibration_table
 from exchange.schema import member_statement
 
 _log = structlog.get_logger("concordat.members")
@@ -26,6 +30,7 @@ SYNC_SECONDS = 0.3
 def load(connection: Connection, directory: MemberDirectory, at: datetime) -> None:
     """Take everything stored into ``directory``."""
     _statements.load(connection, directory, at)
+    directory.take([], [], at, calibration_table.read_calibrations(connection))
 
 
 def keep_licence(
@@ -44,8 +49,21 @@ def keep_status(
         log.enqueue(connection, [records.member_act(status, digest_of(envelope), at)])
 
 
+def keep_calibration(connection: Connection, opened: OpenedCalibration, at: datetime) -> None:
+    """Store a verified calibration and log it, unless it is there.
+
+    Raises ``Refusal`` (REASON_CALIBRATION_SUPERSEDED) where another of its version is.
+    """
+    if calibration_table.put(connection, opened.version, opened.digest, opened.envelope):
+        log.enqueue(connection, [records.calibration_act(opened.message, opened.digest, at)])
+    elif calibration_table.digest_at(connection, opened.version) != opened.digest:
+        raise Refusal(
+            Reason.REASON_CALIBRATION_SUPERSEDED, f"another of version {opened.version} is stored"
+        )
+
+
 class MemberKeeper:
-    """Adds licences and statuses durably, and notices what other processes added.
+    """Adds licences, statuses and calibrations durably, and notices what other processes added.
 
     A statement is in force here as soon as it verified, and durable when the caller hears of it; if
     storing fails the caller is told, and submitting it again stores it.
@@ -70,22 +88,40 @@ class MemberKeeper:
         status = open_status(envelope, self.directory.anchors, at).message
         await self._store.arun(lambda connection: keep_status(connection, status, envelope, at))
 
+    async def add_calibration(self, envelope: v1.Envelope, at: datetime) -> None:
+        """Store and use a calibration; raise ``Refusal`` if it does not verify or its version is taken.
+
+        It is stored first: which of two of one version counts is the same in all processes.
+        """
+        opened = self.directory.open_calibration(envelope, at)
+        await self._store.arun(lambda connection: keep_calibration(connection, opened, at))
+        self.directory.add_calibration(envelope, at)
+
     async def follow(self) -> None:
         """Keep up with what other processes store, until cancelled."""
         while True:
             await asyncio.sleep(SYNC_SECONDS)
             try:
-                licences, statuses = await self._store.arun(
-                    lambda connection: (
-                        _statements.all(connection, LICENCE),
-                        _statements.all(connection, STATUS),
-                    )
-                )
+                licences, statuses, calibrations = await self._store.arun(self._stored)
                 self.directory.take(
-                    self._unseen(licences), self._unseen(statuses), self._clock.now()
+                    self._unseen(licences),
+                    self._unseen(statuses),
+                    self._clock.now(),
+                    calibrations,
                 )
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 _log.warning("member_sync_failed", error=type(error).__name__)
+
+    def _stored(
+        self, connection: Connection
+    ) -> tuple[list[v1.Envelope], list[v1.Envelope], list[v1.Envelope]]:
+        """Return all licences and statuses, and what is new of the calibrations."""
+        known = [opened.version for opened in self.directory.calibrations()]
+        return (
+            _statements.all(connection, LICENCE),
+            _statements.all(connection, STATUS),
+            calibration_table.read_calibrations(connection, known),
+        )
 
     def _unseen(self, envelopes: list[v1.Envelope]) -> list[v1.Envelope]:
         fresh = [envelope for envelope in envelopes if envelope.payload not in self._seen]

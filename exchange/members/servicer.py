@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 0.2
 HEARTBEAT_EVERY = 4  # looks
+LISTED_CALIBRATIONS = 16
 
 
 class MemberServicer(MemberServiceServicer):
@@ -33,11 +34,14 @@ class MemberServicer(MemberServiceServicer):
     async def ListMembers(
         self, request: v1.ListMembersRequest, context: Context
     ) -> v1.ListMembersResponse:
-        """Return every licence and status."""
+        """Return every licence and status, and the latest calibrations."""
         del request, context
         return v1.ListMembersResponse(
             licences=[member.licence_envelope for member in self._directory.members()],
             statuses=self._directory.status_envelopes(),
+            calibrations=[
+                opened.envelope for opened in self._directory.calibrations()[-LISTED_CALIBRATIONS:]
+            ],
         )
 
     async def WatchMembers(
@@ -81,3 +85,11 @@ class MemberServicer(MemberServiceServicer):
         del context
         await self._keeper.add_status(request.status, current_call().at)
         return v1.SubmitLicenceStatusResponse()
+
+    async def SubmitCalibration(
+        self, request: v1.SubmitCalibrationRequest, context: Context
+    ) -> v1.SubmitCalibrationResponse:
+        """Take in a calibration."""
+        del context
+        await self._keeper.add_calibration(request.calibration, current_call().at)
+        return v1.SubmitCalibrationResponse()

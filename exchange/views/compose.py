@@ -1,18 +1,21 @@
 """Making the view from what was gathered: pure, with the time passed in."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from concordat import v1
 from concordat.clock import to_timestamp
+from concordat.federation.calibrations import OpenedCalibration
 from concordat.federation.directory import Member
 from concordat.federation.purposes import covers
 from concordat.ids import new_id
-from concordat.pooling import pool, reaches
+from concordat.pooling import reaches
 from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.v1 import DataCategory, DisclosureKind, ProviderOutcomeKind, Reason
 from concordat.verify.disclosure import is_withheld
+from concordat.verify.scoring import standing_of, unified_score
 from exchange.listings.showing import in_force
 from exchange.listings.told import NOTHING, Shown
 from exchange.subjects.flag_table import Flags
@@ -33,8 +36,31 @@ _ABSENCES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """How views are pooled at one moment: the calibration in use, and whom it has grown stale for."""
+
+    calibration: OpenedCalibration
+    stale: frozenset[str] = frozenset()  # providers whose scores have drifted since the fit
+
+    def standing(self, provider: v1.Licence, at: datetime) -> v1.CalibrationStanding.ValueType:
+        """Return how far the calibration can be relied on for a provider that answered."""
+        name = provider.member_id
+        drifted = name in self.stale
+        return standing_of(self.calibration, name, provider.score_scale, at, drifted=drifted)
+
+    def score(self, answers: Sequence[Answered]) -> v1.UnifiedScore | None:
+        """Pool the answers that count; None where none of them is a score that the calibration reads."""
+        stated = [(each.provider.licence.score_scale, each.statement.message) for each in answers]
+        return unified_score(self.calibration.compiled, stated)
+
+
 def compose_view(
-    gathering: Gathering, exchange: Member, at: datetime, shown: Shown = NOTHING
+    gathering: Gathering,
+    exchange: Member,
+    pooling: Pooling,
+    at: datetime,
+    shown: Shown = NOTHING,
 ) -> v1.View:
     """Return the (unsigned) view of one subject: score as disclosed, outcomes, digests of all it rests on.
 
@@ -46,7 +72,6 @@ def compose_view(
     assert gathering.status is not None  # noqa: S101 - set when the request was sent
     answers = _answers(gathering)
     partial = len(answers) < len(terms.providers)
-    policy = exchange.licence.score_policy
     view = v1.View(
         view_id=new_id(),
         federation=request.federation,
@@ -58,8 +83,11 @@ def compose_view(
         consent_status_digest=digest_of(gathering.status),
         purpose=request.purpose,
         disclosure=request.disclosure,
-        providers=[provider_outcome(p, gathering.outcomes[p]) for p in terms.providers],
-        policy_version=policy.version,
+        providers=[
+            provider_outcome(p, gathering.outcomes[p], pooling, at) for p in terms.providers
+        ],
+        calibration_version=pooling.calibration.version,
+        calibration_digest=pooling.calibration.digest,
         licence_digests=[
             exchange.licence_digest,
             checked.lender_licence_digest,
@@ -71,7 +99,7 @@ def compose_view(
         issued_at=to_timestamp(at),
         delete_by=to_timestamp(at + timedelta(days=terms.data_life_days)),
     )
-    score = _score(answers, policy)
+    score = pooling.score(answers)
     if score is None or is_withheld(request.disclosure, view.providers):
         view.no_score.partial = partial
     elif partial:
@@ -99,19 +127,9 @@ def _answers(gathering: Gathering) -> list[Answered]:
     return [outcome for outcome in outcomes if isinstance(outcome, Answered)]
 
 
-def _score(answers: Iterable[Answered], policy: v1.ScorePolicy) -> v1.UnifiedScore | None:
-    """Pool the scores among the answers; ``None`` where there is none."""
-    scored = [
-        (answer.provider.member_id, score, answer.provider.scale.log_odds_micro(score))
-        for answer in answers
-        if answer.provider.scale is not None
-        and answer.statement.message.WhichOneof("answer") == "score"
-        and (score := answer.statement.message.score) is not None
-    ]
-    return pool(policy, scored) if scored else None
-
-
-def provider_outcome(provider: str, outcome: Outcome) -> v1.ProviderOutcome:
+def provider_outcome(
+    provider: str, outcome: Outcome, pooling: Pooling, at: datetime
+) -> v1.ProviderOutcome:
     """Return what became of asking one provider, as the view says it."""
     if isinstance(outcome, Refusal):
         failure = ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_REFUSED
@@ -123,7 +141,10 @@ def provider_outcome(provider: str, outcome: Outcome) -> v1.ProviderOutcome:
     if statement.WhichOneof("answer") == "absence":
         kind = _ABSENCES[statement.absence]
     return v1.ProviderOutcome(
-        provider=provider, kind=kind, statement_digest=outcome.statement.digest
+        provider=provider,
+        kind=kind,
+        statement_digest=outcome.statement.digest,
+        calibration=pooling.standing(outcome.provider.licence, at),
     )
 
 

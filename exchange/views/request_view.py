@@ -17,11 +17,12 @@ from concordat.statements import digest_of, seal_batch
 from concordat.v1 import DataCategory
 from exchange.listings.told import NOTHING
 from exchange.views.checking import check_ask
-from exchange.views.compose import compose_view, statements_to_release
+from exchange.views.compose import Pooling, compose_view, statements_to_release
+from exchange.views.counted import cells_of_view
 from exchange.views.release import Release
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from concordat.clock import Clock
@@ -37,10 +38,15 @@ if TYPE_CHECKING:
 PROVIDER_SECONDS = 5.0
 
 
+def nobody_stale(_version: int) -> frozenset[str]:
+    """Mark no provider; for whoever does not watch drift."""
+    return frozenset()
+
+
 class ViewDesk:
     """Answers view requests, one or many at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - wired once, with all that a view is made of
         self,
         directory: MemberDirectory,
         accesses: Accesses,
@@ -50,8 +56,12 @@ class ViewDesk:
         signer: Signer,
         clock: Clock,
         provider_seconds: float = PROVIDER_SECONDS,
+        stale: Callable[[int], frozenset[str]] = nobody_stale,
     ) -> None:
-        """Check against ``directory``, record in ``accesses``, ask through ``dispatcher``."""
+        """Check against ``directory``, record in ``accesses``, ask through ``dispatcher``.
+
+        ``stale`` names the providers whose scores have drifted since the fit of a calibration, by its version.
+        """
         self._directory = directory
         self._accesses = accesses
         self._lookout = lookout
@@ -60,6 +70,7 @@ class ViewDesk:
         self._signer = signer
         self._clock = clock
         self._provider_seconds = provider_seconds
+        self._stale = stale
 
     async def answer(
         self,
@@ -75,6 +86,7 @@ class ViewDesk:
         self._dispatcher.in_flight += len(asks)
         try:
             self._book.require_open(at)
+            self._directory.calibration(at)  # with none in use nothing can be pooled: ask nobody
             budget = next_hop_seconds(seconds_left)
             ends = _monotonic() + seconds_left
             anchors = self._directory.anchors
@@ -107,14 +119,22 @@ class ViewDesk:
             return []
         at = self._clock.now()
         exchange = self._directory.require(self._directory.anchors.bundle.exchange_id, at)
+        calibration = self._directory.calibration(at)
+        pooling = Pooling(calibration, self._stale(calibration.version))
         shown = await self._shown(gathered, at)
         views = [
-            compose_view(gathering, exchange, at, each)
+            compose_view(gathering, exchange, pooling, at, each)
             for gathering, each in zip(gathered, shown, strict=True)
         ]
         envelopes = seal_batch(views, self._signer)
         releases = [
-            Release.of_view(view, digest_of(envelope), _categories(gathering), each)
+            Release.of_view(
+                view,
+                digest_of(envelope),
+                _categories(gathering),
+                each,
+                cells_of_view(gathering, calibration),
+            )
             for view, envelope, gathering, each in zip(
                 views, envelopes, gathered, shown, strict=True
             )

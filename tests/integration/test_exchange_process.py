@@ -148,7 +148,9 @@ class World:
 
     def verified(self, ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> v1.View:
         """Return the view in an answer, verified offline."""
-        bundle = assemble_bundle(ask, answer, self.licences)
+        calibration = self.sandbox.calibration
+        calibrations = {digest_of(calibration): calibration}
+        bundle = assemble_bundle(ask, answer, self.licences, calibrations)
         return verify_view_bundle(bundle, self.sandbox.anchors, at=datetime.now(UTC)).view
 
     # What the processes have on record ----------------------------------------------------------

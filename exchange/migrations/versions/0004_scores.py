@@ -28,6 +28,8 @@ def upgrade() -> None:
         postgresql_where=asked,
     )
     _count_drift()
+    _keep_calibrations()
+    _count_own_looks()
 
 
 def _keep_what_was_told(connection: sa.Connection) -> None:
@@ -79,6 +81,27 @@ def _count_drift() -> None:
         sa.Column("level", sa.Integer, nullable=False),
         sa.Column("since", sa.BigInteger, nullable=False),
     )
+
+
+def _keep_calibrations() -> None:
+    op.create_table(
+        "calibration",
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("envelope", sa.LargeBinary, nullable=False),
+    )
+
+
+def _count_own_looks() -> None:
+    op.create_table(
+        "own_look",
+        sa.Column("subject_ref", sa.LargeBinary(32), primary_key=True),
+        sa.Column("request_id", sa.LargeBinary(16), primary_key=True),
+        sa.Column("request_digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("look_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("own_look_by_time", "own_look", ["recorded_at"])
 
 
 def _terms(envelope: bytes) -> v1.Consent:

@@ -37,9 +37,6 @@ def enrol_every_role(house: House) -> None:
     terms: dict[Role.ValueType, dict[str, Any]] = {
         Role.ROLE_PROVIDER: {"score_scale": scale()},
         Role.ROLE_LENDER: {"purposes": [v1.Purpose.PURPOSE_CREDIT_APPLICATION]},
-        Role.ROLE_EXCHANGE: {
-            "score_policy": v1.ScorePolicy(version="x", base_default_ppm=1, spread_milli=1)
-        },
     }
     for role in EVALUATORS | OTHERS:
         house.enrol(id_of(role), role, **terms.get(role, {}))

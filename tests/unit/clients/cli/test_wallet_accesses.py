@@ -147,7 +147,7 @@ def test_the_json_has_the_documented_keys(desk: Desk, wallet: Wallet, granted: G
         "lender": LENDER,
         "result": "complete",
         "categories": ["score"],
-        "policy_version": "logit-1",
+        "calibration_version": 1,
         "listings": 0,
         "providers": [{"provider": name, "outcome": "scored"} for name in PROVIDERS],
     }

@@ -88,7 +88,7 @@ def test_a_wrong_command_line_is_exit_code_2(arguments: tuple[str, ...]) -> None
         (("member", "bank"), "has keys already"),
         (("member", "other", "--folder", "nowhere"), "concordat pki init"),
         (("licence", "nobody", "--role", "regulator"), "concordat pki member nobody"),
-        (("licence", "exchange", "--role", "exchange"), "score_policy"),
+        (("licence", "exchange", "--role", "provider"), "score_scale"),
         (("show", "missing.env"), "cannot read missing.env"),
         (("show", BUNDLE), "no signed statement"),
     ],

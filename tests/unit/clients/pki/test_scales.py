@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
-from clients.pki import PkiError, read_policy, read_scale
+from clients.pki import PkiError, read_scale
 
 PROVIDERS = Path(__file__).parents[4] / "clients" / "sandbox" / "scores" / "providers.json"
 
@@ -57,18 +57,3 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(PkiError):
         read_scale(path, "anyone")
-
-
-def test_a_policy_holds_its_bounds(tmp_path: Path) -> None:
-    good = {
-        "version": "logit-1",
-        "base_default_ppm": 174575,
-        "dependence_permille": 300,
-        "spread_milli": 1500,
-        "information_milli": 500,
-    }
-    assert read_policy(written(tmp_path / "a.json", good)).base_default_ppm == 174575
-    with pytest.raises(PkiError, match="dependence_permille"):
-        read_policy(written(tmp_path / "b.json", good | {"dependence_permille": 1001}))
-    with pytest.raises(PkiError, match="surprise"):
-        read_policy(written(tmp_path / "c.json", good | {"surprise": 1}))

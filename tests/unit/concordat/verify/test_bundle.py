@@ -11,6 +11,7 @@ from concordat.verify.bundle import (
     MAGIC,
     MAX_BYTES,
     BundleMalformedError,
+    CalibrationMissingError,
     LicenceMissingError,
     assemble_bundle,
     dump_bundle,
@@ -95,18 +96,26 @@ def test_any_other_form_is_refused(raw: bytes, bend: Any) -> None:
 def test_a_bundle_is_assembled_from_ask_answer_and_licences(made: ViewBuilder) -> None:
     ask = made.federation.ask(made.granted, made.request)
     by_digest = {m.licence_digest: m.licence_envelope for m in made.federation.directory.members()}
-    bundle = assemble_bundle(ask, made.answer(), by_digest)
+    calibrations = {made.calibration.digest: made.calibration.envelope}
+    bundle = assemble_bundle(ask, made.answer(), by_digest, calibrations)
     verify_view_bundle(bundle, made.federation.anchors)
 
 
 def test_a_licence_that_is_not_at_hand_is_named(made: ViewBuilder) -> None:
     ask = made.federation.ask(made.granted, made.request)
     with pytest.raises(LicenceMissingError) as missing:
-        assemble_bundle(ask, made.answer(), {})
+        assemble_bundle(ask, made.answer(), {}, {})
     assert missing.value.digests == list(made.view().licence_digests)
+
+
+def test_a_calibration_that_is_not_at_hand_is_named(made: ViewBuilder) -> None:
+    ask = made.federation.ask(made.granted, made.request)
+    by_digest = {m.licence_digest: m.licence_envelope for m in made.federation.directory.members()}
+    with pytest.raises(CalibrationMissingError, match="version 1"):
+        assemble_bundle(ask, made.answer(), by_digest, {})
 
 
 def test_an_answer_without_a_view_is_malformed(made: ViewBuilder) -> None:
     answer = v1.RequestViewResponse(view=v1.Envelope(payload=b"\xff"))
     with pytest.raises(BundleMalformedError):
-        assemble_bundle(made.federation.ask(made.granted), answer, {})
+        assemble_bundle(made.federation.ask(made.granted), answer, {}, {})

@@ -58,7 +58,7 @@ def largest(act: str) -> v1.LogRecord:
                 view_digest=DIGEST,
                 result=max(v1.ReleaseResult.values()),
                 categories=[max(v1.DataCategory.values())] * 8,
-                policy_version="\U0001f4b0" * 32,
+                calibration_version=2**32 - 1,
                 parts=[v1.ReleasedPart(provider=name, kind=outcome) for name in names],
                 listings=64,
             )
@@ -104,6 +104,9 @@ def largest(act: str) -> v1.LogRecord:
             )
         ),
         "mirror": v1.LogRecord(mirror=v1.MirrorAct(court=NAME, digest=DIGEST)),
+        "calibration": v1.LogRecord(
+            calibration=v1.CalibrationAct(version=2**32 - 1, digest=DIGEST)
+        ),
         "outcome_counts": v1.LogRecord(outcome_counts=v1.OutcomeAct(lender=NAME, digest=DIGEST)),
         "supervision": v1.LogRecord(
             supervision=v1.SupervisionAct(

@@ -16,6 +16,7 @@ from tests.view_builders import SECOND, Absent, Failed, ViewBuilder, failed_chec
 
 ALDER, BIRCH, CEDAR = PROVIDERS
 BAND = v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_BAND)
+NONE = v1.CalibrationStanding.CALIBRATION_STANDING_NONE
 THRESHOLD = v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_THRESHOLD, threshold=600)
 
 
@@ -105,7 +106,10 @@ BENT: dict[str, tuple[Bend, str]] = {
         lambda v: setattr(v.providers[0], "statement_digest", OTHER),
         "statements",
     ),
-    "another rule": (lambda v: setattr(v, "policy_version", "other"), "score"),
+    "another version": (lambda v: setattr(v, "calibration_version", 2), "calibration"),
+    "another calibration": (lambda v: setattr(v, "calibration_digest", OTHER), "calibration"),
+    "said unread": (lambda v: setattr(v.providers[0], "calibration", NONE), "outcomes"),
+    "another cost": (lambda v: v.complete.full.costs.add(provider=BIRCH, points=1), "score"),
     "a point more": (lambda v: setattr(v.complete.full, "points", 601), "score"),
     "another band": (lambda v: setattr(v.complete.full, "band", 5), "score"),
     "another probability": (lambda v: setattr(v.complete.full, "default_ppm", 9), "score"),
