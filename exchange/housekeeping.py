@@ -1,7 +1,7 @@
 """What the exchange does on a timer: expiry, and the mark below which its clock never falls."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, insert, select, update
@@ -12,11 +12,13 @@ from exchange.consents import table as consents
 from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
+from exchange.subjects import own_look_table
 from exchange.views import table as views
 
 _log = structlog.get_logger("concordat.housekeeping")
 EVERY_SECONDS = 5.0
 EVERY_MINUTE = 60.0
+KEEP_LOOKS = timedelta(days=2)  # longer than a request lives, and than looks are counted
 
 
 def latest_time(connection: Connection) -> datetime:
@@ -28,6 +30,7 @@ def latest_time(connection: Connection) -> datetime:
 def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> None:
     """Expire consents whose time is over, erase what is older than ``keep_days``, and mark the time."""
     consents.expire(connection, to_micros(now))
+    own_look_table.forget(connection, now - KEEP_LOOKS)
     erase_expired(connection, now, keep_days)
     at = to_micros(now)
     marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none()

@@ -85,6 +85,7 @@ async def open_exchange(
         store,
         book,
         tiles,
+        links,
         dispatcher,
         listings,
         gate,

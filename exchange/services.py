@@ -23,6 +23,7 @@ from exchange.listings.review_servicer import ReviewServicer
 from exchange.listings.screen_listings import ScreenDesk
 from exchange.log.servicer import LogServicer
 from exchange.members.servicer import MemberServicer
+from exchange.subjects.own_views import OwnViewDesk
 from exchange.subjects.servicer import SubjectServicer
 from exchange.views.accesses import Accesses
 from exchange.views.request_view import ViewDesk
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from exchange.log.tile_store import TileStore
     from exchange.members.keeper import MemberKeeper
     from exchange.views.dispatch import Dispatcher
+    from exchange.views.provider_link import ProviderLinks
 
 MEMBER_SERVICES = (
     "concordat.v1.MemberService",
@@ -67,6 +69,7 @@ class Parts:
     store: GroupCommit
     book: LogBook
     tiles: TileStore
+    links: ProviderLinks
     dispatcher: Dispatcher
     listings: Listings
     gate: Gate
@@ -110,9 +113,19 @@ def add_public_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     """Add what subjects use."""
     directory, store, signer = parts.directory, parts.store, parts.signer
     anchors = directory.anchors
+    own_views = OwnViewDesk(
+        directory,
+        store,
+        parts.book,
+        parts.links,
+        signer,
+        parts.clock,
+        parts.gate.limits.own_views_per_day,
+        parts.provider_seconds,
+    )
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_SubjectServiceServicer_to_server(
-        SubjectServicer(directory, store, parts.listings.office), server.server
+        SubjectServicer(directory, store, parts.listings.office, own_views), server.server
     )
     add_ConsentServiceServicer_to_server(ConsentServicer(anchors, store, signer), server.server)
     add_LogServiceServicer_to_server(

@@ -23,6 +23,7 @@ from concordat.statements import seal
 from concordat.trust.envelope import open_envelope, validate
 from concordat.v1 import Reason
 from exchange.consents.servicer import ConsentServicer
+from exchange.drift.servicer import SupervisionServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
 from exchange.listings.lender_servicer import ListingServicer
@@ -61,8 +62,9 @@ class ExchangeServices:
         )
         self.furnishers = FurnisherServicer(anchors, desk.store, listings.office)
         self.listings = ListingServicer(anchors, desk.store, checks, screens)
+        self.supervision = SupervisionServicer(anchors, desk.store, desk.drift)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)
-        self.subjects = SubjectServicer(directory, desk.store, listings.office)
+        self.subjects = SubjectServicer(directory, desk.store, listings.office, desk.own_views)
 
     def let_in(self, caller: str | None = None, at: datetime | None = None) -> None:
         """Have the running task answer a call of ``caller`` (anyone's, on the public port)."""

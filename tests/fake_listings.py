@@ -28,8 +28,9 @@ from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_
 from tests.builders import AT, EXCHANGE, LENDER, signer
 from tests.fake_federation import FakeFederation
 from tests.own_listing_builders import Story, enrol_judges
+from tests.own_view_builders import OwnViewBuilder
 from tests.receipt_builders import receipts_of
-from tests.view_builders import ViewBuilder
+from tests.view_builders import Answer, ViewBuilder
 
 
 class ListingFederation(FakeFederation):
@@ -53,6 +54,8 @@ class ListingFederation(FakeFederation):
         self.bend_screen: Callable[[v1.ScreenAnswer], object] = lambda answer: None
         self.bend_review: Callable[[v1.GetReviewResponse], object] = lambda review: None
         self.drop_flags = False  # answers a change, and does not make it
+        self.own_answers: dict[str, Answer] = {}  # what providers tell a person of itself
+        self.bend_own_view: Callable[[v1.RequestOwnViewResponse], object] = lambda answer: None
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -225,6 +228,15 @@ class _Servicer:
             return context.abort_with_status(to_status(refusal, "test-request"))
 
     # SubjectService -----------------------------------------------------------------------------
+
+    def RequestOwnView(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def make() -> v1.RequestOwnViewResponse:
+            fake = self.fake
+            answer = OwnViewBuilder(fake.federation, dict(fake.own_answers), ask=request).answer()
+            fake.bend_own_view(answer)
+            return answer
+
+        return self._answer("RequestOwnView", request, context, make)
 
     def ListOwnListings(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.ListOwnListingsResponse:

@@ -48,7 +48,10 @@ class Process:
             ListingsSettings(), federation.directory, self.store, signer(EXCHANGE)
         )
         self.furnishers = FurnisherServicer(federation.anchors, self.store, self.listings.office)
-        self.subjects = SubjectServicer(federation.directory, self.store, self.listings.office)
+        own_views: Any = None  # nobody looks at a score here
+        self.subjects = SubjectServicer(
+            federation.directory, self.store, self.listings.office, own_views
+        )
 
     @property
     def book(self) -> ListingBook:

@@ -8,6 +8,7 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
+from concordat.rpc.deadline import MAX_SECONDS
 from concordat.v1 import DisputeStage, ListingAction, Reason, Role, SubjectQuery
 from concordat.v1.subject_service_pb2_grpc import SubjectServiceServicer
 from concordat.verify.consent import open_binding, open_subject_request
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.envelope import Verified
     from exchange.listings.ledger import Office
+    from exchange.subjects.own_views import OwnViewDesk
 
 T = TypeVar("T")
 
@@ -46,12 +48,15 @@ _SUBJECT_ACTIONS = (ListingAction.LISTING_ACTION_SETTLE, ListingAction.LISTING_A
 class SubjectServicer(SubjectServiceServicer):
     """Answers wallets on the public port."""
 
-    def __init__(self, directory: MemberDirectory, store: GroupCommit, office: Office) -> None:
-        """Take statements in at ``store``, as ``office`` does it."""
+    def __init__(
+        self, directory: MemberDirectory, store: GroupCommit, office: Office, own_views: OwnViewDesk
+    ) -> None:
+        """Take statements in at ``store``, as ``office`` does it; show scores through ``own_views``."""
         self._directory = directory
         self._anchors = directory.anchors
         self._store = store
         self._office = office
+        self._own_views = own_views
         self._fetch_many = inbox.fetching(office)
 
     async def ListOwnListings(
@@ -169,6 +174,15 @@ class SubjectServicer(SubjectServiceServicer):
             lambda connection: flags.change_contact(connection, change, request.change, at),
         )
         return v1.ChangeContactResponse()
+
+    async def RequestOwnView(
+        self, request: v1.RequestOwnViewRequest, context: Context
+    ) -> v1.RequestOwnViewResponse:
+        """Show the subject its own score."""
+        del context
+        call = current_call()
+        left = MAX_SECONDS if call.seconds_left is None else min(call.seconds_left, MAX_SECONDS)
+        return await self._own_views.answer(request, call.at, left)
 
     async def _run(
         self,
