@@ -10,6 +10,7 @@ from clients.sdk.aio_client import (
     AioLenderClient,
     AioMemberClient,
     AioOperatorClient,
+    AioRegulatorClient,
     AioReviewerClient,
     AioWalletClient,
 )
@@ -17,6 +18,7 @@ from clients.sdk.client import (
     LenderClient,
     MemberClient,
     OperatorClient,
+    RegulatorClient,
     ReviewerClient,
     WalletClient,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "AioLenderClient",
     "AioMemberClient",
     "AioOperatorClient",
+    "AioRegulatorClient",
     "AioReviewerClient",
     "AioWalletClient",
     "AnswerNotVerified",
@@ -71,6 +74,7 @@ __all__ = [
     "PartialView",
     "Permission",
     "Posted",
+    "RegulatorClient",
     "RemoteError",
     "Review",
     "ReviewerClient",
