@@ -8,7 +8,7 @@ from concordat import v1
 from concordat.pooling.evidence import Reading
 from concordat.pooling.points import Points
 from concordat.pooling.scale import divide_half_even
-from concordat.pooling.terms import NO_SPLIT, UNIT, Pairs, Ramps, Trees
+from concordat.pooling.terms import UNIT, Pairs, Ramps, Trees
 
 _RISKIER = v1.ScoreDirection.SCORE_DIRECTION_HIGHER_IS_RISKIER
 
@@ -119,26 +119,38 @@ def _check_terms(model: v1.PoolingModel, count: int) -> None:
         if pair.one == pair.other:
             raise CalibrationInvalid(f"model.pairs[{index}].other: must be another reading")
     for index, tree in enumerate(model.trees):
-        for split, (reading, above) in enumerate(zip(tree.readings, tree.above_micro, strict=True)):
-            if above != NO_SPLIT:
-                check(f"model.trees[{index}].readings[{split}]", reading)
-        _check_tree(f"model.trees[{index}]", tree)
+        _check_shape(f"model.trees[{index}]", tree)
+        for split, reading in enumerate(tree.readings):
+            check(f"model.trees[{index}].readings[{split}]", reading)
+        _check_rise(f"model.trees[{index}]", tree)
 
 
-# Leaves below each split: from, first of the right side, until.
-_UNDER = ((0, 4, 8), (0, 2, 4), (4, 6, 8), (0, 1, 2), (2, 3, 4), (4, 5, 6), (6, 7, 8))
+def _check_shape(where: str, tree: v1.Tree) -> None:
+    splits = len(tree.readings)
+    lengths = (len(tree.above_micro), len(tree.left), len(tree.right), len(tree.leaves_micro) - 1)
+    if any(length != splits for length in lengths):
+        raise CalibrationInvalid(f"{where}: give as many of each as splits, and one leaf more")
+    led_to = sorted([*tree.left, *tree.right])
+    if led_to != sorted([*range(-splits - 1, 0), *range(1, splits)]):
+        raise CalibrationInvalid(
+            f"{where}: lead once to every leaf and to every split but the first"
+        )
+    for split, children in enumerate(zip(tree.left, tree.right, strict=True)):
+        if any(0 <= child <= split for child in children):
+            raise CalibrationInvalid(f"{where}: split {split} must lead to later ones")
 
 
-def _check_tree(where: str, tree: v1.Tree) -> None:
-    leaves = tree.leaves_micro
-    for split, (start, middle, end) in enumerate(_UNDER):
-        if tree.above_micro[split] == NO_SPLIT:
-            continue
-        if max(leaves[start:middle]) > min(leaves[middle:end]):
+def _check_rise(where: str, tree: v1.Tree) -> None:
+    ends: dict[int, tuple[int, int]] = {
+        -1 - leaf: (value, value) for leaf, value in enumerate(tree.leaves_micro)
+    }
+    for split in reversed(range(len(tree.readings))):
+        left, right = ends[tree.left[split]], ends[tree.right[split]]
+        if left[1] > right[0]:
             raise CalibrationInvalid(
-                f"{where}.leaves_micro: falls at split {split}; no leaf on its left may be above one "
-                "on its right"
+                f"{where}: falls at split {split}; no leaf on its left may be above one on its right"
             )
+        ends[split] = left[0], right[1]
 
 
 def _rises(log_odds: tuple[int, ...]) -> bool:
@@ -153,7 +165,11 @@ def _compiled(serialised: bytes) -> CompiledCalibration:
     readings = tuple(
         Reading.of(reading, no_record_counts=model.no_record_counts) for reading in model.providers
     )
-    ramps, pairs, trees = Ramps.of(model.ramps), Pairs.of(model), Trees.of(model.trees)
+    ramps, pairs, trees = (
+        Ramps.of(model.ramps),
+        Pairs.of(model),
+        Trees.of(model.trees, len(readings) + 1),
+    )
     zeros, ignored = [0] * (len(readings) + 1), [0] * (len(readings) + 1)
     worth = sum(terms.add(zeros, ignored) for terms in (ramps, pairs, trees))
     return CompiledCalibration(

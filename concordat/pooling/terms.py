@@ -2,12 +2,15 @@
 
 A term's value is shared among its readings as a game among them (Shapley 1953), where a reading that
 does not play stands at 0, what is expected of a subject of whom nothing is known. A ramp has one
-reading; a pair shares by halves; a tree of three levels by sixths. So shares are exact in `UNIT`s,
-sixths of 1e-18, and add up to what the terms are worth here less what they are worth at 0.
+reading; a pair shares by halves; a leaf of a tree by the readings that lead to it from here and from
+0. So shares are exact in `UNIT`s, which every fraction that can come up divides, and add up to what
+the terms are worth here less what they are worth at 0.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import factorial, lcm
 
 import numpy as np
 import numpy.typing as npt
@@ -18,35 +21,17 @@ from concordat.pooling.scale import MICRO
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-UNIT = 6 * 10**18
+MOST_SPLITS = 15
+_FRACTION = lcm(*range(1, 17)) * 2
+# The readings of one leaf share by (a - 1)! b! / (a + b)!, a + b being at most 15 splits deep and at
+# most 15: its denominator, (a + b) (a + b - 1 over a - 1), divides this.
+
+UNIT = _FRACTION * 10**18
 """Units of value to one log-odds."""
 
 _MICRO_UNITS = UNIT // MICRO
 _TERA_UNITS = UNIT // MICRO**2
-_SIXTHS_OF_MICRO = _MICRO_UNITS // 6
 _HALF_CUBE = UNIT // MICRO**3 // 2
-
-LEVELS, SPLITS, LEAVES = 3, 7, 8
-NO_SPLIT = 2_000_000_000
-
-# The split that each of a tree's eight leaves passes at each level, and on which side of it.
-_PATH = np.array([[0, 1 + leaf // 4, 3 + leaf // 2] for leaf in range(LEAVES)])
-_RIGHT = np.array([[leaf // 4, leaf // 2 % 2, leaf % 2] for leaf in range(LEAVES)], dtype=np.bool_)
-
-# Six times (a - 1)! b! / (a + b)!: the share of each of `a` readings that lead to a leaf while `b`
-# others, at 0, would. Its transpose is what each of the `b` takes away.
-_FACTORIAL = (1, 1, 2, 6)
-_JOINED = np.array(
-    [
-        [
-            6 * _FACTORIAL[a - 1] * _FACTORIAL[b] // _FACTORIAL[a + b]
-            if a and a + b <= LEVELS
-            else 0
-            for b in range(LEVELS + 1)
-        ]
-        for a in range(LEVELS + 1)
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,62 +102,88 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
-    """Trees of three levels, leaf by leaf: (8 T, 3) arrays, a row a leaf, a column a level."""
+    """All leaves of all trees: each is a box of readings, above `low` and up to `high`, with a value.
 
-    readings: Ints
-    above: Ints
-    right: Bools
-    values: Ints  # (8 T,), millionths
-    first: Bools  # whether the level is the first on the path with its reading
-    same: tuple[
-        Bools, Bools, Bools
-    ]  # whether levels 0 and 1, 0 and 2, 1 and 2 have the same reading
-    at_zero: tuple[Bools, int]  # sides at 0 as `_together` gives them, and the value there
+    Attributes:
+        low, high: (leaves, readings).
+        values: (leaves,), millionths.
+        at_zero: (leaves, readings), whether 0 is within.
+        worth: sum of the values where every reading is 0.
+    """
+
+    low: Ints
+    high: Ints
+    values: Ints
+    at_zero: Bools
+    worth: int
 
     @classmethod
-    def of(cls, trees: Sequence[v1.Tree]) -> "Trees":
-        """Compile."""
-        count = len(trees)
-        readings = np.array([t.readings for t in trees], dtype=np.int64).reshape(count, SPLITS)
-        above = np.array([t.above_micro for t in trees], dtype=np.int64).reshape(count, SPLITS)
-        values = np.array([t.leaves_micro for t in trees], dtype=np.int64).reshape(count * LEAVES)
-        of_leaf = readings[:, _PATH].reshape(count * LEAVES, LEVELS)
-        same = (
-            of_leaf[:, 0] == of_leaf[:, 1],
-            of_leaf[:, 0] == of_leaf[:, 2],
-            of_leaf[:, 1] == of_leaf[:, 2],
-        )
-        first = np.stack([np.ones(len(of_leaf), np.bool_), ~same[0], ~(same[1] | same[2])], axis=1)
-        right = np.tile(_RIGHT, (count, 1))
-        thresholds = above[:, _PATH].reshape(count * LEAVES, LEVELS)
-        zero = _together((thresholds < 0) == right, same)
-        worth = int(values[zero.all(axis=1)].sum())
-        return cls(of_leaf, thresholds, right, values, first, same, (zero, worth))
+    def of(cls, trees: Sequence[v1.Tree], readings: int) -> "Trees":
+        """Compile trees over that many readings."""
+        leaves = [leaf for tree in trees for leaf in _leaves(tree)]
+        low = np.full((len(leaves), readings), -_ENDLESS)
+        high = np.full((len(leaves), readings), _ENDLESS)
+        for row, (bounds, _) in enumerate(leaves):
+            for reading, above, right in bounds:
+                if right:
+                    low[row, reading] = max(low[row, reading], above)
+                else:
+                    high[row, reading] = min(high[row, reading], above)
+        values = np.array([value for _, value in leaves], dtype=np.int64)
+        at_zero = (low < 0) & (high >= 0)
+        return cls(low, high, values, at_zero, int(values[at_zero.all(axis=1)].sum()))
+
+    def value(self, readings: Sequence[int]) -> int:
+        """Return what the trees are worth together, millionths."""
+        here = np.array(readings, dtype=np.int64)
+        inside = ((here > self.low) & (here <= self.high)).all(axis=1)
+        return int(self.values[inside].sum())
 
     def add(self, readings: Sequence[int], shares: list[int]) -> int:
         """Add each reading's share to `shares`; return what the trees are worth at 0."""
-        if not len(self.values):
-            return 0
-        here = np.array(readings, dtype=np.int64)[self.readings]
-        inside = _together((here > self.above) == self.right, self.same)
-        zero, worth = self.at_zero
-        alive = (inside | zero).all(axis=1)
-        leads, leaves = inside & ~zero & self.first, zero & ~inside & self.first
+        here = np.array(readings, dtype=np.int64)
+        inside = (here > self.low) & (here <= self.high)
+        alive = np.flatnonzero((inside | self.at_zero).all(axis=1))
+        inside, at_zero = inside[alive], self.at_zero[alive]
+        leads, leaves = inside & ~at_zero, at_zero & ~inside
         a, b = leads.sum(axis=1), leaves.sum(axis=1)
-        joined, parted = _JOINED[a, b], _JOINED[b, a]
-        each = leads * joined[:, None] - leaves * parted[:, None]
-        each *= np.where(alive, self.values, 0)[:, None]
-        total = np.zeros(len(readings), dtype=np.int64)
-        np.add.at(total, self.readings, each)
-        for place, sixths in enumerate(total.tolist()):
-            shares[place] += sixths * _SIXTHS_OF_MICRO
-        return worth * _MICRO_UNITS
+        for size in {(x, y) for x, y in zip(a.tolist(), b.tolist(), strict=True) if x or y}:
+            of_size = (a == size[0]) & (b == size[1])
+            values = self.values[alive][of_size]
+            self._share(leads[of_size], values, _joined(*size), shares)
+            self._share(leaves[of_size], values, -_joined(size[1], size[0]), shares)
+        return self.worth * _MICRO_UNITS
+
+    @staticmethod
+    def _share(who: Bools, values: Ints, each: int, shares: list[int]) -> None:
+        for reading, sum_of in enumerate((who * values[:, None]).sum(axis=0).tolist()):
+            shares[reading] += sum_of * each
 
 
-def _together(sides: Bools, same: tuple[Bools, Bools, Bools]) -> Bools:
-    """Let the first level with a reading answer for the later ones: all of a path's splits on it at once."""
-    second = sides[:, 1] & (sides[:, 2] | ~same[2])
-    first = sides[:, 0] & (second | ~same[0]) & (sides[:, 2] | ~same[1])
-    # A level that is not the first with its reading holds by itself: it must not be counted twice.
-    third = sides[:, 2] | same[1] | same[2]
-    return np.stack([first, second | same[0], third], axis=1)
+_ENDLESS = np.iinfo(np.int64).max
+
+
+def _leaves(tree: v1.Tree) -> list[tuple[list[tuple[int, int, bool]], int]]:
+    """Return each leaf of a tree: the splits on its path (reading, above, side), and its value."""
+    found = []
+    waiting: list[tuple[int, list[tuple[int, int, bool]]]] = [(0, [])]
+    while waiting:
+        child, path = waiting.pop()
+        if child < 0:
+            found.append((path, tree.leaves_micro[-1 - child]))
+            continue
+        split = tree.readings[child], tree.above_micro[child]
+        waiting.append((tree.left[child], [*path, (*split, False)]))
+        waiting.append((tree.right[child], [*path, (*split, True)]))
+    return found
+
+
+@lru_cache(maxsize=512)
+def _joined(a: int, b: int) -> int:
+    """Return (a - 1)! b! / (a + b)! of a millionth, in units; 0 where a is 0.
+
+    It is the share of each of `a` readings that lead to a leaf that `b` others, at 0, would lead to.
+    """
+    if not a:
+        return 0
+    return _MICRO_UNITS * factorial(a - 1) * factorial(b) // factorial(a + b)

@@ -204,15 +204,16 @@ class Pair(message.Message):
 
 @typing.final
 class Tree(message.Message):
-    """A decision tree of three levels: 7 splits, level by level, and 8 leaves. A subject goes right at a split where
-    its reading is above `above_micro`. Never falls in any reading: at each split no leaf on the left is above a
-    leaf on the right.
+    """A decision tree. A subject starts at split 0 and goes right where its reading is above `above_micro`, else left,
+    until it comes to a leaf. Never falls in any reading: at each split no leaf on the left is above a leaf on the right.
     """
 
     DESCRIPTOR: descriptor.Descriptor
 
     READINGS_FIELD_NUMBER: builtins.int
     ABOVE_MICRO_FIELD_NUMBER: builtins.int
+    LEFT_FIELD_NUMBER: builtins.int
+    RIGHT_FIELD_NUMBER: builtins.int
     LEAVES_MICRO_FIELD_NUMBER: builtins.int
     @builtins.property
     def readings(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
@@ -220,22 +221,34 @@ class Tree(message.Message):
 
     @builtins.property
     def above_micro(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Where each splits, millionths of a standard deviation; 2,000,000,000 splits nothing off."""
+        """Where each splits, millionths of a standard deviation."""
+
+    @builtins.property
+    def left(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Where each leads on its left: a later split, or -1 - i for leaf i. Every split but the first, and every
+        leaf, is led to once.
+        """
+
+    @builtins.property
+    def right(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
+        """As left."""
 
     @builtins.property
     def leaves_micro(self) -> containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Log-odds of the leaves from left to right, times 1,000,000."""
+        """Log-odds of the leaves, times 1,000,000: one more than splits."""
 
     def __init__(
         self,
         *,
         readings: abc.Iterable[builtins.int] | None = ...,
         above_micro: abc.Iterable[builtins.int] | None = ...,
+        left: abc.Iterable[builtins.int] | None = ...,
+        right: abc.Iterable[builtins.int] | None = ...,
         leaves_micro: abc.Iterable[builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["above_micro", b"above_micro", "leaves_micro", b"leaves_micro", "readings", b"readings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["above_micro", b"above_micro", "leaves_micro", b"leaves_micro", "left", b"left", "readings", b"readings", "right", b"right"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,7 +297,7 @@ class PoolingModel(message.Message):
 
     @builtins.property
     def trees(self) -> containers.RepeatedCompositeFieldContainer[Tree]:
-        """Of up to three readings."""
+        """Of several readings."""
 
     def __init__(
         self,
