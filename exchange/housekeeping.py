@@ -8,7 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
+from concordat.v1 import DriftCause, DriftLevel
 from exchange.consents import table as consents
+from exchange.drift.watch import DriftWatch
 from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
@@ -54,6 +56,26 @@ async def watch_lenders(store: GroupCommit, clock: Clock, gate: Gate) -> None:
                 lender=each.lender,
                 level=each.after.level.name,
                 signals=sorted(signal.value for signal in each.after.signals),
+            )
+        await asyncio.sleep(EVERY_MINUTE)
+
+
+async def watch_drift(store: GroupCommit, clock: Clock, watch: DriftWatch) -> None:
+    """Look every minute at how far providers have moved since the calibration, until cancelled."""
+    while True:
+        try:
+            moved = await store.arun(lambda connection: watch.evaluate(connection, clock.now()))
+        except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            _log.warning("drift_not_watched", error=type(error).__name__)
+            moved = []
+        for each in moved:
+            finding = each.found.finding
+            _log.warning(
+                "provider_drifted",
+                provider=each.found.provider,
+                calibration=each.found.version,
+                level=DriftLevel.Name(finding.level),
+                causes=[DriftCause.Name(cause) for cause in finding.causes],
             )
         await asyncio.sleep(EVERY_MINUTE)
 

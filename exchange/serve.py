@@ -19,7 +19,8 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
-from exchange.housekeeping import keep_house, latest_time, watch_lenders
+from exchange.drift.watch import DriftWatch
+from exchange.housekeeping import keep_house, latest_time, watch_drift, watch_lenders
 from exchange.limits.gate import Gate
 from exchange.listings.opening import open_courier, open_listings
 from exchange.log.opening import open_book, open_tiles
@@ -89,6 +90,7 @@ async def open_exchange(
         dispatcher,
         listings,
         gate,
+        DriftWatch(settings.drift, directory),
         signer,
         clock,
         settings.provider_timeout_seconds,
@@ -112,6 +114,7 @@ async def open_exchange(
         asyncio.create_task(keep_house(store, clock, settings.log.keep_days)),
         asyncio.create_task(keeper.follow()),
         asyncio.create_task(watch_lenders(store, clock, gate)),
+        asyncio.create_task(watch_drift(store, clock, parts.drift)),
         asyncio.create_task(listings.book.follow()),
         asyncio.create_task(listings.run_timer(clock)),
     ]

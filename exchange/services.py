@@ -14,8 +14,10 @@ from concordat.v1.listing_service_pb2_grpc import (
 from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from concordat.v1.member_service_pb2_grpc import add_MemberServiceServicer_to_server
 from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_server
+from concordat.v1.supervision_service_pb2_grpc import add_SupervisionServiceServicer_to_server
 from concordat.v1.view_service_pb2_grpc import add_ViewServiceServicer_to_server
 from exchange.consents.servicer import ConsentServicer
+from exchange.drift.servicer import SupervisionServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
 from exchange.listings.lender_servicer import ListingServicer
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from concordat.rpc.aio_server import AioServer
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
+    from exchange.drift.watch import DriftWatch
     from exchange.limits.gate import Gate
     from exchange.listings.opening import Listings
     from exchange.log.book import LogBook
@@ -51,6 +54,7 @@ MEMBER_SERVICES = (
     "concordat.v1.FurnisherService",
     "concordat.v1.ListingService",
     "concordat.v1.ReviewService",
+    "concordat.v1.SupervisionService",
 )
 PUBLIC_SERVICES = (
     "concordat.v1.MemberService",
@@ -73,6 +77,7 @@ class Parts:
     dispatcher: Dispatcher
     listings: Listings
     gate: Gate
+    drift: DriftWatch
     signer: Signer
     clock: Clock
     provider_seconds: float
@@ -93,6 +98,7 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
         signer,
         clock,
         parts.provider_seconds,
+        parts.drift.stale,
     )
     checks = CheckDesk(directory, accesses, listings, parts.gate, book, signer, clock)
     screens = ScreenDesk(directory, store, listings, parts.gate, book, signer, clock)
@@ -106,6 +112,9 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     )
     add_ReviewServiceServicer_to_server(
         ReviewServicer(anchors, store, listings.office), server.server
+    )
+    add_SupervisionServiceServicer_to_server(
+        SupervisionServicer(anchors, store, parts.drift), server.server
     )
 
 
