@@ -8,6 +8,7 @@ others out: consent, disclosure, freeze.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from time import monotonic as _monotonic
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,10 @@ from exchange.subjects.own_compose import answers_of, compose_own_view
 from exchange.subjects.own_looks import OwnAsk, let_in
 from exchange.views.compose import Pooling
 from exchange.views.dispatch import read_result
-from exchange.views.request_view import PROVIDER_SECONDS
+from exchange.views.request_view import PROVIDER_SECONDS, nobody_stale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from concordat.clock import Clock
@@ -43,52 +45,46 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("concordat.subjects")
 
 
+@dataclass(frozen=True, slots=True)
 class OwnViewDesk:
-    """Answers people who ask for their own score."""
+    """Answers people who ask for their own score: records in ``store``, logs in ``book``, asks over ``links``.
 
-    def __init__(
-        self,
-        directory: MemberDirectory,
-        store: GroupCommit,
-        book: LogBook,
-        links: ProviderLinks,
-        signer: Signer,
-        clock: Clock,
-        per_day: int,
-        provider_seconds: float = PROVIDER_SECONDS,
-    ) -> None:
-        """Record in ``store``, log in ``book``, ask over ``links``; ``per_day`` looks of one person."""
-        self._directory = directory
-        self._store = store
-        self._book = book
-        self._links = links
-        self._signer = signer
-        self._clock = clock
-        self._per_day = per_day
-        self._provider_seconds = provider_seconds
+    ``per_day`` looks of one person are let in. ``stale`` names the providers whose scores have drifted since the
+    fit of a calibration, by its version.
+    """
+
+    directory: MemberDirectory
+    store: GroupCommit
+    book: LogBook
+    links: ProviderLinks
+    signer: Signer
+    clock: Clock
+    per_day: int
+    provider_seconds: float = PROVIDER_SECONDS
+    stale: Callable[[int], frozenset[str]] = nobody_stale
 
     async def answer(
         self, envelopes: v1.RequestOwnViewRequest, at: datetime, seconds_left: float
     ) -> v1.RequestOwnViewResponse:
         """Answer one request. Raises ``Refusal``."""
-        self._book.require_open(at)
-        self._directory.calibration(at)  # with none in use nothing can be pooled: ask nobody
+        self.book.require_open(at)
+        self.directory.calibration(at)  # with none in use nothing can be pooled: ask nobody
         budget = next_hop_seconds(seconds_left)
         ends = _monotonic() + seconds_left
         ask = self._verified(envelopes, at)
-        look = await self._store.arun(lambda c: let_in(c, ask, self._per_day))
+        look = await self.store.arun(lambda c: let_in(c, ask, self.per_day))
         intent = await self._receipt((ask.subject_ref, look.look_id), budget)
         outcomes = await self._gather(ask, intent, ends - _monotonic())
         return await self._release(ask, look, intent, outcomes, ends - _monotonic())
 
     def _verified(self, envelopes: v1.RequestOwnViewRequest, at: datetime) -> OwnAsk:
-        anchors = self._directory.anchors
+        anchors = self.directory.anchors
         binding = open_binding(envelopes.binding, anchors, at)
         request = open_own_view_request(envelopes.request, binding, anchors, at)
         return OwnAsk(request, binding, envelopes, at)
 
     async def _receipt(self, key: Key, seconds: float) -> v1.LogReceipt:
-        (receipt,) = await self._book.receipts([key], seconds)
+        (receipt,) = await self.book.receipts([key], seconds)
         if isinstance(receipt, Refusal):
             raise receipt
         return receipt
@@ -97,7 +93,7 @@ class OwnViewDesk:
         self, ask: OwnAsk, intent: v1.LogReceipt, seconds_left: float
     ) -> dict[str, Outcome]:
         """Ask every provider that the person named, at once; whatever goes wrong is its failure alone."""
-        seconds = next_hop_seconds(seconds_left, self._provider_seconds)
+        seconds = next_hop_seconds(seconds_left, self.provider_seconds)
         message = v1.RequestOwnScoresRequest(
             request=ask.envelopes.request, binding=ask.envelopes.binding, intent=intent
         )
@@ -110,10 +106,10 @@ class OwnViewDesk:
     async def _ask(
         self, provider_id: str, ask: OwnAsk, message: v1.RequestOwnScoresRequest, seconds: float
     ) -> Outcome:
-        directory, now = self._directory, self._clock.now
+        directory, now = self.directory, self.clock.now
         try:
             provider = directory.require(provider_id, now(), Role.ROLE_PROVIDER)
-            asking = self._links.request_own_scores(provider, message, seconds)
+            asking = self.links.request_own_scores(provider, message, seconds)
             result = await asyncio.wait_for(asking, seconds)
         except TimeoutError:
             return Refusal(Reason.REASON_PROVIDER_TIMED_OUT)
@@ -133,12 +129,13 @@ class OwnViewDesk:
         seconds_left: float,
     ) -> v1.RequestOwnViewResponse:
         """Pool and sign, log what goes out, and only then let it go."""
-        at = self._clock.now()
-        pooling = Pooling(self._directory.calibration(at))
+        at = self.clock.now()
+        calibration = self.directory.calibration(at)
+        pooling = Pooling(calibration, self.stale(calibration.version))
         view = compose_own_view(ask, look, outcomes, self._exchange(at), pooling, at)
-        envelope = seal(view, self._signer)
+        envelope = seal(view, self.signer)
         draft = records.own_view(view, digest_of(envelope))
-        await self._store.arun(lambda c: log.enqueue(c, [draft]))
+        await self.store.arun(lambda c: log.enqueue(c, [draft]))
         key = (ask.subject_ref, draft.record_id)
         release = await self._receipt(key, seconds_left - MARGIN_SECONDS)
         answers = answers_of(ask.request.message, outcomes)
@@ -150,4 +147,4 @@ class OwnViewDesk:
         )
 
     def _exchange(self, at: datetime) -> Member:
-        return self._directory.require(self._directory.anchors.bundle.exchange_id, at)
+        return self.directory.require(self.directory.anchors.bundle.exchange_id, at)
