@@ -8,6 +8,7 @@ from clients.sdk import (
     events,
     members,
     outcomes,
+    own_views,
     reviews,
     streaming,
     views,
@@ -24,6 +25,7 @@ from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
 from concordat.trust.keys import Signer
 from concordat.verify.history import Kept
+from concordat.verify.own_view import VerifiedOwnView
 
 
 class LenderClient(LenderListings):
@@ -101,6 +103,20 @@ class WalletClient(WalletListings):
     def list_consents(self, key: wallet.WalletKey) -> list[wallet.HeldConsent]:
         """Return the subject's consents as the exchange holds them."""
         return self._transport.run(wallet.list_consents(key, self.book, self._now))
+
+    def own_view(
+        self,
+        key: wallet.WalletKey,
+        providers: Sequence[str] = (),
+        *,
+        seconds: float = DEFAULT_SECONDS,
+    ) -> VerifiedOwnView:
+        """Return the subject's own score, verified in full; of all licensed providers if none are named.
+
+        The look is logged and counts in the exchange's daily limit; it moves no score.
+        """
+        flow = own_views.request_own_view(key, self.book, providers, self._now, seconds)
+        return self._transport.run(flow)
 
     def list_accesses(
         self,
