@@ -18,13 +18,23 @@ from concordat.v1 import DisclosureKind
 from concordat.verify.view import Check, VerifiedView, ViewNotVerified
 
 BAR = 48
+_MARKS = {
+    v1.CalibrationStanding.CALIBRATION_STANDING_STALE: "stale: its scores, or what becomes of the people "
+    "scored, are not what they were when the calibration was fitted, or its date is past.",
+    v1.CalibrationStanding.CALIBRATION_STANDING_NONE: "not covered: its score is not in the unified one.",
+}
 _BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "red"}
 
 
 def print_view(console: Console, verified: VerifiedView) -> None:
     """Print the whole view."""
     view = verified.view
-    for part in (headline(verified), missing(verified), providers(verified)):
+    for part in (
+        headline(verified),
+        missing(verified),
+        calibration_marks(verified),
+        providers(verified),
+    ):
         if part is not None:
             console.print(part)
     print_told(
@@ -105,6 +115,18 @@ def missing(verified: VerifiedView) -> Panel | None:
     total = len(verified.view.providers)
     title = f"PARTIAL VIEW: {len(verified.missing)} of {total} providers missing"
     return Panel(table, title=title, border_style="bold yellow")
+
+
+def calibration_marks(verified: VerifiedView) -> Panel | None:
+    """Return what the calibration can not be relied on for; None where there is nothing."""
+    marks = {
+        mark: [each.provider for each in verified.view.providers if each.calibration == mark]
+        for mark in _MARKS
+    }
+    lines = [f"{', '.join(names)}: {_MARKS[mark]}" for mark, names in marks.items() if names]
+    if not lines:
+        return None
+    return Panel("\n".join(lines), title="READ WITH CARE: the calibration", border_style="yellow")
 
 
 def providers(verified: VerifiedView) -> Table | None:

@@ -16,9 +16,9 @@ def view_facts(verified: VerifiedView) -> dict[str, Any]:
     """Return the facts of a view.
 
     ``outcome`` is complete, partial or no_score; ``score`` is what is disclosed (keys of v1.ScoreAnswer)
-    or null; ``providers`` has one entry for each provider of the consent, with ``outcome``, and ``score``
-    and ``reasons`` where they are disclosed or ``reason`` where it is missing. ``listings`` and ``flags`` are
-    null where the consent does not cover them.
+    or null; ``providers`` has one entry for each provider of the consent, with ``outcome``, ``calibration``
+    (null, or stale, or none where it is not read), and ``score`` and ``reasons`` where they are disclosed or
+    ``reason`` where it is missing. ``listings`` and ``flags`` are null where the consent does not cover them.
     """
     view = verified.view
     outcome = view.WhichOneof("outcome") or ""
@@ -64,9 +64,17 @@ def message_facts(message: v1.ScoreAnswer) -> dict[str, Any]:
     )
 
 
+_STANDINGS = {
+    v1.CalibrationStanding.CALIBRATION_STANDING_UNSPECIFIED: None,
+    v1.CalibrationStanding.CALIBRATION_STANDING_STALE: "stale",
+    v1.CalibrationStanding.CALIBRATION_STANDING_NONE: "none",
+}
+
+
 def _provider(verified: VerifiedView, told: v1.ProviderOutcome) -> dict[str, Any]:
     kind = words(v1.ProviderOutcomeKind.Name(told.kind), "PROVIDER_OUTCOME_KIND_")
     facts: dict[str, Any] = {"provider": told.provider, "outcome": kind}
+    facts["calibration"] = _STANDINGS[told.calibration]
     if told.reason:
         facts["reason"] = v1.Reason.Name(told.reason).removeprefix("REASON_")
     statement = verified.statements.get(told.provider)

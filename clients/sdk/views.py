@@ -55,6 +55,12 @@ class LenderView:
         """The providers that did not answer, and why; the view is partial where there are any."""
         return self.verified.missing
 
+    @property
+    def stale(self) -> list[str]:
+        """The providers for whose scores the calibration has grown stale: read the score with care."""
+        mark = v1.CalibrationStanding.CALIBRATION_STANDING_STALE
+        return [each.provider for each in self.view.providers if each.calibration == mark]
+
     def score(self, *, accept_partial: bool = False) -> v1.ScoreAnswer:
         """Return the score as far as the consent discloses it.
 

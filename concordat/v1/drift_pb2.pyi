@@ -193,7 +193,7 @@ class DriftBin(message.Message):
     defaults: builtins.int
     """Of those, how many defaulted; unset where that, or the number that did not, is suppressed."""
     deviation_milli: builtins.int
-    """(observed - calibrated) / its standard error, thousandths; unset where `defaults` is."""
+    """(observed - calibrated) / its standard error, of the rounded counts, thousandths; unset where `defaults` is."""
     def __init__(
         self,
         *,

@@ -1,6 +1,7 @@
 """What the regulator is told of drift: aggregates, rounded, with small cells suppressed. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -67,8 +68,10 @@ def _bin(
         outcomes=outcomes,
     )
     if outcomes is not None and defaults is not None:
+        # Of the counts as they are told: it tells no more than they do.
+        now = replace(each, outcomes=outcomes, defaults=defaults)
         shown.defaults = defaults
-        shown.deviation_milli = _held(100 * round(10 * each.deviation), _DEVIATION_BOUND)
+        shown.deviation_milli = _held(100 * round(10 * now.deviation), _DEVIATION_BOUND)
     return shown
 
 
