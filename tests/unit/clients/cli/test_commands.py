@@ -27,7 +27,7 @@ def test_a_view_reads_well_and_its_file_verifies(desk: Desk) -> None:
     assert result.exit_code == 0, result.output
     for part in ("points", "band", "90 % interval", "Alder-Bank", "BK01 Reason 1", "delete by"):
         assert part in result.output
-    assert "17 checks passed" in result.output
+    assert "18 checks passed" in result.output
     verified = desk.run("view", "verify", out, *desk.trust)
     assert verified.exit_code == 0
     assert "ok:" in verified.output
@@ -45,6 +45,7 @@ def test_a_view_in_json_has_the_documented_keys(desk: Desk) -> None:
     assert facts["providers"][0] == {
         "provider": ALDER,
         "outcome": "scored",
+        "calibration": None,
         "score": 700,
         "reasons": ["BK01", "BK02"],
     }
