@@ -22,12 +22,13 @@ from clients.cli.wallet_inbox import inbox
 from clients.cli.wallet_list import list_consents
 from clients.cli.wallet_listings import listings
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.cli.wallet_report import report
 from clients.cli.wallet_statement import settle, statement
 from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder
 
 app = typer.Typer(
-    help="A subject's wallet: key, consents, who looked, listings, disputes, freezes.",
+    help="A subject's wallet: key, consents, own score, who looked, listings, disputes, freezes.",
     epilog=CODES,
     no_args_is_help=True,
     add_completion=False,
@@ -80,6 +81,7 @@ app.command(epilog=CODES)(resume)
 app.command(epilog=CODES)(revoke)
 app.command("list", epilog=CODES)(list_consents)
 app.command(epilog=CODES)(accesses)
+app.command(epilog=CODES)(report)
 for command in (
     *(listings, inbox, contest, dispute, appeal, statement, settle),
     *(freeze, unfreeze, alert, unalert, contact),

@@ -1,0 +1,127 @@
+"""`concordat wallet report`: your own score, provider by provider, why it is so, and what would lift it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from clients.cli import own_report_words as said
+from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
+from clients.cli.own_report_json import own_report_facts
+from clients.cli.render import band, interval_bar
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.sdk.client import WalletClient
+from clients.sdk.wallet_file import WalletFolder
+from concordat.verify.own_view import VerifiedOwnView
+
+_BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "red"}
+
+
+def report(
+    providers: Annotated[
+        list[str] | None,
+        typer.Option("--provider", help="Ask this provider; repeat for more. Else all are asked."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a machine-readable copy (JSON) here.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, max=300, help="Time to answer in.")] = 10.0,
+    wallet: Folder = DEFAULT_WALLET,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show your own score: each provider's, the unified one, what moved it, and what would lift it.
+
+    You get all of it, frozen or not. The look is yours: it stands among your accesses, no lender is told, and
+    it moves no score. All is checked: each provider's signature, and the unified score computed anew.
+    """
+    with failing("the report was not obtained", as_json=as_json):
+        held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
+        with held.locked(), WalletClient(held.anchors) as client:
+            verified = client.own_view(held.key(), providers or (), seconds=seconds)
+        facts = own_report_facts(verified)
+        if out is not None:
+            out.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    if as_json:
+        echo_json(ok=True, **facts, out=str(out) if out else None)
+        return
+    for part in report_parts(verified):
+        console().print(part)
+    if out is not None:
+        console().print(f"Written to {out}.")
+
+
+def report_parts(verified: VerifiedOwnView) -> list[RenderableType]:
+    """Return the report as a person would like to read it."""
+    parts: list[RenderableType] = [_headline(verified)]
+    if verified.missing:
+        parts.append(_missing(verified))
+    parts.append(_providers(verified))
+    if costs := said.costs_of(verified):
+        parts += _section("Why it is not higher", costs)
+    score, lift = verified.score, said.lift_for(verified)
+    if lift is not None:
+        lines = said.lift_lines(verified, lift)
+        parts += _section(said.lift_title(lift), lines)
+    elif score is not None:
+        parts.append(Text("No band is better than yours."))
+    parts.append(Text(f"\n{said.NO_PROMISE}"))
+    checks = len(verified.checks)
+    parts.append(Text(f"Verified offline from the trust bundle: {checks} checks passed.", "green"))
+    return parts
+
+
+def _headline(verified: VerifiedOwnView) -> Panel:
+    score = verified.score
+    title = "Your score (PARTIAL)" if verified.missing else "Your score"
+    if score is None:
+        why = "a provider is missing" if verified.missing else "no provider has one that counts"
+        return Panel(Text(f"No score: {why}.", style="bold"), title=title)
+    line = Text.assemble(
+        (f"{score.points} points", "bold"),
+        "   band ",
+        (band(score.band), _BAND_STYLES[score.band]),
+        f"   {said.percent(score.default_ppm)} probability of default",
+    )
+    meaning = [Text(text, style="dim") for text in said.meaning_of(verified, score)]
+    style = "yellow" if verified.missing else "green"
+    return Panel(Group(line, Text(interval_bar(score)), *meaning), title=title, border_style=style)
+
+
+def _missing(verified: VerifiedOwnView) -> Text:
+    names = ", ".join(outcome.provider for outcome in verified.missing)
+    return Text(
+        f"Missing: {names}. That moved the score neither way; with what is missing it may be another.",
+        style="yellow",
+    )
+
+
+def _providers(verified: VerifiedOwnView) -> Table:
+    """Return a line a provider, adding up to the score."""
+    score = verified.score
+    table = Table("provider", "its score", "on its scale", "points", "what it did", "its reasons")
+    table.columns[3].justify = "right"
+    if score is not None:
+        table.add_row("nothing known", "", "", str(score.base_points), "where everyone starts", "")
+    for part in said.parts_of(verified):
+        table.add_row(
+            part.name,
+            part.outcome if part.score is None else str(part.score),
+            part.scale,
+            "" if part.points is None else f"{part.points:+d}",
+            part.says,
+            "\n".join(f"{text} ({code})" for code, text in part.reasons),
+        )
+    if score is not None:
+        table.add_section()
+        table.add_row("unified score", "", "", str(score.points), "", "")
+    return table
+
+
+def _section(title: str, lines: list[str]) -> list[RenderableType]:
+    return [Text(f"\n{title}", style="bold"), *(Text(f"• {line}") for line in lines)]
