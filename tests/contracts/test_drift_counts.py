@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 from sqlalchemy.engine import make_url
 
 from concordat import v1
@@ -23,7 +24,8 @@ from exchange.drift.settings import DriftSettings
 from exchange.drift.table import Cell
 from exchange.drift.watch import DriftWatch, Found, Moved
 from exchange.migrations import SCRIPTS
-from exchange.tables import drift_level, log_queue, outcome_count, score_count
+from exchange.tables import access_entry, drift_level, log_queue, outcome_count, score_count
+from exchange.views import table as views
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation
 from tests.drift_builders import fitted, outcome_counts, report
 
@@ -117,6 +119,29 @@ class DriftCountsContract:
         assert [each.scores for each in exchange.found(AT).bins] == [20, 0, 0, 20]
         assert [each.scores for each in exchange.found(AT, BIRCH).bins] == [0, 20, 0, 0]
         assert exchange.rows(score_count) == 6
+
+    def test_processes_that_release_under_one_access_at_once_count_it_once(
+        self, exchange: Exchange
+    ) -> None:
+        ref, access_id = b"\x01" * 32, b"\x02" * 16
+        entry = {"subject_ref": ref, "access_id": access_id, "lender": LENDER, "purpose": 1}
+        entry |= {"consent_id": bytes(16), "request_digest": bytes(32), "disclosure": 1}
+        entry |= {"recorded_at": 1, "refusal": 0, "counted": True, "threshold": 0}
+        row = {"key_ref": ref, "key_id": access_id, "at": 2, "outcome": "complete"}
+        exchange.store.run(lambda c: c.execute(insert(access_entry), entry))
+
+        def release(store: GroupCommit) -> bool:
+            def job(connection: Connection) -> bool:
+                fresh = views.not_released(connection, [(ref, access_id), (ref, bytes(16))])
+                sleep(0.05)
+                views.release(connection, [row | {"digest": bytes(32)}])
+                return fresh == {(ref, access_id)}
+
+            return store.run(job)
+
+        stores = [exchange.store, *(exchange.open() for _ in range(3))]
+        with ThreadPoolExecutor(4) as threads:
+            assert sorted(threads.map(release, stores)) == [False, False, False, True]
 
     def test_the_window_is_whole_days_and_today_is_not_in_it(self, exchange: Exchange) -> None:
         for days in (0, 1, 90, 91):
@@ -283,6 +308,8 @@ class TestOnPostgres(DriftCountsContract):
     def exchange(self, postgres_drift: str) -> Iterator[Exchange]:
         exchange = Exchange(postgres_drift)
         with exchange.engine.begin() as connection:
-            connection.execute(text("TRUNCATE score_count, outcome_count, drift_level, log_queue"))
+            connection.execute(
+                text("TRUNCATE score_count, outcome_count, drift_level, log_queue, access_entry")
+            )
         yield exchange
         exchange.close()
