@@ -27,6 +27,7 @@ class OpenedCalibration:
     digest: bytes  # statement digest, 32 bytes
     envelope: v1.Envelope
     compiled: CompiledCalibration
+    roots: int  # how many of them signed
     not_before: datetime
     stale_from: datetime
 
@@ -66,7 +67,15 @@ def open_calibration(
     if made_at - at > MAX_SKEW:
         raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"a calibration made at {made_at}")
     compiled = _compiled(calibration)
-    return OpenedCalibration(calibration, rooted.digest, envelope, compiled, not_before, stale_from)
+    return OpenedCalibration(
+        message=calibration,
+        digest=rooted.digest,
+        envelope=envelope,
+        compiled=compiled,
+        roots=len(rooted.signers),
+        not_before=not_before,
+        stale_from=stale_from,
+    )
 
 
 def _compiled(calibration: v1.Calibration) -> CompiledCalibration:

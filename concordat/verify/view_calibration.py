@@ -57,7 +57,7 @@ def words_of(opened: OpenedCalibration | None, view: v1.View | v1.OwnView) -> st
     stale = f"; stale since {opened.stale_from:%Y-%m-%d}" if _was_stale(opened, view) else ""
     return (
         f"version {opened.version}, in use since {opened.not_before:%Y-%m-%d}, signed by the exchange and "
-        f"{len(opened.envelope.signatures) - 1} roots: {report.method}{fitted}{stale}"
+        f"{opened.roots} roots: {report.method}{fitted}{stale}"
     )
 
 
