@@ -15,6 +15,8 @@ from exchange.tables import drift_level, outcome_count, score_count, subject_fla
 from tests.builders import PROVIDERS, Federation
 from tests.drift_builders import fitted
 from tests.exchange_builders import ExchangeDesk, stall
+from tests.exchange_services import ExchangeServices
+from tests.own_view_builders import own_request
 
 ALDER, BIRCH, CEDAR = PROVIDERS
 Row = tuple[str, int, int]
@@ -126,6 +128,18 @@ def test_a_calibration_without_baselines_counts_nothing(
 ) -> None:
     desk = make_desk(Federation())
     assert isinstance(desk.ask(desk.grant()), v1.RequestViewResponse)
+    assert counted(desk) == []
+
+
+def test_people_who_look_at_their_own_score_are_never_counted(desk: ExchangeDesk) -> None:
+    """R27: no retaliation, not by a statistic either."""
+    services = ExchangeServices(desk)
+    person = desk.federation.subject()
+    request = v1.RequestOwnViewRequest(
+        request=own_request(desk.federation, person), binding=person.binding
+    )
+    answer = services.call(services.subjects.RequestOwnView, request)
+    assert len(answer.statements) == len(PROVIDERS)
     assert counted(desk) == []
 
 
