@@ -146,7 +146,8 @@ def costs_of(verified: VerifiedOwnView) -> list[str]:
 
 def given(reasons: Sequence[tuple[str, str]]) -> str:
     """Return reasons as one text."""
-    return "; ".join(f"{text} ({code})" for code, text in reasons) or "it gave no reason"
+    texts = [f"{text.rstrip('.')} ({code})" for code, text in reasons]
+    return "; ".join(texts) or "it gave no reason"
 
 
 # What would lift it -----------------------------------------------------------------------------

@@ -11,7 +11,9 @@ from rich.padding import Padding
 from rich.panel import Panel
 
 from clients.cli import render
+from clients.cli.own_report_json import own_report_facts
 from clients.cli.view_json import view_facts
+from clients.cli.wallet_report import report_parts
 from clients.sandbox import demo_log, demo_offline, demo_tables
 from clients.sandbox.demo_listings import ListingStory
 from clients.sandbox.demo_refusals import Tried, four_refusals, unlicensed_outcome
@@ -129,6 +131,8 @@ class Demo:
             self._print(f"a consent that names {name}: it is not asked, and the view says so:")
             self._print(f"  {ProviderOutcomeKind.Name(outcome.kind)}, {name_of(outcome.reason)}")
         self._show_listing(sandbox, people[2])
+        with self._step("The borrower asks for its own score: what moved it, what would lift it"):
+            self._facts["own"] = self._own_score(sandbox, people[1])
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
             self._facts["partial"] = view_facts(self._kill_one(sandbox, people[1]).verified)
         with self._step(
@@ -169,6 +173,12 @@ class Demo:
             with self._step(title):
                 tell()
         self._facts["listing"] = story.facts
+
+    def _own_score(self, sandbox: Sandbox, person: Person) -> dict[str, Any]:
+        verified = sandbox.wallet().own_view(person.key, sandbox.provider_ids)
+        for part in report_parts(verified):
+            self._console.print(part)
+        return own_report_facts(verified)
 
     def _kill_one(self, sandbox: Sandbox, person: Person) -> LenderView:
         sandbox.process(KILLED).kill()

@@ -76,7 +76,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_the_demo_goes_through_to_its_last_line(shown: Shown) -> None:
     assert shown.done.stderr.splitlines()[-1] == "demo: ok"
     assert shown.facts["ok"] is True
-    assert len(shown.facts["steps"]) == 18
+    assert len(shown.facts["steps"]) == 19
 
 
 def test_the_demo_shows_four_refusals(shown: Shown) -> None:
@@ -103,6 +103,21 @@ def test_a_band_or_a_threshold_tells_that_and_nothing_else(shown: Shown) -> None
     assert list(threshold["score"]) == ["threshold"]
     for view in (band, threshold):
         assert [set(provider) for provider in view["providers"]] == [{"provider", "outcome"}] * 2
+
+
+def test_a_borrower_is_told_its_own_score_as_the_lender_was_and_what_would_lift_it(
+    shown: Shown,
+) -> None:
+    own, lent = shown.facts["own"], shown.facts["views"][1]
+    assert (own["outcome"], own["score"]["points"]) == (
+        "complete",
+        lent["score"]["full"]["points"],
+    )
+    assert [part["score"] for part in own["providers"]] == [
+        part["score"] for part in lent["providers"]
+    ]
+    for way in own["next_band"]["ways"]:
+        assert way["points"] >= own["next_band"]["floor"] > own["score"]["points"]
 
 
 def test_a_listing_lives_from_its_filing_to_its_end(shown: Shown) -> None:
