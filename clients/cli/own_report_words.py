@@ -116,7 +116,10 @@ def _basis(calibration: OpenedCalibration) -> str:
         return (
             "what the providers themselves declare; nobody has held that against what happened yet"
         )
-    return f"the federation's calibration {calibration.version}, which was fitted to {report.subjects:,}"
+    return (
+        f"the federation's calibration {calibration.version}, which was fitted to what became of "
+        f"{report.subjects:,} people"
+    )
 
 
 def _per_thousand(ppm: int) -> str:

@@ -115,7 +115,7 @@ def _providers(verified: VerifiedOwnView) -> Table:
             part.scale,
             "" if part.points is None else f"{part.points:+d}",
             part.says,
-            "\n".join(f"{text} ({code})" for code, text in part.reasons),
+            "\n".join(said.given([reason]) for reason in part.reasons),
         )
     if score is not None:
         table.add_section()
