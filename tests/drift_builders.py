@@ -1,13 +1,13 @@
 """Calibrations with baselines, and counts against them, for tests of drift."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.statements import seal
-from tests.builders import DAY, LENDER, PROVIDERS, Federation, signer
+from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation, signer
 
 EDGES = (500, 600, 700, 850)
 SAMPLE, DEFAULTS = (1000, 1000, 1000, 1000), (400, 200, 100, 20)
@@ -24,9 +24,9 @@ def report(providers: Sequence[str] = PROVIDERS) -> v1.FitReport:
     return v1.FitReport(method="test-1", providers=fits)
 
 
-def fitted(version: int = 2, **fields: Any) -> Federation:
+def fitted(version: int = 2, at: datetime = AT, **fields: Any) -> Federation:
     """Return a federation whose calibration in use has baselines."""
-    federation = Federation()
+    federation = Federation(at)
     federation.calibrate(version=version, **({"report": report()} | fields))
     return federation
 
