@@ -131,6 +131,7 @@ def add_public_services(server: AioServer, parts: Parts, stopping: asyncio.Event
         parts.clock,
         parts.gate.limits.own_views_per_day,
         parts.provider_seconds,
+        parts.drift.stale,
     )
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_SubjectServiceServicer_to_server(
