@@ -21,6 +21,11 @@ GROUPS = {
     "review": ("clients.cli.review", "app", "A reviewer's queue, evidence and rulings."),
     "member": ("clients.cli.member", "app", "List the members; submit licences and statuses."),
     "log": ("clients.cli.log", "app", "Audit the transparency log, watch it, prove entries."),
+    "calibrate": (
+        "clients.cli.calibrate",
+        "app",
+        "How scores are pooled: fit, audit, compare, sign; drift.",
+    ),
     "sandbox": (
         "clients.cli.sandbox",
         "app",
