@@ -133,7 +133,7 @@ class OutcomeCounts(message.Message):
     """Version of the calibration that the views were made with."""
     @builtins.property
     def period_from(self) -> timestamp_pb2.Timestamp:
-        """Views made from then on."""
+        """Views made from then on. The period lasts a day or more, and reaches into the time of the calibration."""
 
     @builtins.property
     def period_until(self) -> timestamp_pb2.Timestamp:

@@ -74,7 +74,18 @@ def standing_before(report: Reported, known: Sequence[Reported]) -> Reported | N
 
 
 def _require_of_calibration(said: v1.OutcomeCounts, watch: DriftWatch, at: datetime) -> None:
+    """Refuse counts of unknown bins, or of a time when no view was made by the calibration.
+
+    So one lender's reports are bounded in number: by days, providers and calibrations.
+    """
     calibration = watch.calibration(said.calibration_version, at)
+    if calibration is not None:
+        begun, earliest = calibration.not_before, calibration.not_before - table.KEEP
+        start, end = from_timestamp(said.period_from), from_timestamp(said.period_until)
+        if start < earliest or end <= begun:
+            raise Refusal(
+                Reason.REASON_OUTCOMES_NOT_OF_CALIBRATION, f"in use since {begun}; {start} to {end}"
+            )
     baseline = baselines_of(calibration.message).get(said.provider, ()) if calibration else ()
     if any(each.bin >= len(baseline) for each in said.bins):
         raise Refusal(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -152,11 +153,16 @@ def _outcomes(reports: Iterable[Reported], bins: int) -> list[tuple[int, int]]:
     """Return the outcomes and defaults of each bin, of all lenders together."""
     sums = [[0, 0] for _ in range(bins)]
     for report in reports:
-        envelope = v1.Envelope.FromString(report.envelope)
-        for each in v1.OutcomeCounts.FromString(envelope.payload).bins:
-            sums[each.bin][0] += each.subjects
-            sums[each.bin][1] += each.defaults
+        for place, subjects, defaults in _counts(report.envelope):
+            sums[place][0] += subjects
+            sums[place][1] += defaults
     return [(subjects, defaults) for subjects, defaults in sums]
+
+
+@lru_cache(maxsize=16_384)  # parsed once, as all are looked at every minute on the database thread
+def _counts(envelope: bytes) -> tuple[tuple[int, int, int], ...]:
+    counts = v1.OutcomeCounts.FromString(v1.Envelope.FromString(envelope).payload)
+    return tuple((each.bin, each.subjects, each.defaults) for each in counts.bins)
 
 
 def _has_counts(bins: Iterable[Bin]) -> bool:

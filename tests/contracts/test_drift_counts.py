@@ -239,7 +239,7 @@ class DriftCountsContract:
     def test_no_credit_counts_twice_by_periods_that_overlap(self, exchange: Exchange) -> None:
         fed = exchange.federation
         exchange.report(outcome_counts(fed))
-        for start, end in ((90, 2), (100, 89), (2, 0), (80, 70), (100, 0.5)):
+        for start, end in ((90, 2), (100, 9), (2, 0), (80, 5), (100, 0.5)):
             overlapping = outcome_counts(
                 fed,
                 period_from=to_timestamp(AT - start * DAY),
@@ -249,8 +249,9 @@ class DriftCountsContract:
             assert exchange.refused(overlapping) == Reason.REASON_OUTCOME_PERIOD_OVERLAPS
         before = outcome_counts(
             fed,
-            period_from=to_timestamp(AT - 100 * DAY),
-            period_until=to_timestamp(AT - 90 * DAY),
+            period_from=to_timestamp(AT - DAY),
+            period_until=to_timestamp(AT),
+            made_at=to_timestamp(AT),
         )
         assert not exchange.report(before)
         assert exchange.outcomes()[0] == (200, 80)
@@ -269,6 +270,9 @@ class DriftCountsContract:
             outcome_counts(fed, calibration_version=1),  # declared: it has no bins
             outcome_counts(fed, provider="nobody-knows"),
             outcome_counts(fed, [(4, 100, 40)]),
+            # of a time before anything was pooled by it, or long before
+            outcome_counts(fed, period_until=to_timestamp(AT - 10 * DAY)),
+            outcome_counts(fed, period_from=to_timestamp(AT - 411 * DAY)),
         ):
             assert exchange.refused(strange) == Reason.REASON_OUTCOMES_NOT_OF_CALIBRATION
 
