@@ -40,14 +40,13 @@ class MemberStatements:
         statement = dialect.insert(table).values(
             member_id=member_id, kind=kind, rank=rank, envelope=envelope.SerializeToString()
         )
-        kept = connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[table.c.member_id, table.c.kind],
-                set_={"rank": statement.excluded.rank, "envelope": statement.excluded.envelope},
-                where=table.c.rank < statement.excluded.rank,
-            )
+        unless_later = statement.on_conflict_do_update(
+            index_elements=[table.c.member_id, table.c.kind],
+            set_={"rank": statement.excluded.rank, "envelope": statement.excluded.envelope},
+            where=table.c.rank < statement.excluded.rank,
         )
-        return kept.rowcount > 0
+        # Not by the count of rows: of an INSERT, SQLAlchemy does not keep it with every driver.
+        return connection.execute(unless_later.returning(table.c.rank)).first() is not None
 
     def all(self, connection: Connection, kind: str) -> list[v1.Envelope]:
         """Return every statement of a kind, by member id."""

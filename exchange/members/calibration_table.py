@@ -28,10 +28,8 @@ def put(connection: Connection, version: int, digest: bytes, envelope: v1.Envelo
     statement = dialect.insert(calibration).values(
         version=version, digest=digest, envelope=envelope.SerializeToString()
     )
-    kept = connection.execute(
-        statement.on_conflict_do_nothing(index_elements=[_CALIBRATION.version])
-    )
-    return kept.rowcount > 0
+    unless_there = statement.on_conflict_do_nothing(index_elements=[_CALIBRATION.version])
+    return connection.execute(unless_there.returning(_CALIBRATION.version)).first() is not None
 
 
 def digest_at(connection: Connection, version: int) -> bytes:

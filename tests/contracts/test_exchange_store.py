@@ -21,14 +21,21 @@ from concordat.federation.directory import MemberDirectory
 from concordat.refusal import Refusal
 from concordat.store.engine import StoreError, migrate, open_engine, require_current
 from concordat.store.group_commit import GroupCommit
-from concordat.v1 import ConsentEventKind, ConsentState, Period, Reason
+from concordat.v1 import ConsentEventKind, ConsentState, LogEntryKind, Period, Reason
 from concordat.verify.consent import open_binding, open_consent_event
 from exchange.consents import ledger
 from exchange.housekeeping import latest_time, tidy
 from exchange.members import keeper
 from exchange.members.keeper import MemberKeeper, load
 from exchange.migrations import SCRIPTS
-from exchange.tables import access_entry, consent, consent_event, metadata, request_seen
+from exchange.tables import (
+    access_entry,
+    consent,
+    consent_event,
+    log_queue,
+    metadata,
+    request_seen,
+)
 from exchange.views.admit import Admitted, Checked, admit_many
 from tests.builders import AT, DAY, LENDER, Federation, Granted
 from tests.exchange_builders import ExchangeDesk, checked, put_on_record, read_entries
@@ -559,6 +566,11 @@ class ExchangeStoreContract:
         with pytest.raises(Refusal) as failure:
             fresh.require("alder-bank", AT)
         assert failure.value.reason == Reason.REASON_MEMBER_SUSPENDED
+        kinds = store.main.run(lambda c: c.execute(select(log_queue.c.kind)).scalars().all())
+        assert sorted(kinds) == [
+            LogEntryKind.LOG_ENTRY_KIND_LICENCE,
+            LogEntryKind.LOG_ENTRY_KIND_LICENCE_STATUS,
+        ]
 
     def test_a_suspension_at_one_process_reaches_the_other_within_half_a_second(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -606,6 +618,69 @@ class ExchangeStoreContract:
         fresh = Federation().directory
         store.main.run(lambda c: load(c, fresh, AT))
         assert fresh.standing(LENDER) == v1.Standing.STANDING_SUSPENDED
+
+    def test_every_calibration_is_kept_and_logged_once(self, store: Store) -> None:
+        fed = store.federation
+        keeper = MemberKeeper(fed.directory, store.main, Clock(source=lambda: AT))
+        third, second = fed.calibration(version=3), fed.calibration(version=2)
+
+        async def submit() -> None:
+            for envelope in (third, second, third):  # the same again changes nothing
+                await keeper.add_calibration(envelope, AT)
+
+        asyncio.run(submit())
+        fresh = Federation(calibrated=False).directory
+        store.main.run(lambda c: load(c, fresh, AT))
+        assert [each.envelope for each in fresh.calibrations()] == [second, third]
+        kinds = store.main.run(lambda c: c.execute(select(log_queue.c.kind)).scalars().all())
+        assert kinds == [LogEntryKind.LOG_ENTRY_KIND_CALIBRATION] * 2
+
+    def test_of_two_calibrations_of_one_version_the_first_counts_in_every_process(
+        self, store: Store
+    ) -> None:
+        here, there = Federation(), Federation()
+        clock = Clock(source=lambda: AT)
+        first = MemberKeeper(here.directory, store.main, clock)
+        second = MemberKeeper(there.directory, store.another(), clock)
+        good = here.calibration(version=2)
+        asyncio.run(first.add_calibration(good, AT))
+        with pytest.raises(Refusal) as failure:
+            asyncio.run(second.add_calibration(there.calibration(version=2), AT))
+        assert failure.value.reason == Reason.REASON_CALIBRATION_SUPERSEDED
+        assert [each.version for each in there.directory.calibrations()] == [1]
+
+    def test_a_calibration_at_one_process_reaches_the_other(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, there = Federation(), Federation()
+        clock = Clock(source=lambda: AT)
+        new = here.calibration(version=2)
+        first = MemberKeeper(here.directory, store.main, clock)
+        asyncio.run(first.add_calibration(new, AT))
+
+        async def as_each_wait_begins() -> None:
+            if there.directory.calibration(AT).envelope == new:
+                raise asyncio.CancelledError
+            assert idling.seconds < 1, "the calibration never arrives"
+
+        idling = Idling(as_each_wait_begins)
+        monkeypatch.setattr(keeper, "asyncio", idling)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(MemberKeeper(there.directory, store.another(), clock).follow())
+
+    def test_without_a_calibration_nobody_is_asked_and_nothing_is_consumed(
+        self, store: Store
+    ) -> None:
+        federation = Federation(calibrated=False)
+        desk = ExchangeDesk(federation, engine=store.engine, shared=store.main)
+        granted = desk.grant()
+        with pytest.raises(Refusal) as failure:
+            desk.ask(granted)
+        assert failure.value.reason == Reason.REASON_NO_CALIBRATION
+        assert (desk.entries(), desk.uses(granted), desk.links.sent) == ([], 0, [])
+        federation.calibrate()
+        assert isinstance(desk.ask(granted), v1.RequestViewResponse)
+        desk.close()
 
     # Schema -----------------------------------------------------------------------------------
 
