@@ -18,7 +18,7 @@ from exchange.main import app
 from tests.builders import EXCHANGE, LENDER, Federation, Pki, signer
 
 FILES = {"trust_bundle": "bundle.json", "tls_certificate": "tls.crt", "tls_key": "tls.key"}
-ALL = {"trust bundle", "certificate", "database", "own licence", "log"}
+ALL = {"trust bundle", "certificate", "database", "own licence", "calibration", "log"}
 
 
 class House:
@@ -36,6 +36,8 @@ class House:
             self.write(f"{member.member_id}.env", member.licence_envelope)
             for member in self.federation.directory.members()
         ]
+        used = self.federation.directory.calibration(self.federation.at)
+        self.calibration = self.write("calibration.env", used.envelope)
         self.configure()
 
     def install(self, certificate: bytes, key: bytes) -> None:
@@ -68,9 +70,17 @@ class House:
         assert result.exception is None or isinstance(result.exception, SystemExit)
         return result
 
-    def init(self, *licences: Path, code: int = 0) -> Any:
-        """Run `init` with these licences, once in words and once in JSON, which is returned."""
+    def init(
+        self, *licences: Path, calibrations: tuple[Path, ...] | None = None, code: int = 0
+    ) -> Any:
+        """Run `init` with these licences, once in words and once in JSON, which is returned.
+
+        With licences the calibration goes along, unless others are given.
+        """
+        if calibrations is None:
+            calibrations = (self.calibration,) if licences else ()
         options = [part for path in licences for part in ("--licence", path)]
+        options += [part for path in calibrations for part in ("--calibration", path)]
         plain, machine = self.run("init", *options), self.run("init", *options, "--json")
         assert (plain.exit_code, machine.exit_code) == (code, code), plain.output
         facts = json.loads(machine.stdout)
@@ -96,7 +106,7 @@ def house(tmp_path: Path) -> House:
 
 
 def test_init_takes_the_licences_in_and_check_is_content(house: House) -> None:
-    assert set(house.failed()) == {"database", "own licence", "log"}
+    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
     assert not (house.folder / "exchange.db").exists()  # to check changes nothing
     count = len(house.licences)
     assert house.init(*house.licences) == {"ok": True, "member_id": EXCHANGE, "members": count}
@@ -141,13 +151,13 @@ def test_a_licence_of_another_federation_is_refused(house: House) -> None:
 def test_a_database_that_cannot_be_opened_is_named(house: House, url: str, told: str) -> None:
     house.configure(database=url)
     assert told in house.init(code=1)["error"]
-    assert set(house.failed()) == {"database", "own licence", "log"}
+    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
 
 
 def test_a_database_of_another_kind_is_refused(house: House) -> None:
     (house.folder / "exchange.db").write_bytes(b"this is no database" * 100)
     house.init(code=1)
-    assert set(house.failed()) == {"database", "own licence", "log"}
+    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
 
 
 def test_a_database_that_a_process_holds_is_not_initialised_beneath_it(house: House) -> None:
@@ -194,6 +204,29 @@ def test_check_finds_a_signing_key_that_is_not_licensed(house: House) -> None:
     (house.folder / "signing.key").unlink()
     signer("another").save(house.folder / "signing.key", None)
     assert set(house.failed()) == {"own licence"}
+
+
+def test_check_finds_that_no_calibration_is_in_use(house: House) -> None:
+    house.init(*house.licences, calibrations=())
+    assert "NO_CALIBRATION" in house.failed()["calibration"]
+    house.init(calibrations=(house.calibration, house.calibration))  # repeating changes nothing
+    assert house.failed() == {}
+    assert "version 1, declared" in house.run("check", "--json").stdout
+
+
+def test_check_names_whom_the_calibration_does_not_read(house: House) -> None:
+    federation = house.federation
+    dogwood = federation.licence("dogwood-bank", v1.Role.ROLE_PROVIDER)
+    house.init(*house.licences, house.write("dogwood-bank.env", dogwood))
+    assert house.failed() == {}
+    assert "3 of 4 providers are read, not dogwood-bank" in house.run("check", "--json").stdout
+
+
+def test_a_calibration_that_is_not_enough_roots_is_not_taken_in(house: House) -> None:
+    weak = house.write("weak.env", house.federation.calibration(roots=1))
+    told = house.init(*house.licences, calibrations=(weak,), code=1)
+    assert "SIGNATURE_INVALID" in told["error"]
+    assert house.init()["members"] == 0
 
 
 def test_check_finds_a_trust_bundle_of_another_exchange(house: House) -> None:
