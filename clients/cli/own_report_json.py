@@ -67,6 +67,8 @@ def _provider(part: Part) -> dict[str, Any]:
         "outcome": part.outcome,
         "score": part.score,
         "scale": part.scale or None,
+        "as_of": part.as_of or None,
+        "model": part.model or None,
         "points": part.points,
         "says": part.says,
         "reasons": [{"code": code, "text": text} for code, text in part.reasons],

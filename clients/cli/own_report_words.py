@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clients.cli.console import words
+from clients.cli.moments import moment
 from clients.cli.render import band
 from concordat import v1
 from concordat.federation.calibrations import OpenedCalibration
@@ -33,6 +34,8 @@ class Part:
     points: int | None  # None where it is not in the unified score
     says: str
     reasons: tuple[tuple[str, str], ...]  # code and text, the costliest first
+    as_of: str = ""  # the time that the score describes
+    model: str = ""  # the provider's name for the model that made it
 
 
 def parts_of(verified: VerifiedOwnView) -> list[Part]:
@@ -57,7 +60,8 @@ def _part(verified: VerifiedOwnView, told: v1.ProviderOutcome, points: dict[str,
     says = _moved(own, told.calibration)
     reasons = tuple(reasons_of(verified, name))
     scale = scale_of(verified, name)
-    return Part(name, legal_name, kind, message.score, scale, own, says, reasons)
+    as_of, model = moment(message.as_of), message.model_version
+    return Part(name, legal_name, kind, message.score, scale, own, says, reasons, as_of, model)
 
 
 def _absent(absence: Absence.ValueType, points: int | None) -> str:

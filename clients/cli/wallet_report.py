@@ -111,7 +111,7 @@ def _providers(verified: VerifiedOwnView) -> Table:
     for part in said.parts_of(verified):
         table.add_row(
             part.name,
-            part.outcome if part.score is None else str(part.score),
+            part.outcome if part.score is None else f"{part.score}\nof {part.as_of[:10]}",
             part.scale,
             "" if part.points is None else f"{part.points:+d}",
             part.says,

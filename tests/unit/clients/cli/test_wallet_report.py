@@ -45,6 +45,8 @@ def test_each_providers_part_adds_up_to_the_score(listed: ListingDesk, wallet: W
     assert points[2] is None
     assert score["base_points"] + sum(points[:2]) == score["points"]
     assert told["providers"][0]["score"] == 640
+    assert told["providers"][0]["model"] == "model-1"
+    assert told["providers"][0]["as_of"] < told["issued_at"]
     assert told["providers"][0]["reasons"][0] == {"code": "BK01", "text": "Reason 1"}
 
 
