@@ -30,6 +30,9 @@ def print_report(calibration: v1.Calibration) -> None:
     out.print(_pooled(calibration))
     out.print(_providers(report))
     out.print(_subsets(report))
+    out.print(
+        "error: calibration error; floor: what it would be on average were all exact; intervals: those of 90 %."
+    )
     print_groups(out, calibration)
 
 
@@ -83,7 +86,7 @@ def _pooled(calibration: v1.Calibration) -> Table:
 def _providers(report: v1.FitReport) -> Table:
     table = Table(title="Provider by provider", title_justify="left")
     table.add_column("provider", overflow="fold")
-    headings = ("knows", "AUC alone", "calibration error", "AUC without it", "log loss without it")
+    headings = ("knows", "AUC alone", "error", "floor", "AUC without", "log loss without")
     for heading in headings:
         table.add_column(heading, justify="right")
     for each in report.providers:
@@ -91,13 +94,15 @@ def _providers(report: v1.FitReport) -> Table:
             each.provider,
             f"{each.alone.subjects:,}",
             words.full(each.alone, "auc"),
-            words.error(each.alone),
+            words.short(each.alone, "calibration_error", 4),
+            words.floor_of(each.alone),
             words.short(each.without, "auc"),
             words.short(each.without, "log_loss", 4),
         )
     pooled = report.pooled
     whole = [words.short(pooled, "auc"), words.short(pooled, "log_loss", 4)]
-    known = [f"{pooled.subjects:,}", words.full(pooled, "auc"), words.error(pooled)]
+    error = [words.short(pooled, "calibration_error", 4), words.floor_of(pooled)]
+    known = [f"{pooled.subjects:,}", words.full(pooled, "auc"), *error]
     table.add_section()
     table.add_row("all together", *known, *whole)
     return table
@@ -105,7 +110,7 @@ def _providers(report: v1.FitReport) -> Table:
 
 def _subsets(report: v1.FitReport) -> Table:
     table = Table(title="By number of providers heard, drawn at random", title_justify="left")
-    headings = ("heard", "subjects", "AUC", "log loss", "calibration error", "90 % intervals hold")
+    headings = ("heard", "subjects", "AUC", "log loss", "error", "floor", "intervals hold")
     for heading in headings:
         table.add_column(heading, justify="right")
     for each in report.subsets:
@@ -114,7 +119,8 @@ def _subsets(report: v1.FitReport) -> Table:
             f"{each.measures.subjects:,}",
             words.full(each.measures, "auc"),
             words.short(each.measures, "log_loss", 4),
-            words.error(each.measures),
+            words.short(each.measures, "calibration_error", 4),
+            words.floor_of(each.measures),
             words.share(each.held_ppm),
         )
     return table

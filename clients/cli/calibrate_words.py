@@ -41,14 +41,6 @@ def rate(measures: v1.Measures) -> str:
     return share(round(measures.defaults / measures.subjects * _PPM))
 
 
-def error(measures: v1.Measures) -> str:
-    """Return the calibration error beside its sampling floor."""
-    if not measures.HasField("calibration_error"):
-        return "-"
-    floor = measures.calibration_floor_ppm / _PPM
-    return f"{measures.calibration_error.value_ppm / _PPM:.4f} (floor {floor:.4f})"
-
-
 def signed_points(milli: int) -> str:
     """Return thousandths of points with a sign."""
     return f"{milli / 1000:+z.1f}"
