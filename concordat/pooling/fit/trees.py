@@ -191,7 +191,8 @@ class _Bag:
     def _sums(self, rows: Ints, gradients: Floats) -> Floats:
         flat, size = self.flat[rows].ravel(), self.width * BINS
         sums = [np.bincount(flat, np.repeat(g[rows], self.width), size) for g in gradients]
-        return np.stack(sums).reshape(2, self.width, BINS)
+        stacked: Floats = np.stack(sums).reshape(2, self.width, BINS).astype(np.float64)
+        return stacked
 
     def _look(self, leaf: _Leaf) -> None:
         """Find the leaf's best split."""
