@@ -483,7 +483,7 @@ class ProviderFit(message.Message):
 
     @builtins.property
     def baseline(self) -> containers.RepeatedCompositeFieldContainer[BaselineBin]:
-        """Its scores at the fit, lowest first."""
+        """Its scores at the fit, lowest first; no bin has fewer than 30 subjects, unless it is the only one."""
 
     def __init__(
         self,
@@ -568,7 +568,9 @@ class GroupFit(message.Message):
     attribute: builtins.str
     """The attribute, as the sample names it."""
     group: builtins.str
-    """The group."""
+    """The group, as the sample names it; "(others)" are all that have fewer than 30 subjects or 10 of either
+    outcome, joined with the next smallest until they are more.
+    """
     no_record_effect_milli: builtins.int
     """Mean points, if no_record_counts were turned the other way, less the mean points as it is; thousandths."""
     @builtins.property
