@@ -79,23 +79,25 @@ def submit(
         envelope = read_envelope(file)
         identity = load_identity(member, anchors, read_passphrase(passphrase_file))
         with MemberClient(anchors, identity) as client:
-            about = _submit(client, envelope, file)
+            facts = _submit(client, envelope, file)
     if as_json:
-        echo_json(ok=True, file=str(file), member_id=about)
+        echo_json(ok=True, file=str(file), **facts)
     else:
-        console().print(f"Submitted: {file}, about {about}.", markup=False)
+        about = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+        console().print(f"Submitted: {file}, {about}.", markup=False)
 
 
-def _submit(client: MemberClient, envelope: v1.Envelope, file: Path) -> str:
+def _submit(client: MemberClient, envelope: v1.Envelope, file: Path) -> dict[str, object]:
+    """Submit a statement by its kind; return what it is about."""
     if envelope.payload_type == payload_type_of(v1.Licence):
         client.submit_licence(envelope)
-        return v1.Licence.FromString(envelope.payload).member_id
+        return {"member_id": v1.Licence.FromString(envelope.payload).member_id}
     if envelope.payload_type == payload_type_of(v1.LicenceStatus):
         client.submit_status(envelope)
-        return v1.LicenceStatus.FromString(envelope.payload).member_id
+        return {"member_id": v1.LicenceStatus.FromString(envelope.payload).member_id}
     if envelope.payload_type == payload_type_of(v1.Calibration):
         client.submit_calibration(envelope)
-        return f"calibration {v1.Calibration.FromString(envelope.payload).version}"
+        return {"calibration_version": v1.Calibration.FromString(envelope.payload).version}
     raise ClientError(f"{file} is neither a licence, a licence status nor a calibration")
 
 

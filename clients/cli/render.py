@@ -74,7 +74,11 @@ def _answer(answer: v1.ScoreAnswer) -> RenderableType:
                 (band(score.band), _BAND_STYLES[score.band]),
                 f"   {score.default_ppm / 10_000:.2f} % probability of default",
             )
-            reach = f"90 % interval: {score.points_low} to {score.points_high} points"
+            low, high = score.default_low_ppm / 10_000, score.default_high_ppm / 10_000
+            reach = (
+                f"90 % interval: {score.points_low} to {score.points_high} points, "
+                f"{low:.2f} to {high:.2f} % probability of default"
+            )
             return Group(line, Text(interval_bar(score)), Text(reach, style="dim"))
         case "band":
             return Text.assemble("Band ", (band(answer.band), _BAND_STYLES[answer.band]))
@@ -147,7 +151,8 @@ def providers(verified: VerifiedView) -> Table | None:
         message = statement.message
         if message.WhichOneof("answer") == "absence":
             absence = words(v1.Absence.Name(message.absence), "ABSENCE_")
-            table.add_row(member.licence.legal_name, absence, "", "", "")
+            moved = f"{points[name]:+d}" if name in points else ""
+            table.add_row(member.licence.legal_name, absence, "", moved, "")
             continue
         texts = {reason.code: reason.text for reason in scale.reasons}
         reasons = "\n".join(f"{code} {texts[code]}" for code in message.reasons)
@@ -155,7 +160,7 @@ def providers(verified: VerifiedView) -> Table | None:
             member.licence.legal_name,
             str(message.score),
             f"{scale.minimum} to {scale.maximum}",
-            f"{points.get(name, 0):+d}",
+            f"{points[name]:+d}" if name in points else "not read",
             reasons,
         )
     if score:
@@ -183,11 +188,24 @@ def terms(verified: VerifiedView) -> Table:
         ("consent", consent.consent_id.hex()),
         ("access recorded", f"{moment(view.receipt.recorded_at)}, {view.receipt.access_id.hex()}"),
         ("made", f"{moment(view.issued_at)}, by {verified.members.exchange.licence.legal_name}"),
+        ("calibration", calibration(verified)),
         ("delete by", moment(view.delete_by)),
     ]
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def calibration(verified: VerifiedView) -> str:
+    """Return which calibration pooled the scores, and what it rests on."""
+    version, opened = verified.view.calibration_version, verified.calibration
+    if opened is None:
+        return f"version {version}"
+    report = opened.message.report
+    fitted = f"fitted to {report.subjects:,} subjects" if report.subjects else "nothing fitted"
+    return (
+        f"version {version}, {report.method}, {fitted}; in use since {opened.not_before:%Y-%m-%d}"
+    )
 
 
 def disclosure(told: v1.Disclosure) -> str:

@@ -34,6 +34,7 @@ def view_facts(verified: VerifiedView) -> dict[str, Any]:
         "partial": bool(verified.missing),
         "score": message_facts(answer) if answer is not None else None,
         "providers": [_provider(verified, told) for told in view.providers],
+        "calibration": _calibration(verified),
         "listings": listings_facts(view),
         "flags": flags_facts(view),
         "consent_id": verified.consent.consent_id.hex(),
@@ -42,6 +43,19 @@ def view_facts(verified: VerifiedView) -> dict[str, Any]:
         "issued_at": moment(view.issued_at),
         "delete_by": moment(view.delete_by),
         "checks": check_facts(verified.checks),
+    }
+
+
+def _calibration(verified: VerifiedView) -> dict[str, Any]:
+    view, opened = verified.view, verified.calibration
+    report = opened.message.report if opened else v1.FitReport()
+    return {
+        "version": view.calibration_version,
+        "digest": view.calibration_digest.hex(),
+        "method": report.method or None,
+        "subjects": report.subjects,
+        "in_use_since": opened.not_before.isoformat() if opened else None,
+        "stale_from": opened.stale_from.isoformat() if opened else None,
     }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -15,7 +16,7 @@ from concordat.rpc.errors import CATALOG
 from concordat.statements import digest_of, seal
 from concordat.v1 import ConsentEventKind, ConsentState, Reason, Role, Standing
 from exchange.members import servicer as member_servicer
-from exchange.members.keeper import load
+from exchange.members.keeper import keep_licence, load
 from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, Granted, Subject, signer
 from tests.exchange_services import (
     NO_CONTEXT,
@@ -345,6 +346,51 @@ def test_an_older_licence_or_status_is_superseded(
     assert submit(services, suspension(federation, sequence=2)) == ""
     assert submit(services, new_licence(federation, version=1)) == "LICENCE_SUPERSEDED"
     assert submit(services, suspension(federation, sequence=1)) == "LICENCE_SUPERSEDED"
+
+
+def submit_calibration(services: ExchangeServices, envelope: v1.Envelope) -> str:
+    request = v1.SubmitCalibrationRequest(calibration=envelope)
+    return reason_of(lambda: services.call(services.members.SubmitCalibration, request))
+
+
+def test_a_calibration_is_in_use_listed_and_survives_a_restart(
+    services: ExchangeServices, federation: Federation
+) -> None:
+    new = federation.calibration(version=2)
+    assert submit_calibration(services, new) == ""
+    assert submit_calibration(services, new) == ""  # the same again changes nothing
+    assert federation.directory.calibration(AT).envelope == new
+    listed = services.call(services.members.ListMembers, v1.ListMembersRequest()).calibrations
+    assert [v1.Calibration.FromString(one.payload).version for one in listed] == [1, 2]
+    services.desk.store.run(lambda connection: keep_exchange(connection, federation))
+    assert [one.version for one in after_a_restart(services).calibrations()] == [2]
+
+
+def keep_exchange(connection: Connection, federation: Federation) -> None:
+    """Store the exchange's licence, which names the keys that sign calibrations."""
+    member = federation.member(EXCHANGE)
+    keep_licence(connection, member.licence, member.licence_envelope, AT)
+
+
+@pytest.mark.parametrize("bend", [{"roots": 1}, {"signed_by": "regulator"}])
+def test_a_calibration_that_exchange_and_roots_did_not_sign_changes_nothing(
+    services: ExchangeServices, federation: Federation, bend: Any
+) -> None:
+    weak = federation.calibration(version=2, **bend)
+    assert submit_calibration(services, weak) == "SIGNATURE_INVALID"
+    other = federation.calibration(version=1)
+    assert submit_calibration(services, other) == "CALIBRATION_SUPERSEDED"
+    assert [one.version for one in federation.directory.calibrations()] == [1]
+
+
+def test_the_sixteen_latest_calibrations_are_listed(
+    services: ExchangeServices, federation: Federation
+) -> None:
+    for version in range(2, 20):
+        federation.calibrate(version=version)
+    listed = services.call(services.members.ListMembers, v1.ListMembersRequest()).calibrations
+    versions = [v1.Calibration.FromString(one.payload).version for one in listed]
+    assert versions == list(range(4, 20))
 
 
 def test_a_watcher_hears_of_a_suspension_within_half_a_second_and_of_life_within_one(

@@ -52,6 +52,23 @@ def test_a_view_in_json_has_the_documented_keys(desk: Desk) -> None:
     assert all(check["ok"] for check in facts["checks"])
 
 
+def test_a_view_shows_which_calibration_pooled_it(desk: Desk) -> None:
+    out = desk.folder / "view.cbundle"
+    facts = desk.json(*desk.request("--out", out))
+    used = desk.fake.federation.directory.calibration(desk.fake.at)
+    assert facts["calibration"] == {
+        "version": 1,
+        "digest": used.digest.hex(),
+        "method": "declared",
+        "subjects": 0,
+        "in_use_since": used.not_before.isoformat(),
+        "stale_from": used.stale_from.isoformat(),
+    }
+    shown = desk.run("view", "show", out, *desk.trust).output
+    assert "version 1, declared, nothing fitted" in shown
+    assert "% probability of default" in shown
+
+
 def test_a_partial_view_exits_with_4_and_cannot_be_overlooked(desk: Desk) -> None:
     desk.fake.answers[ALDER] = Failed()
     result = desk.run(*desk.request())
@@ -313,6 +330,16 @@ def test_a_regulator_submits_a_status_file(desk: Desk) -> None:
     facts = desk.json("member", "submit", path, *desk.trust, *regulator)
     assert facts["member_id"] == ALDER
     assert desk.fake.seen["SubmitLicenceStatus"][0].status == status
+
+
+def test_a_regulator_submits_a_calibration(desk: Desk) -> None:
+    calibration = desk.fake.federation.calibration(version=2)
+    path = desk.folder / "v2.calibration"
+    path.write_bytes(calibration.SerializeToString())
+    regulator = ("--member", desk.member(REGULATOR))
+    submitted = desk.run("member", "submit", path, *desk.trust, *regulator)
+    assert "calibration version 2" in submitted.stdout
+    assert desk.fake.seen["SubmitCalibration"][0].calibration == calibration
 
 
 def test_a_statement_of_another_kind_is_not_submitted(desk: Desk) -> None:

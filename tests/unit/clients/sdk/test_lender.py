@@ -20,8 +20,9 @@ from clients.sdk import (
 )
 from concordat import v1
 from concordat.refusal import Refusal
+from concordat.statements import digest_of, seal
 from concordat.v1 import Reason
-from tests.builders import LENDER, PROVIDERS
+from tests.builders import EXCHANGE, LENDER, PROVIDERS, Federation, signer
 from tests.fake_federation import FakeFederation, unavailable
 from tests.view_builders import Absent, Failed
 
@@ -135,6 +136,32 @@ def test_a_licence_renewed_meanwhile_is_fetched(fake: FakeFederation) -> None:
         client.request_view(fake.permission())
         client.request_view(fake.permission())
     assert len(fake.seen["ListMembers"]) == 2
+
+
+def test_a_calibration_that_came_into_use_meanwhile_is_fetched(fake: FakeFederation) -> None:
+    with LenderClient(fake.anchors, fake.identity(LENDER), fake.clock) as client:
+        client.request_view(fake.permission())
+        fake.federation.calibrate(version=2)
+        view = client.request_view(fake.permission())
+        client.request_view(fake.permission())
+    assert (view.view.calibration_version, len(fake.seen["ListMembers"])) == (2, 2)
+    assert view.verified.calibration is not None
+
+
+def test_a_calibration_that_the_exchange_never_lists_is_refused(
+    fake: FakeFederation, lender: Both
+) -> None:
+    weak = fake.federation.calibration(version=2)
+    fake.bend = lambda answer: renamed(answer, fake.federation, digest_of(weak))
+    with pytest.raises(AnswerNotVerified, match="calibration that is not known here, version 2"):
+        lender.request_view(fake.permission())
+
+
+def renamed(answer: v1.RequestViewResponse, federation: Federation, digest: bytes) -> None:
+    """Have the view name another calibration, signed by the exchange itself."""
+    view = v1.View.FromString(answer.view.payload)
+    view.calibration_version, view.calibration_digest = 2, digest
+    answer.view.CopyFrom(seal(view, signer(EXCHANGE)))
 
 
 def test_a_member_list_with_a_forged_licence_is_refused(fake: FakeFederation, lender: Both) -> None:
