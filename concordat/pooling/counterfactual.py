@@ -15,6 +15,7 @@ what a lender would decide: each provider's own reasons say what its score rests
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeAlias
 
 from concordat import v1
 from concordat.pooling.calibration import CompiledCalibration
@@ -22,6 +23,9 @@ from concordat.pooling.points import band_of, floor_above
 from concordat.pooling.pool import Heard, pool
 
 _STEPS = 1000  # of the way to the safe ends of two scales, when two scores move together
+
+Path: TypeAlias = tuple[int, Callable[[int], int]]
+"""How many whole scores there are to a scale's safe end, and the score at each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,10 @@ class Lift:
 def lift_of(calibration: CompiledCalibration, heard: Sequence[Heard]) -> Lift | None:
     """Return what would lift the pooled points to the next band's floor; None in the best band.
 
-    For each provider the smallest change of its score alone, in the order heard; where none is enough alone,
-    the pair whose scores move least, as shares of their scales. Everything else stays as it is. A provider
-    that was not heard, or has no record, is not among them.
+    For each provider the smallest change of its score alone, in the order heard. Where none is enough alone, the
+    two that have the least way to go: each the same share of what is left to its scale's safe end, to a
+    thousandth, and no further than the other's makes needed. Everything else stays as it is. A provider that was
+    not heard, or has no record, is not among them.
 
     Raises:
         ValueError, ScoreOutOfScale: as ``pool``.
@@ -66,9 +71,8 @@ def lift_of(calibration: CompiledCalibration, heard: Sequence[Heard]) -> Lift | 
     search = _Search(calibration, dict(heard), floor)
     scored = [name for name, score in heard if score is not None]
     ways = [way for name in scored if (way := search.alone(name)) is not None]
-    if not ways:
-        pairs = [way for two in combinations(scored, 2) if (way := search.together(*two))]
-        ways = sorted(pairs, key=search.size_of)[:1]
+    if not ways and (two := search.together(scored)) is not None:
+        ways = [two]
     return Lift(floor, band_of(floor), tuple(ways))
 
 
@@ -84,46 +88,40 @@ class _Search:
         enough = _least(steps, lambda step: self._points({name: at(step)}) >= self.floor)
         return None if enough is None else self._way({name: at(enough)})
 
-    def together(self, one: str, other: str) -> Way | None:
-        """Return the smallest equal shares of two scores' ways that are enough, then each no more than needed."""
-        paths = {name: self._path(name) for name in (one, other)}
+    def together(self, names: Sequence[str]) -> Way | None:
+        """Return the way of the two scores that have the least to go; None where no two are enough."""
+        best, found = _STEPS + 1, None
+        for two in combinations(names, 2):
+            paths = {name: self._path(name) for name in two}
+            # Nothing beyond one look at a pair that has further to go than the best.
+            share = _least(best - 1, self._enough_at(paths))
+            if share is not None:
+                best, found = share, paths
+        return None if found is None else self._way(self._trimmed(found, best))
 
-        def moved(share: int) -> dict[str, int]:
-            return {name: at(-(-steps * share // _STEPS)) for name, (steps, at) in paths.items()}
+    def _enough_at(self, paths: dict[str, Path]) -> Callable[[int], bool]:
+        return lambda share: self._points(_moved(paths, share)) >= self.floor
 
-        share = _least(_STEPS, lambda step: self._points(moved(step)) >= self.floor)
-        if share is None:
-            return None
-        scores = moved(share)
-        for name, (steps, at) in paths.items():  # rounding up may have moved one too far
-            trimmed = _least(steps, self._enough_with(scores, name, at))
-            if trimmed is not None:
-                scores[name] = at(trimmed)
-        return self._way(scores)
-
-    def size_of(self, way: Way) -> int:
-        """Return how far the scores of a way move, as shares of their scales, in millionths."""
-        sizes = []
-        for change in way.changes:
-            scores = self._scale(change.provider)
-            sizes.append(abs(change.needed - change.score) * 10**6 // (scores[-1] - scores[0]))
-        return sum(sizes)
+    def _trimmed(self, paths: dict[str, Path], share: int) -> dict[str, int]:
+        """Return the scores at a share of their ways, each taken back as far as the other allows."""
+        scores = _moved(paths, share)
+        for name, (steps, at) in paths.items():
+            least = _least(steps, self._enough_with(scores, name, at))
+            scores[name] = scores[name] if least is None else at(least)
+        return scores
 
     def _enough_with(
         self, scores: dict[str, int], name: str, at: Callable[[int], int]
     ) -> Callable[[int], bool]:
         return lambda step: self._points({**scores, name: at(step)}) >= self.floor
 
-    def _path(self, name: str) -> tuple[int, Callable[[int], int]]:
+    def _path(self, name: str) -> Path:
         """Return how many whole scores there are to the scale's safe end, and the score at each."""
         scale = self.calibration.readings[self.calibration.places[name]].scale
         score = self.heard[name] or 0
         if scale.log_odds[-1] > scale.log_odds[0]:  # higher is riskier
             return score - scale.scores[0], lambda step: score - step
         return scale.scores[-1] - score, lambda step: score + step
-
-    def _scale(self, name: str) -> tuple[int, ...]:
-        return self.calibration.readings[self.calibration.places[name]].scale.scores
 
     def _points(self, scores: dict[str, int]) -> int:
         return pool(self.calibration, list({**self.heard, **scores}.items())).points
@@ -135,6 +133,11 @@ class _Search:
             if needed != self.heard[name]
         ]
         return Way(tuple(changes), self._points(scores))
+
+
+def _moved(paths: dict[str, Path], share: int) -> dict[str, int]:
+    """Return the scores at ``share`` thousandths of their ways, rounded up."""
+    return {name: at(-(-steps * share // _STEPS)) for name, (steps, at) in paths.items()}
 
 
 def _least(steps: int, enough: Callable[[int], bool]) -> int | None:

@@ -1,5 +1,7 @@
 """What would lift a score to the next band: enough, and no more than is needed."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,8 +33,29 @@ def calibration(*, no_record_counts: bool = False, weaker: int = 1) -> CompiledC
     return CompiledCalibration.from_message(v1.Calibration(points=POINTS, model=model))
 
 
+def fitted(seed: int) -> CompiledCalibration:
+    """Return a model of many terms, of pairs and trees too, as a fit might give."""
+    drawn = Random(seed)
+    message = v1.Calibration()
+    message.CopyFrom(calibration(weaker=3).message)
+    for _ in range(40):
+        tree = v1.Tree(
+            readings=[drawn.randrange(3) for _ in range(3)],
+            above_micro=[drawn.randint(-2_000_000, 2_000_000) for _ in range(3)],
+            left=[1, -1, -3],
+            right=[2, -2, -4],
+            leaves_micro=sorted(drawn.randint(-60_000, 60_000) for _ in range(4)),
+        )
+        message.model.trees.append(tree)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        high, low = drawn.randint(0, 9_000), drawn.randint(0, 9_000)
+        message.model.pairs.add(one=one, other=other, both_high_micro=high, both_low_micro=low)
+    return CompiledCalibration.from_message(message)
+
+
 CALIBRATION = calibration()
 WEAK = calibration(weaker=3)  # where it takes more than one score to be lifted
+FITTED = [fitted(seed) for seed in range(3)]
 
 
 def points(
@@ -52,13 +75,13 @@ def lift(heard: dict[str, int | None], compiled: CompiledCalibration = CALIBRATI
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.fixed_dictionaries(
         {SAFER: st.integers(300, 850)},
         optional={NAMES[1]: st.integers(350, 950), RISKIER: st.integers(0, 1000)},
     ),
-    st.sampled_from([CALIBRATION, WEAK]),
+    st.sampled_from([CALIBRATION, WEAK, *FITTED]),
 )
 def test_each_way_is_enough_and_one_step_less_is_not(
     scores: dict[str, int], compiled: CompiledCalibration
