@@ -159,6 +159,25 @@ def test_a_truncated_envelope_does_not_open(envelope: v1.Envelope) -> None:
     assert not [length for length in range(len(raw)) if opens(raw[:length])]
 
 
+def filled(size: int) -> bytes:
+    """Return a payload of so many bytes: one field, 2047, that no message of ours has."""
+    length = size - 5
+    varint = bytes((length & 0x7F | 0x80, length >> 7 & 0x7F | 0x80, length >> 14))
+    return b"\xfa\x7f" + varint + bytes(length)
+
+
+@pytest.mark.parametrize(
+    ("kind", "most"), [(v1.SubjectBinding, 64 * 1024), (v1.Calibration, 256 * 1024)]
+)
+def test_a_statement_longer_than_its_kind_may_be_is_refused_unparsed(kind: Any, most: int) -> None:
+    keys = KeyRing(signer(REGISTRAR).public_key)
+    for size, told in ((most, "unknown"), (most + 1, f"at most {most} bytes")):
+        envelope = resigned(filled(size), kind=payload_type_of(kind))
+        assert len(envelope.payload) == size
+        with pytest.raises(StatementMalformedError, match=told):
+            open_envelope(envelope, kind, keys, AT)
+
+
 def test_a_truncated_payload_does_not_open() -> None:
     for length in range(len(sealed().payload)):
         envelope = sealed()
