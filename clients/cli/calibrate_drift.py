@@ -66,12 +66,7 @@ def print_drift(read: v1.ReadDriftResponse, *, bins: bool) -> None:
     if not read.providers:
         console().print("No calibration is in use, or it does not read this provider.")
         return
-    table = Table(
-        "provider", "version", "level", "because of", "scores", "PSI", "by chance", "outcomes"
-    )
-    table.add_column("observed / calibrated")
-    table.add_column("fit p")
-    table.add_column("since")
+    table = Table("provider", "level", "scores", "observed / calibrated", show_lines=True)
     for each in read.providers:
         table.add_row(*_row(each), style=_STYLES.get(each.level, ""))
     console().print(table)
@@ -84,25 +79,30 @@ def print_drift(read: v1.ReadDriftResponse, *, bins: bool) -> None:
 
 
 def _row(each: v1.ProviderDrift) -> list[str]:
-    outcomes = each.outcomes if each.HasField("outcomes") else None
     return [
-        each.provider,
-        str(each.calibration_version),
-        level_of(each),
-        ", ".join(causes_of(each)),
-        str(each.scores),
-        f"{each.psi_milli / 1000:.3f}" if each.HasField("psi_milli") else _HIDDEN,
-        f"{each.psi_noise_milli / 1000:.3f}" if each.HasField("psi_noise_milli") else _HIDDEN,
-        str(outcomes.outcomes) if outcomes else _HIDDEN,
-        _ratio(outcomes.ratio) if outcomes else _HIDDEN,
-        f"{outcomes.p_value_ppm / 1e6:.3f}" if outcomes else _HIDDEN,
-        moment(each.since)[:10],
+        f"{each.provider}\ncalibration {each.calibration_version}",
+        "\n".join(
+            [level_of(each), *causes_of(each), f"since {moment(each.since)[:10]}"],
+        ),
+        f"{each.scores}\n{_psi(each)}",
+        _outcomes(each.outcomes) if each.HasField("outcomes") else _HIDDEN,
     ]
 
 
-def _ratio(ratio: v1.Estimate) -> str:
+def _psi(each: v1.ProviderDrift) -> str:
+    if not each.HasField("psi_milli"):
+        return _HIDDEN
+    return f"PSI {each.psi_milli / 1000:.3f}\nby chance {each.psi_noise_milli / 1000:.3f}"
+
+
+def _outcomes(told: v1.OutcomeDrift) -> str:
+    ratio = told.ratio
     value, low, high = (each / 1e6 for each in (ratio.value_ppm, ratio.low_ppm, ratio.high_ppm))
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+    return (
+        f"{value:.2f} ({low:.2f} to {high:.2f})\n"
+        f"{told.defaults} of {told.outcomes} credits\n"
+        f"bins: p = {told.p_value_ppm / 1e6:.3f}"
+    )
 
 
 def _bins(drift: v1.ProviderDrift) -> Table:

@@ -104,7 +104,10 @@ def _send(
 
 def _print(counted: Sequence[Counted], *, sent: bool) -> None:
     if not counted:
-        console().print("No view of that period has a known outcome and the full score.")
+        console().print(
+            "Nothing to count: no view of that period has a known outcome, the full score, and a calibration "
+            "that was fitted."
+        )
         return
     table = Table("provider", "calibration", "bin", "credits", "defaults")
     for column in table.columns[2:]:
