@@ -46,6 +46,7 @@ from clients.sdk.views import LenderView, Permission
 from clients.sdk.wallet import HeldConsent, WalletKey
 from clients.sdk.wallet_file import WalletFolder
 from concordat.rpc.errors import RemoteError
+from concordat.verify.own_view import VerifiedOwnView
 
 __all__ = [
     "AccessList",
@@ -82,6 +83,7 @@ __all__ = [
     "ScreenedBatch",
     "StreamedView",
     "Told",
+    "VerifiedOwnView",
     "ViewRefused",
     "WalletClient",
     "WalletError",

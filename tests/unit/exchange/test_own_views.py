@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.rpc.errors import name_of
 from concordat.statements import digest_of, seal
-from concordat.v1 import LogEntryKind, Reason
+from concordat.v1 import CalibrationStanding, LogEntryKind, Reason
 from concordat.v1 import ProviderOutcomeKind as Kind
 from concordat.verify.own_view import VerifiedOwnView, verify_own_view
 from concordat.verify.receipt import open_receipt
@@ -22,7 +23,7 @@ from exchange.limits.settings import LimitSettings
 from exchange.subjects import own_looks
 from exchange.tables import access_entry, lender_use, log_opening, own_look, score_count
 from exchange.views import provider_link
-from tests.builders import DAY, EXCHANGE, PROVIDERS, Subject, signer
+from tests.builders import DAY, EXCHANGE, PROVIDERS, Federation, Subject, signer
 from tests.exchange_builders import ExchangeDesk, stall_own
 from tests.exchange_services import ExchangeServices, reason_of
 from tests.own_view_builders import own_request, own_statement
@@ -132,6 +133,28 @@ def test_nobody_is_asked_where_the_entry_does_not_get_into_a_checkpoint(
     monkeypatch.setattr(own.desk.book, "receipts", never)
     assert reason_of(own.look) == "LOG_UNAVAILABLE"
     assert own.desk.links.own_sent == []
+
+
+def test_nobody_is_asked_and_nothing_counts_where_no_calibration_is_in_use() -> None:
+    own = Own(federation=Federation(calibrated=False))
+    try:
+        assert reason_of(own.look) == "NO_CALIBRATION"
+        assert own.desk.links.own_sent == own.rows(own_look) == own.kinds() == []
+    finally:
+        own.close()
+
+
+def test_whose_scores_have_drifted_is_said_to_the_person_too() -> None:
+    own = Own()
+    try:
+        desk = replace(own.desk.own_views, stale=lambda _version: frozenset({TWO}))
+        asked = own.request()
+        answer = own.call(lambda ask, _: desk.answer(ask, own.federation.at, 5.0), asked)
+        stale = CalibrationStanding.CALIBRATION_STANDING_STALE
+        view = own.verified(asked, answer).view
+        assert [each.provider for each in view.providers if each.calibration == stale] == [TWO]
+    finally:
+        own.close()
 
 
 def test_a_freeze_hides_no_score_from_who_placed_it(own: Own) -> None:

@@ -14,10 +14,12 @@ from concordat.store.group_commit import GroupCommit
 from concordat.trust.errors import StatementMalformedError
 from concordat.verify.receipt import open_receipt
 from concordat.verify.receipt_file import MAGIC, dump_receipt, parse_receipt
-from provider.entries import refused_access_of
+from provider.entries import own_access_of, refused_access_of
+from provider.own_guard import check_own
 from provider.store import journal
 from provider.store.journal import Access, Outcome
 from tests.builders import Federation, Granted
+from tests.own_view_builders import own_ask
 from tests.unit.provider.house import House
 
 
@@ -71,6 +73,24 @@ def test_each_receipt_of_the_person_is_written_and_still_proves_the_access(house
     read = parse_receipt(file.read_bytes())
     logged = open_receipt(read, house.federation.anchors)
     assert (read, logged.record.subject_ref.hex()) == (receipt, ref)
+
+
+def test_a_persons_own_look_is_handed_out_as_its_own(house: House) -> None:
+    fed = house.federation
+    person = fed.subject("ada")
+    ask = own_ask(fed, person)
+    item = check_own(ask, provider=house.member_id, anchors=fed.anchors, at=fed.at)
+    store = GroupCommit(open_engine(f"sqlite:///{house.folder}/provider.db"))
+    refusal = Refusal(v1.Reason.REASON_SCORE_OUT_OF_SCALE)
+    access = own_access_of(item, fed.at, refusal=refusal)
+    store.run(lambda connection: journal.write(connection, [access]))
+    store.close()
+    out = house.folder / "out"
+    result = house.run("receipts", "--subject-ref", person.ref.hex(), "--out", out, "--json")
+    (row,) = json.loads(result.output)["receipts"]
+    assert row["lender"] == "(the person itself)"
+    logged = open_receipt(parse_receipt(Path(row["file"]).read_bytes()), fed.anchors)
+    assert logged.record.WhichOneof("act") == "own_look"
 
 
 def test_a_person_that_nobody_asked_about_gets_an_empty_list(house: House) -> None:
