@@ -1,5 +1,6 @@
 """A calibration, checked and compiled: ready to pool."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -85,6 +86,22 @@ def check_calibration(calibration: v1.Calibration) -> None:
                 f"model.providers[{index}].record_loading_ppm: must be 0 unless no_record_counts"
             )
     _check_terms(model, len(names) + model.no_record_counts)
+    for index, fit in enumerate(calibration.report.providers):
+        _check_baseline(f"report.providers[{index}].baseline", fit.baseline)
+
+
+def _check_baseline(where: str, bins: Sequence[v1.BaselineBin]) -> None:
+    """Check the bins that later scores are counted in, for drift."""
+    for index, (one, after) in enumerate(pairwise(bins), start=1):
+        if after.up_to_score <= one.up_to_score:
+            raise CalibrationInvalid(
+                f"{where}[{index}].up_to_score: is {after.up_to_score}; it must be above the one before"
+            )
+    for index, each in enumerate(bins):
+        if not 0 < each.subjects >= each.defaults:
+            raise CalibrationInvalid(
+                f"{where}[{index}]: {each.defaults} of {each.subjects} subjects cannot have defaulted"
+            )
 
 
 def _check_map(where: str, reading: v1.ProviderReading) -> None:
