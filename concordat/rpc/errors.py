@@ -120,7 +120,9 @@ CATALOG: dict[Reason.ValueType, Spec] = {
     Reason.REASON_CONSENT_MISMATCH: Spec(
         _DENIED, "The consent is for another subject, purpose or disclosure than the request."
     ),
-    Reason.REASON_PROVIDER_NOT_NAMED: Spec(_DENIED, "The consent does not name this provider."),
+    Reason.REASON_PROVIDER_NOT_NAMED: Spec(
+        _DENIED, "The consent, or the person's own request, does not name this provider."
+    ),
     Reason.REASON_CONSENT_STATUS_STALE: Spec(
         _PRECONDITION,
         "The consent status is too old or of another consent; the exchange must staple a fresh one.",
@@ -252,7 +254,8 @@ CATALOG: dict[Reason.ValueType, Spec] = {
         "calibration.",
     ),
     Reason.REASON_OUTCOME_CELL_TOO_SMALL: Spec(
-        _INVALID, "A bin has too few subjects to be told of; leave it out, or report a longer period."
+        _INVALID,
+        "A bin has too few subjects to be told of; leave it out, or report a longer period.",
     ),
     Reason.REASON_OUTCOME_PERIOD_OVERLAPS: Spec(
         _CONFLICT,

@@ -86,7 +86,7 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     REASON_CONSENT_MISMATCH: _Reason.ValueType  # 37
     """The consent is for another purpose, disclosure, subject or set of data."""
     REASON_PROVIDER_NOT_NAMED: _Reason.ValueType  # 38
-    """The consent does not name this provider."""
+    """The consent, or the subject's own request, does not name this provider."""
     REASON_CONSENT_STATUS_STALE: _Reason.ValueType  # 39
     """The stapled consent status is missing, too old, or of another consent."""
     REASON_BINDING_INVALID: _Reason.ValueType  # 40
@@ -235,7 +235,7 @@ REASON_CONSENT_WRONG_RECIPIENT: Reason.ValueType  # 36
 REASON_CONSENT_MISMATCH: Reason.ValueType  # 37
 """The consent is for another purpose, disclosure, subject or set of data."""
 REASON_PROVIDER_NOT_NAMED: Reason.ValueType  # 38
-"""The consent does not name this provider."""
+"""The consent, or the subject's own request, does not name this provider."""
 REASON_CONSENT_STATUS_STALE: Reason.ValueType  # 39
 """The stapled consent status is missing, too old, or of another consent."""
 REASON_BINDING_INVALID: Reason.ValueType  # 40

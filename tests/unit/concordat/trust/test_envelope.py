@@ -31,6 +31,7 @@ from concordat.trust.envelope import (
 from concordat.trust.errors import SignatureInvalidError, StatementMalformedError, TrustError
 from concordat.trust.keys import Ed25519Signer, KeyRing, TrustedKey, key_id
 from tests.builders import AT, DAY, EXCHANGE, REGISTRAR, Federation, signer
+from tests.own_view_builders import OwnViewBuilder, own_request
 
 BINDING = payload_type_of(v1.SubjectBinding)
 UNKNOWN = b"\x9a\x06\x01x"  # field 99, of one byte: no message of ours has it
@@ -228,6 +229,8 @@ def test_a_statement_of_another_kind_is_refused_however_it_is_labelled() -> None
         v1.ViewRequest: federation.view_request(granted),
         v1.ConsentStatus: federation.consent_status(granted),
         v1.SubjectBinding: granted.person.binding,
+        v1.OwnViewRequest: own_request(federation, granted.person),
+        v1.OwnView: OwnViewBuilder(federation).bundle().view,
     }
     everyone = KeyRing(
         granted.person.signer.public_key,
@@ -340,7 +343,12 @@ def test_a_field_that_nobody_knows_is_refused_at_every_depth(part: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("payload", bytes(262145)), ("payload", b""), ("payload_type", "x" * 97), ("payload_type", "")],
+    [
+        ("payload", bytes(262145)),
+        ("payload", b""),
+        ("payload_type", "x" * 97),
+        ("payload_type", ""),
+    ],
 )
 def test_an_oversized_or_empty_envelope_is_refused(field: str, value: Any) -> None:
     envelope = sealed()
