@@ -1,9 +1,11 @@
 """A person's own score as JSON: its machine-readable copy. Keys stay as they are."""
 
 import base64
+import json
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import DecodeError
 
 from clients.cli.moments import moment
 from clients.cli.own_report_words import (
@@ -18,6 +20,7 @@ from clients.cli.view_json import check_facts
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.pooling.counterfactual import Lift
+from concordat.verify.bundle import BundleMalformedError
 from concordat.verify.own_view import VerifiedOwnView
 
 
@@ -50,6 +53,16 @@ def own_report_facts(verified: VerifiedOwnView) -> dict[str, Any]:
         "checks": check_facts(verified.checks),
         "bundle": base64.b64encode(verified.bundle.SerializeToString()).decode(),
     }
+
+
+def bundle_in(raw: bytes) -> v1.OwnViewBundle:
+    """Return the bundle in a copy that was written before, *not* verified; raise ``BundleMalformedError``."""
+    try:
+        content = json.loads(raw)
+        encoded = content["bundle"]
+        return v1.OwnViewBundle.FromString(base64.b64decode(encoded, validate=True))
+    except (ValueError, LookupError, TypeError, RecursionError, DecodeError) as error:
+        raise BundleMalformedError("the file is no copy of a report") from error
 
 
 def score_facts(score: v1.UnifiedScore) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from rich.text import Text
 
 from clients.cli import own_report_words as said
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
-from clients.cli.own_report_json import own_report_facts
+from clients.cli.own_report_json import bundle_in, own_report_facts
 from clients.cli.render import band, interval_bar
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder
-from concordat.verify.own_view import VerifiedOwnView
+from concordat.clock import Clock
+from concordat.verify.own_view import VerifiedOwnView, verify_own_view
 
 _BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "red"}
 
@@ -29,6 +30,10 @@ def report(
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write a machine-readable copy (JSON) here.")
+    ] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--from", help="Show a copy from --out again, checked offline; ask nobody."),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=300, help="Time to answer in.")] = 10.0,
     wallet: Folder = DEFAULT_WALLET,
@@ -42,8 +47,11 @@ def report(
     """
     with failing("the report was not obtained", as_json=as_json):
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
-        with held.locked(), WalletClient(held.anchors) as client:
-            verified = client.own_view(held.key(), providers or (), seconds=seconds)
+        if copy is not None:
+            verified = verify_own_view(bundle_in(copy.read_bytes()), held.anchors, at=Clock().now())
+        else:
+            with held.locked(), WalletClient(held.anchors) as client:
+                verified = client.own_view(held.key(), providers or (), seconds=seconds)
         facts = own_report_facts(verified)
         if out is not None:
             out.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -121,6 +121,36 @@ def test_the_copy_holds_all_and_anybody_can_check_it(listed: ListingDesk, wallet
     assert [check["ok"] for check in copy["checks"]] == [True] * len(verified.checks)
 
 
+def test_a_copy_is_shown_again_with_nobody_asked(listed: ListingDesk, wallet: Wallet) -> None:
+    out = listed.folder / "copy.json"
+    told = facts(listed, wallet, "--out", out)
+    listed.fake.seen.clear()
+    again = facts(listed, wallet, "--from", out)
+    assert listed.fake.seen == {}
+    assert again | {"out": None} == told | {"out": None}
+
+
+def test_a_copy_that_was_changed_is_not_shown(listed: ListingDesk, wallet: Wallet) -> None:
+    out = listed.folder / "copy.json"
+    told = facts(listed, wallet, "--out", out)
+    bundle = v1.OwnViewBundle.FromString(base64.b64decode(told["bundle"]))
+    bundle.statements[0].CopyFrom(bundle.statements[1])
+    told["bundle"] = base64.b64encode(bundle.SerializeToString()).decode()
+    out.write_text(json.dumps(told))
+    found = facts(listed, wallet, "--from", out, code=1)
+    assert found["reason"] == "SIGNATURE_INVALID"
+    assert "score" not in found
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"bundle": 1}', '{"bundle": "%"}'])
+def test_a_file_that_is_no_copy_is_refused(
+    listed: ListingDesk, wallet: Wallet, content: str
+) -> None:
+    file = listed.folder / "no copy.json"
+    file.write_text(content)
+    assert facts(listed, wallet, "--from", file, code=1)["reason"] == "BUNDLE_MALFORMED"
+
+
 def test_an_exchange_that_lies_is_not_shown(listed: ListingDesk, wallet: Wallet) -> None:
     def richer(answer: v1.RequestOwnViewResponse) -> None:
         view = v1.OwnView.FromString(answer.view.payload)
