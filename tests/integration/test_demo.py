@@ -102,7 +102,8 @@ def test_a_band_or_a_threshold_tells_that_and_nothing_else(shown: Shown) -> None
     assert list(band["score"]) == ["band"]
     assert list(threshold["score"]) == ["threshold"]
     for view in (band, threshold):
-        assert [set(provider) for provider in view["providers"]] == [{"provider", "outcome"}] * 2
+        told = {"provider", "outcome", "calibration"}
+        assert [set(provider) for provider in view["providers"]] == [told] * 2
 
 
 def test_a_borrower_is_told_its_own_score_as_the_lender_was_and_what_would_lift_it(
