@@ -27,6 +27,7 @@ class OpenedCalibration:
     digest: bytes  # statement digest, 32 bytes
     envelope: v1.Envelope
     compiled: CompiledCalibration
+    signed_by: str  # id of the exchange's key
     roots: int  # how many of them signed
     not_before: datetime
     stale_from: datetime
@@ -46,8 +47,9 @@ def open_calibration(
 ) -> OpenedCalibration:
     """Verify a calibration: signed by the exchange and by at least ``root_threshold`` roots, and sound.
 
-    ``exchange`` has the keys of the exchange's licence; the one that signed must have been valid when the
-    calibration was made. Whether it is in use at a time is not looked at. Raises ``Refusal``:
+    ``exchange`` has the keys of the exchange's licence; the one that signed must be valid at ``at``, since a
+    licence that is renewed states its key's dates anew. Whether the calibration is in use then is not looked
+    at. Raises ``Refusal``:
     REASON_SIGNATURE_INVALID, _WRONG_FEDERATION, _STATEMENT_NOT_FRESH where it says that it was made after
     ``at``, and _STATEMENT_MALFORMED, also where the model contradicts itself.
     """
@@ -56,10 +58,11 @@ def open_calibration(
         rooted = open_envelope(envelope, v1.Calibration, anchors.roots, at, threshold=threshold)
         calibration = rooted.message
         made_at = from_timestamp(calibration.made_at)
-        signed = open_envelope(envelope, v1.Calibration, exchange, made_at)
+        signed = open_envelope(envelope, v1.Calibration, exchange, at)
         not_before = from_timestamp(calibration.not_before)
         stale_from = from_timestamp(calibration.stale_from)
-    if signed.signers <= rooted.signers:
+    signers = sorted(signed.signers - rooted.signers)
+    if not signers:
         raise Refusal(
             Reason.REASON_SIGNATURE_INVALID, "a root's signature is not the exchange's as well"
         )
@@ -72,6 +75,7 @@ def open_calibration(
         digest=rooted.digest,
         envelope=envelope,
         compiled=compiled,
+        signed_by=signers[0],
         roots=len(rooted.signers),
         not_before=not_before,
         stale_from=stale_from,

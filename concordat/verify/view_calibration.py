@@ -7,6 +7,7 @@ from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.federation.calibrations import OpenedCalibration, open_calibration
+from concordat.refusal import refusing_untrusted
 from concordat.trust.keys import KeyRing
 from concordat.v1 import CalibrationStanding as Standing
 from concordat.verify.disclosure import ANSWERED
@@ -37,7 +38,10 @@ def open_of(
 ) -> OpenedCalibration:
     """Verify a calibration: the one that ``view`` names, in use when it was made; raises as ``open_named``."""
     trust = anchors.bundle.SerializeToString(deterministic=True)
-    opened = _opened(envelope.SerializeToString(), members.exchange.keys, trust)
+    keys = tuple(key.public_key for key in members.exchange.licence.keys)
+    opened = _opened(envelope.SerializeToString(), keys, trust)
+    with refusing_untrusted():
+        members.exchange.keys.find(opened.signed_by, members.made_at)
     if (view.calibration_version, view.calibration_digest) != (opened.version, opened.digest):
         raise MismatchError(
             f"the view names calibration {view.calibration_version}; here is another, {opened.version}"
@@ -95,7 +99,10 @@ def _was_stale(opened: OpenedCalibration, view: v1.View | v1.OwnView) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _opened(envelope: bytes, exchange: KeyRing, trust: bytes) -> OpenedCalibration:
-    """Verify one calibration, remembered: the same stands by every view of its time."""
-    anchors = Anchors.of(v1.TrustBundle.FromString(trust))
-    return open_calibration(v1.Envelope.FromString(envelope), anchors, exchange, _ANY_TIME)
+def _opened(envelope: bytes, exchange: tuple[bytes, ...], trust: bytes) -> OpenedCalibration:
+    """Verify one calibration, remembered: the same stands by every view of its time.
+
+    The time plays no part: the key's dates and the calibration's are looked at anew.
+    """
+    anchors, keys = Anchors.of(v1.TrustBundle.FromString(trust)), KeyRing(*exchange)
+    return open_calibration(v1.Envelope.FromString(envelope), anchors, keys, _ANY_TIME)

@@ -107,7 +107,7 @@ class MemberKeeper:
                     self._unseen(licences),
                     self._unseen(statuses),
                     self._clock.now(),
-                    calibrations,
+                    self._unseen(calibrations),
                 )
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 _log.warning("member_sync_failed", error=type(error).__name__)

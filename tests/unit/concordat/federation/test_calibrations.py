@@ -60,9 +60,21 @@ def test_another_key_never_counts_as_the_exchanges(federation: Federation, stran
     assert refused(federation, envelope) == "SIGNATURE_INVALID"
 
 
-def test_a_key_that_was_not_valid_when_it_was_made_does_not_count(federation: Federation) -> None:
-    envelope = federation.calibration(made_at=to_timestamp(AT - 31 * DAY))
-    assert refused(federation, envelope) == "SIGNATURE_INVALID"
+def test_a_key_that_is_not_valid_any_more_does_not_count(federation: Federation) -> None:
+    envelope, late = federation.calibration(), AT + 301 * DAY
+    open_calibration = federation.directory.open_calibration
+    assert reason_of(lambda: open_calibration(envelope, late)) == "SIGNATURE_INVALID"
+
+
+def test_a_licence_that_is_renewed_keeps_the_calibration_in_use(federation: Federation) -> None:
+    opened, start = federation.calibrate(), to_timestamp(AT - DAY)
+    key = federation.member(EXCHANGE).licence.keys[0]
+    key.not_before.CopyFrom(start)  # after the calibration was made
+    exchange = v1.Role.ROLE_EXCHANGE
+    federation.enrol(EXCHANGE, exchange, version=2, keys=[key], not_before=start)
+    copy = MemberDirectory(federation.anchors)
+    copy.take([federation.member(EXCHANGE).licence_envelope], [], AT, [opened.envelope])
+    assert copy.calibration(AT).digest == opened.digest
 
 
 def test_one_key_is_never_both_root_and_exchange(federation: Federation) -> None:
