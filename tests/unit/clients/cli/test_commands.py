@@ -69,6 +69,24 @@ def test_a_view_shows_which_calibration_pooled_it(desk: Desk) -> None:
     assert "% probability of default" in shown
 
 
+def test_a_score_that_is_not_read_is_told_so(desk: Desk) -> None:
+    federation = desk.fake.federation
+    known = federation.directory.calibration(desk.fake.at).message.model
+    model = v1.PoolingModel()
+    model.CopyFrom(known)
+    del model.providers[-1]
+    del model.ramps[-1]
+    federation.calibrate(version=2, model=model)
+    out = desk.folder / "view.cbundle"
+    facts = desk.json(*desk.request("--out", out))
+    shown = desk.run("view", "show", out, *desk.trust).output
+    assert "READ WITH CARE" in shown
+    assert "not read" in shown
+    assert [provider["calibration"] for provider in facts["providers"]] == [None, None, "none"]
+    scored = [part["provider"] for part in facts["score"]["full"]["contributions"]]
+    assert scored == list(PROVIDERS[:2])
+
+
 def test_a_partial_view_exits_with_4_and_cannot_be_overlooked(desk: Desk) -> None:
     desk.fake.answers[ALDER] = Failed()
     result = desk.run(*desk.request())
