@@ -1,4 +1,4 @@
-"""Reading a provider's declared scale and the exchange's pooling policy from JSON files.
+"""Reading a provider's declared scale from JSON files.
 
 A scale file is either the proto3 JSON form of ``v1.ScoreScale``, or one provider as
 ``clients/sandbox/scores/providers.json`` writes it::
