@@ -19,26 +19,26 @@ MODEL = cast.SCORES / "calibration.binpb"
 _LIFE = timedelta(days=365)
 
 
-def sign_calibration(pki: Pki) -> Path:
-    """Sign the federation's first calibration, in use from now; return where it lies."""
+def sign_calibration(pki: Pki, version: int = 1) -> Path:
+    """Sign a calibration, in use from now, as the exchange and the roots; return where it lies."""
     now, anchors = datetime.now(UTC), pki.anchors
     calibration = _fitted(pki) or _declared(pki)
     calibration.calibration_id = new_id()
     calibration.federation = anchors.federation
-    calibration.version = 1
+    calibration.version = version
     calibration.made_at.CopyFrom(to_timestamp(now))
     calibration.not_before.CopyFrom(to_timestamp(now))
     calibration.stale_from.CopyFrom(to_timestamp(now + _LIFE))
     roots = islice(pki.roots.signers(), anchors.bundle.root_threshold)
     envelope = seal(calibration, pki.signer(cast.EXCHANGE), *roots)
-    path = calibration_path(pki)
+    path = calibration_path(pki, version)
     path.write_bytes(envelope.SerializeToString())
     return path
 
 
-def calibration_path(pki: Pki) -> Path:
-    """Return where the signed calibration lies."""
-    return pki.folder / "calibration-1.env"
+def calibration_path(pki: Pki, version: int = 1) -> Path:
+    """Return where a signed calibration lies."""
+    return pki.folder / f"calibration-{version}.env"
 
 
 def _fitted(pki: Pki) -> v1.Calibration | None:

@@ -17,7 +17,9 @@ import pytest
 from sqlalchemy import Select, create_engine, select
 from sqlalchemy.pool import NullPool
 
+from clients.pki import read_envelope
 from clients.sandbox import EXCHANGE, LENDER, REGULATOR, Person, Sandbox, ServerProcess
+from clients.sandbox.calibration import sign_calibration
 from clients.sandbox.cast import LOG
 from clients.sandbox.layout import free_ports
 from clients.sdk import ConsentTerms, ViewRefused
@@ -70,10 +72,16 @@ class World:
         self.sandbox = sandbox
         (self.person,) = sandbox.enrol(["TEST-0001"])
         self.lender = sandbox.lender()
+        self.calibrations: dict[bytes, v1.Envelope] = {}
+        self.learn(sandbox.calibration)
         self.licences = {
             digest_of(member.licence_envelope): member.licence_envelope
             for member, _ in self.lender.members()
         }
+
+    def learn(self, calibration: v1.Envelope) -> None:
+        """Have a calibration at hand for the views that name it."""
+        self.calibrations[digest_of(calibration)] = calibration
 
     @property
     def victim(self) -> ServerProcess:
@@ -148,9 +156,7 @@ class World:
 
     def verified(self, ask: v1.RequestViewRequest, answer: v1.RequestViewResponse) -> v1.View:
         """Return the view in an answer, verified offline."""
-        calibration = self.sandbox.calibration
-        calibrations = {digest_of(calibration): calibration}
-        bundle = assemble_bundle(ask, answer, self.licences, calibrations)
+        bundle = assemble_bundle(ask, answer, self.licences, self.calibrations)
         return verify_view_bundle(bundle, self.sandbox.anchors, at=datetime.now(UTC)).view
 
     # What the processes have on record ----------------------------------------------------------
@@ -505,3 +511,18 @@ def test_an_exchange_told_to_stop_does_not_wait_for_those_who_watch_its_members(
     exchange.start()
     exchange.wait_ready()
     eventually(world.whole)
+
+
+def test_a_new_calibration_is_in_use_at_once_and_older_views_stay_checkable(world: World) -> None:
+    before = world.lender.request_view(world.consent())
+    version = before.view.calibration_version + 1
+    new = read_envelope(sign_calibration(world.sandbox.pki, version))
+    world.learn(new)
+    with MemberClient(world.sandbox.anchors, world.sandbox.identity(REGULATOR)) as regulator:
+        regulator.submit_calibration(new)
+    after = world.lender.request_view(world.consent())
+    assert after.view.calibration_version == version
+    for view in (before, after):
+        verified = verify_view_bundle(view.bundle, world.sandbox.anchors)
+        assert verified.calibration is not None
+        assert verified.calibration.version == view.view.calibration_version
