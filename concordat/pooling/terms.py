@@ -7,9 +7,9 @@ reading; a pair shares by halves; a leaf of a tree by the readings that lead to 
 the terms are worth here less what they are worth at 0.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import factorial, lcm
 
 import numpy as np
@@ -21,10 +21,10 @@ from concordat.pooling.scale import MICRO
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-MOST_SPLITS = 15
-_FRACTION = lcm(*range(1, 17)) * 2
-# The readings of one leaf share by (a - 1)! b! / (a + b)!, a + b being at most 15 splits deep and at
-# most 15: its denominator, (a + b) (a + b - 1 over a - 1), divides this.
+_MOST_SPLITS = 15
+_FRACTION = 2 * lcm(*range(1, _MOST_SPLITS + 2))
+# The readings of one leaf share by (a - 1)! b! / (a + b)!, a + b being at most the splits on its path;
+# every such fraction is a multiple of 1 / _FRACTION.
 
 UNIT = _FRACTION * 10**18
 """Units of value to one log-odds."""
@@ -32,6 +32,19 @@ UNIT = _FRACTION * 10**18
 _MICRO_UNITS = UNIT // MICRO
 _TERA_UNITS = UNIT // MICRO**2
 _HALF_CUBE = UNIT // MICRO**3 // 2
+
+# (a - 1)! b! / (a + b)! times _FRACTION, 0 where a is 0: the share of each of `a` readings that lead to a
+# leaf that `b` others, at 0, would lead to.
+_JOINED = np.array(
+    [
+        [
+            _FRACTION * factorial(a - 1) * factorial(b) // factorial(a + b) if a else 0
+            for b in range(_MOST_SPLITS + 1)
+        ]
+        for a in range(_MOST_SPLITS + 1)
+    ],
+    dtype=np.int64,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,65 +115,74 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
-    """All leaves of all trees: each is a box of readings, above `low` and up to `high`, with a value.
+    """All leaves of all trees: each is a box of readings, with a value.
+
+    Where a reading lies among the thresholds that the trees split it at decides which boxes it is within, so
+    that is looked up and not compared.
 
     Attributes:
-        low, high: (leaves, readings).
+        steps: by reading, its thresholds, increasing.
+        within: by reading, (thresholds + 1, leaves): whether a reading there is within each leaf's box.
+        at_zero: (readings, leaves), whether 0 is.
         values: (leaves,), millionths.
-        at_zero: (leaves, readings), whether 0 is within.
         worth: sum of the values where every reading is 0.
     """
 
-    low: Ints
-    high: Ints
-    values: Ints
+    steps: tuple[tuple[int, ...], ...]
+    within: tuple[Bools, ...]
     at_zero: Bools
+    values: Ints
     worth: int
 
     @classmethod
     def of(cls, trees: Sequence[v1.Tree], readings: int) -> "Trees":
         """Compile trees over that many readings."""
         leaves = [leaf for tree in trees for leaf in _leaves(tree)]
-        low = np.full((len(leaves), readings), -_ENDLESS)
-        high = np.full((len(leaves), readings), _ENDLESS)
-        for row, (bounds, _) in enumerate(leaves):
-            for reading, above, right in bounds:
-                if right:
-                    low[row, reading] = max(low[row, reading], above)
-                else:
-                    high[row, reading] = min(high[row, reading], above)
+        steps = tuple(
+            tuple(sorted({above for path, _ in leaves for at, above, _ in path if at == reading}))
+            for reading in range(readings)
+        )
+        within = tuple(
+            np.ones((len(of_reading) + 1, len(leaves)), dtype=np.bool_) for of_reading in steps
+        )
+        for leaf, (path, _) in enumerate(leaves):
+            for reading, above, right in path:
+                at = bisect_left(steps[reading], above)
+                (within[reading][: at + 1] if right else within[reading][at + 1 :])[:, leaf] = False
         values = np.array([value for _, value in leaves], dtype=np.int64)
-        at_zero = (low < 0) & (high >= 0)
-        return cls(low, high, values, at_zero, int(values[at_zero.all(axis=1)].sum()))
+        at_zero = _boxes(steps, within, [0] * readings)
+        return cls(steps, within, at_zero, values, int(values[at_zero.all(axis=0)].sum()))
 
     def value(self, readings: Sequence[int]) -> int:
         """Return what the trees are worth together, millionths."""
-        here = np.array(readings, dtype=np.int64)
-        inside = ((here > self.low) & (here <= self.high)).all(axis=1)
-        return int(self.values[inside].sum())
+        inside = _boxes(self.steps, self.within, readings)
+        return int(self.values[inside.all(axis=0)].sum())
 
     def add(self, readings: Sequence[int], shares: list[int]) -> int:
         """Add each reading's share to `shares`; return what the trees are worth at 0."""
-        here = np.array(readings, dtype=np.int64)
-        inside = (here > self.low) & (here <= self.high)
-        alive = np.flatnonzero((inside | self.at_zero).all(axis=1))
-        inside, at_zero = inside[alive], self.at_zero[alive]
+        inside = _boxes(self.steps, self.within, readings)
+        moved = np.flatnonzero(
+            (inside | self.at_zero).all(axis=0) & (inside != self.at_zero).any(axis=0)
+        )
+        inside, at_zero, values = inside[:, moved], self.at_zero[:, moved], self.values[moved]
         leads, leaves = inside & ~at_zero, at_zero & ~inside
-        a, b = leads.sum(axis=1), leaves.sum(axis=1)
-        for size in {(x, y) for x, y in zip(a.tolist(), b.tolist(), strict=True) if x or y}:
-            of_size = (a == size[0]) & (b == size[1])
-            values = self.values[alive][of_size]
-            self._share(leads[of_size], values, _joined(*size), shares)
-            self._share(leaves[of_size], values, -_joined(size[1], size[0]), shares)
+        a, b = leads.sum(axis=0), leaves.sum(axis=0)
+        gained, lost = values * _JOINED[a, b], values * _JOINED[b, a]
+        for reading, each in enumerate((leads * gained - leaves * lost).sum(axis=1).tolist()):
+            shares[reading] += each * (_MICRO_UNITS // _FRACTION)
         return self.worth * _MICRO_UNITS
 
-    @staticmethod
-    def _share(who: Bools, values: Ints, each: int, shares: list[int]) -> None:
-        for reading, sum_of in enumerate((who * values[:, None]).sum(axis=0).tolist()):
-            shares[reading] += sum_of * each
 
-
-_ENDLESS = np.iinfo(np.int64).max
+def _boxes(
+    steps: tuple[tuple[int, ...], ...], within: tuple[Bools, ...], readings: Sequence[int]
+) -> Bools:
+    """Return (readings, leaves): whether each reading is within each leaf's box."""
+    return np.stack(
+        [
+            rows[bisect_left(thresholds, reading)]
+            for thresholds, rows, reading in zip(steps, within, readings, strict=True)
+        ]
+    )
 
 
 def _leaves(tree: v1.Tree) -> list[tuple[list[tuple[int, int, bool]], int]]:
@@ -176,14 +198,3 @@ def _leaves(tree: v1.Tree) -> list[tuple[list[tuple[int, int, bool]], int]]:
         waiting.append((tree.left[child], [*path, (*split, False)]))
         waiting.append((tree.right[child], [*path, (*split, True)]))
     return found
-
-
-@lru_cache(maxsize=512)
-def _joined(a: int, b: int) -> int:
-    """Return (a - 1)! b! / (a + b)! of a millionth, in units; 0 where a is 0.
-
-    It is the share of each of `a` readings that lead to a leaf that `b` others, at 0, would lead to.
-    """
-    if not a:
-        return 0
-    return _MICRO_UNITS * factorial(a - 1) * factorial(b) // factorial(a + b)
