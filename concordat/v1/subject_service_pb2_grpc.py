@@ -128,8 +128,8 @@ class SubjectServiceServicer:
     def RequestOwnView(self, request, context):
         """The subject's own score: each provider's, and the unified one, in full and frozen or not. It is logged before
         any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
-        signed OwnViewRequest. Safe to retry with the same bytes; more than the exchange allows a day are refused with
-        REASON_QUOTA_EXCEEDED.
+        signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
+        exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

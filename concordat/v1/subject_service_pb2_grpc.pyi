@@ -61,8 +61,8 @@ class SubjectServiceStub:
     RequestOwnView: grpc.UnaryUnaryMultiCallable[subject_service_pb2.RequestOwnViewRequest, subject_service_pb2.RequestOwnViewResponse]
     """The subject's own score: each provider's, and the unified one, in full and frozen or not. It is logged before
     any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
-    signed OwnViewRequest. Safe to retry with the same bytes; more than the exchange allows a day are refused with
-    REASON_QUOTA_EXCEEDED.
+    signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
+    exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
     """
 
 @typing.type_check_only
@@ -97,8 +97,8 @@ class SubjectServiceAsyncStub(SubjectServiceStub):
     RequestOwnView: aio.UnaryUnaryMultiCallable[subject_service_pb2.RequestOwnViewRequest, subject_service_pb2.RequestOwnViewResponse]  # type: ignore[assignment]
     """The subject's own score: each provider's, and the unified one, in full and frozen or not. It is logged before
     any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
-    signed OwnViewRequest. Safe to retry with the same bytes; more than the exchange allows a day are refused with
-    REASON_QUOTA_EXCEEDED.
+    signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
+    exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
     """
 
 class SubjectServiceServicer(metaclass=abc_1.ABCMeta):
@@ -172,8 +172,8 @@ class SubjectServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[subject_service_pb2.RequestOwnViewResponse, abc.Awaitable[subject_service_pb2.RequestOwnViewResponse]]:
         """The subject's own score: each provider's, and the unified one, in full and frozen or not. It is logged before
         any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
-        signed OwnViewRequest. Safe to retry with the same bytes; more than the exchange allows a day are refused with
-        REASON_QUOTA_EXCEEDED.
+        signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
+        exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
         """
 
 def add_SubjectServiceServicer_to_server(servicer: SubjectServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

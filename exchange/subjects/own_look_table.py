@@ -8,12 +8,14 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Integer,
     LargeBinary,
     Row,
     Table,
     delete,
     insert,
     select,
+    update,
 )
 
 from concordat.clock import to_micros
@@ -28,6 +30,7 @@ own_look = Table(
     Column("request_digest", LargeBinary(32), nullable=False),
     Column("look_id", LargeBinary(16), nullable=False),  # record id of its entry in the log
     Column("recorded_at", BigInteger, nullable=False),
+    Column("answers", Integer, nullable=False),  # begun under it; one, and more where it is repeated
     Index("own_look_by_time", "recorded_at"),
 )
 
@@ -55,6 +58,15 @@ def since(connection: Connection, subject_ref: bytes, after: datetime) -> list[i
 def add(connection: Connection, **row: object) -> None:
     """Put a look on record."""
     connection.execute(insert(own_look).values(**row))
+
+
+def answer_again(connection: Connection, subject_ref: bytes, request_id: bytes) -> None:
+    """Count that one more answer to a look has begun."""
+    connection.execute(
+        update(own_look)
+        .where(own_look.c.subject_ref == subject_ref, own_look.c.request_id == request_id)
+        .values(answers=own_look.c.answers + 1)
+    )
 
 
 def forget(connection: Connection, before: datetime) -> None:

@@ -23,6 +23,9 @@ from exchange.subjects import own_look_table as table
 
 DAY = timedelta(days=1)
 
+MOST_ANSWERS = 5
+"""Answers to one look: a client repeats a call thrice by itself. Each asks providers, and is an entry of the log."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnAsk:
@@ -51,7 +54,7 @@ def let_in(connection: Connection, ask: OwnAsk, per_day: int) -> Look:
     """Put a look on record, or find the one that it repeats.
 
     Raises ``Refusal``: REASON_BINDING_INVALID, _REPLAYED_WITH_OTHER_BYTES, or _QUOTA_EXCEEDED for more than
-    ``per_day`` within 24 hours. A frozen subject looks like any other: a freeze keeps others out.
+    ``per_day`` within 24 hours, or ``MOST_ANSWERS`` to one. A frozen subject looks like any other: a freeze keeps others out.
     """
     _hold(connection, ask)
     request = ask.request.message
@@ -59,6 +62,9 @@ def let_in(connection: Connection, ask: OwnAsk, per_day: int) -> Look:
     if before is not None:
         if before.request_digest != ask.request.digest:
             raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES)
+        if before.answers >= MOST_ANSWERS:
+            raise Refusal(Reason.REASON_QUOTA_EXCEEDED, f"{MOST_ANSWERS} answers to one look")
+        table.answer_again(connection, ask.subject_ref, request.request_id)
         return Look(before.look_id, from_micros(before.recorded_at))
     _require_seldom(table.since(connection, ask.subject_ref, ask.at - DAY), per_day, ask.at)
     look_id, recorded_at = new_id(), to_micros(ask.at)
@@ -69,6 +75,7 @@ def let_in(connection: Connection, ask: OwnAsk, per_day: int) -> Look:
         request_digest=ask.request.digest,
         look_id=look_id,
         recorded_at=recorded_at,
+        answers=1,
     )
     log.enqueue(connection, [records.own_look(request, ask.request.digest, look_id, ask.at)])
     return Look(look_id, from_micros(recorded_at))

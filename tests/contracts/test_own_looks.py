@@ -18,7 +18,7 @@ from concordat.store.group_commit import GroupCommit
 from concordat.v1 import LogEntryKind, Reason
 from concordat.verify.consent import open_binding, open_own_view_request
 from exchange.migrations import SCRIPTS
-from exchange.subjects.own_looks import OwnAsk, let_in
+from exchange.subjects.own_looks import MOST_ANSWERS, OwnAsk, let_in
 from exchange.tables import log_queue, own_look
 from tests.builders import AT, DAY, Federation
 from tests.own_view_builders import own_request
@@ -89,6 +89,15 @@ class OwnLooksContract:
         ask = exchange.ask()
         assert [exchange.look(ask, exchange.process()) for _ in range(5)] == [""] * 5
         assert len(exchange.rows(own_look)) == len(exchange.rows(log_queue)) == 1
+
+    def test_one_request_repeated_without_end_asks_providers_and_fills_the_log_only_so_often(
+        self, exchange: Exchange
+    ) -> None:
+        ask, processes = exchange.ask(), [exchange.process(), exchange.process()]
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda n: exchange.look(ask, processes[n % 2]), range(20)))
+        assert (found.count(""), found.count(QUOTA)) == (MOST_ANSWERS, 20 - MOST_ANSWERS), found
+        assert exchange.look(exchange.ask()) == ""
 
     def test_an_id_is_used_for_one_request_of_one_person(self, exchange: Exchange) -> None:
         used = new_id()

@@ -100,6 +100,7 @@ def _count_own_looks() -> None:
         sa.Column("request_digest", sa.LargeBinary(32), nullable=False),
         sa.Column("look_id", sa.LargeBinary(16), nullable=False),
         sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("answers", sa.Integer, nullable=False),
     )
     op.create_index("own_look_by_time", "own_look", ["recorded_at"])
 

@@ -305,7 +305,7 @@ def test_nothing_of_a_score_is_kept(own: Own) -> None:
     own.look()
     (row,) = own.rows(own_look)
     assert set(row._mapping) == {
-        *("subject_ref", "request_id", "request_digest", "look_id", "recorded_at")
+        *("subject_ref", "request_id", "request_digest", "look_id", "recorded_at", "answers")
     }
 
 
