@@ -14,7 +14,7 @@ from concordat.federation.anchors import Anchors
 from concordat.ids import new_id
 from concordat.pooling import CalibrationInvalid, check_calibration
 from concordat.pooling.declared import POINTS
-from concordat.statements import cosign, seal
+from concordat.statements import cosign, digest_of, seal
 from concordat.trust.envelope import open_envelope, parse_statement, payload_type_of
 from concordat.trust.errors import SignatureInvalidError, StatementMalformedError
 from concordat.trust.keys import KeyRing, Signer, key_id
@@ -110,19 +110,30 @@ def signatures_of(
     """Tell who signed a calibration; signatures that do not verify, and repeated ones, do not count."""
     needed = anchors.bundle.root_threshold
     roots = sum(_signed(envelope, KeyRing(key), at) for key in anchors.bundle.root_keys)
-    return Signatures(_by_exchange(envelope, exchange), roots, needed)
+    return Signatures(_by_exchange(envelope, exchange, at), roots, needed)
 
 
 def countersign(
-    path: Path, signers: Sequence[Signer], anchors: Anchors, exchange: KeyRing | None, at: datetime
+    path: Path,
+    signers: Sequence[Signer],
+    anchors: Anchors,
+    exchange: KeyRing | None,
+    at: datetime,
+    *,
+    read: bytes | None = None,
 ) -> Signatures:
     """Add root signatures to the calibration in `path` and write it back.
 
+    `read` is the statement digest of what the signer has read, 32 bytes; the file is read anew here, and whoever
+    can write to it could have put another one in its place.
+
     Raises:
-        CalibrationError: it is of another federation, the exchange's signature does not verify (where
-            its keys are given), or a key is no root or has signed already.
+        CalibrationError: it is not what was read, it is of another federation, the exchange's signature does
+            not verify (where its keys are given), or a key is no root or has signed already.
     """
     envelope, calibration = read_calibration(path)
+    if read is not None and digest_of(envelope) != read:
+        raise CalibrationError(f"{path} was changed since it was shown; read the report anew")
     if calibration.federation != anchors.federation:
         raise CalibrationError(
             f"{path} is of federation {calibration.federation!r}; this trust bundle is of "
@@ -145,12 +156,9 @@ def _add(envelope: v1.Envelope, signer: Signer, anchors: Anchors, at: datetime) 
     cosign(envelope, signer)
 
 
-def _by_exchange(envelope: v1.Envelope, keys: KeyRing | None) -> bool | None:
-    """Tell whether the exchange signed with a key that was valid when the calibration was made."""
-    if keys is None:
-        return None
-    made_at = parse_statement(v1.Calibration, envelope.payload).made_at
-    return _signed(envelope, keys, from_timestamp(made_at))
+def _by_exchange(envelope: v1.Envelope, keys: KeyRing | None, at: datetime) -> bool | None:
+    """Tell whether the exchange signed with a key that is valid now, as whoever takes it in will ask."""
+    return None if keys is None else _signed(envelope, keys, at)
 
 
 def _signed(envelope: v1.Envelope, keys: KeyRing, at: datetime) -> bool:

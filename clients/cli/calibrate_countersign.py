@@ -22,6 +22,7 @@ from clients.cli.console import (
     read_passphrase,
 )
 from concordat.federation.anchors import load_anchors
+from concordat.statements import digest_of
 from concordat.trust.keys import Ed25519Signer
 
 
@@ -43,12 +44,12 @@ def countersign(
         anchors, now = load_anchors(trust_bundle), datetime.now(UTC)
         signers = [Ed25519Signer.load(path, read_passphrase(passphrase_file)) for path in key]
         keys = exchange_keys(licences, anchors, now)
-        _, calibration = read_calibration(file)
+        envelope, calibration = read_calibration(file)
         if not as_json:
             print_report(calibration)
         if not yes:
             typer.confirm("Sign this calibration?", abort=True)
-        signed = add_signatures(file, signers, anchors, keys, now)
+        signed = add_signatures(file, signers, anchors, keys, now, read=digest_of(envelope))
     if as_json:
         echo_json(
             ok=True,

@@ -20,8 +20,8 @@ from concordat import v1
 from concordat.federation.calibrations import open_calibration
 from concordat.pooling import declare
 from concordat.refusal import Refusal
-from concordat.statements import cosign, seal
-from concordat.trust.keys import Ed25519Signer, KeyRing
+from concordat.statements import cosign, digest_of, seal
+from concordat.trust.keys import Ed25519Signer, KeyRing, TrustedKey
 from tests.calibration_builders import PROVIDERS, SCALES
 
 NOW = datetime.now(UTC)
@@ -95,6 +95,29 @@ def test_a_key_that_is_no_root_or_has_signed_already_is_refused(
     with pytest.raises(CalibrationError, match="another root must"):
         countersign(sealed, [root(licensed_pki, 1)] * 2, anchors, None, NOW)
     assert sealed.read_bytes() == before
+
+
+def test_a_root_signs_what_it_read_and_not_what_was_put_in_its_place(
+    licensed_pki: Pki, sealed: Path
+) -> None:
+    read = digest_of(read_calibration(sealed)[0])
+    seal_to(sealed, declared(2), licensed_pki.signer("exchange"), exchange_keys(licensed_pki))
+    before = sealed.read_bytes()
+    with pytest.raises(CalibrationError, match="changed since it was shown"):
+        countersign(sealed, [root(licensed_pki, 1)], licensed_pki.anchors, None, NOW, read=read)
+    assert sealed.read_bytes() == before
+
+
+def test_the_exchanges_key_counts_by_its_dates_now_as_for_whoever_takes_it_in(
+    licensed_pki: Pki, sealed: Path
+) -> None:
+    envelope, _ = read_calibration(sealed)
+    key = licensed_pki.signer("exchange").public_key
+    later = NOW + timedelta(days=9)
+    renewed = KeyRing(TrustedKey(key, not_before=NOW + timedelta(days=1)))
+    withdrawn = KeyRing(TrustedKey(key, not_after=NOW + timedelta(days=1)))
+    told = [signatures_of(envelope, licensed_pki.anchors, k, later) for k in (renewed, withdrawn)]
+    assert [each.exchange for each in told] == [True, False]
 
 
 def test_a_signature_of_another_statement_does_not_count(licensed_pki: Pki, sealed: Path) -> None:

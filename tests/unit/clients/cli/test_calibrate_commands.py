@@ -124,6 +124,22 @@ def test_a_regulator_that_says_no_signs_nothing(shared: Analyst, analyst: Analys
     assert file.read_bytes() == before
 
 
+def test_what_is_swapped_while_a_regulator_reads_is_not_signed(
+    shared: Analyst, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, other = analyst.folder / "v2", (shared.folder / "v1").read_bytes()
+    file.write_bytes((shared.folder / "v2").read_bytes())
+
+    def swapped(*_words: object, **_options: object) -> bool:
+        return file.write_bytes(other) > 0
+
+    monkeypatch.setattr("typer.confirm", swapped)
+    key = ("--key", analyst.root(1))
+    refused = analyst.run("countersign", file, *key, *analyst.trust, code=2)
+    assert "changed since it was shown" in refused.stderr
+    assert file.read_bytes() == other
+
+
 def test_a_declared_calibration_says_that_nobody_measured_it(shared: Analyst) -> None:
     shown = shared.run("show", shared.folder / "v1").stdout
     assert "nobody has measured" in shown
