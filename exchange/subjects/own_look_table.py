@@ -30,7 +30,7 @@ own_look = Table(
     Column("request_digest", LargeBinary(32), nullable=False),
     Column("look_id", LargeBinary(16), nullable=False),  # record id of its entry in the log
     Column("recorded_at", BigInteger, nullable=False),
-    Column("answers", Integer, nullable=False),  # begun under it; one, and more where it is repeated
+    Column("answers", Integer, nullable=False),  # more than one where it is repeated
     Index("own_look_by_time", "recorded_at"),
 )
 

@@ -24,7 +24,7 @@ from exchange.subjects import own_look_table as table
 DAY = timedelta(days=1)
 
 MOST_ANSWERS = 5
-"""Answers to one look: a client repeats a call thrice by itself. Each asks providers, and is an entry of the log."""
+"""Answers to one look: a client repeats a call thrice by itself. Each asks providers, and adds to the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ def let_in(connection: Connection, ask: OwnAsk, per_day: int) -> Look:
     """Put a look on record, or find the one that it repeats.
 
     Raises ``Refusal``: REASON_BINDING_INVALID, _REPLAYED_WITH_OTHER_BYTES, or _QUOTA_EXCEEDED for more than
-    ``per_day`` within 24 hours, or ``MOST_ANSWERS`` to one. A frozen subject looks like any other: a freeze keeps others out.
+    ``per_day`` within 24 hours, or ``MOST_ANSWERS`` to one. A frozen subject looks like any other: a freeze
+    keeps others out.
     """
     _hold(connection, ask)
     request = ask.request.message
