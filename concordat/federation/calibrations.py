@@ -15,6 +15,7 @@ from concordat.federation.anchors import Anchors
 from concordat.pooling import CalibrationInvalid, CompiledCalibration
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import open_envelope
+from concordat.trust.errors import SignatureInvalidError
 from concordat.trust.keys import KeyRing
 from concordat.v1 import Reason
 
@@ -89,6 +90,14 @@ def _compiled(calibration: v1.Calibration) -> CompiledCalibration:
         raise Refusal(Reason.REASON_STATEMENT_MALFORMED, f"calibration: {error}") from error
 
 
+def _is_valid(keys: KeyRing, keyid: str, at: datetime) -> bool:
+    try:
+        keys.find(keyid, at)
+    except SignatureInvalidError:
+        return False
+    return True
+
+
 class Calibrations:
     """All that are known, by version. Not thread-safe: the directory that holds it is."""
 
@@ -113,18 +122,19 @@ class Calibrations:
             )
         return known is opened
 
-    def in_use(self, at: datetime) -> OpenedCalibration:
-        """Return the one of the highest version whose ``not_before`` has come.
+    def in_use(self, at: datetime, exchange: KeyRing) -> OpenedCalibration:
+        """Return the one of the highest version whose ``not_before`` has come, signed by a key still valid.
 
-        Raises ``Refusal`` (REASON_NO_CALIBRATION) where there is none.
+        ``exchange`` has the keys of the exchange's licence as it is now: what was taken in before a key was
+        withdrawn would verify nowhere else. Raises ``Refusal`` (REASON_NO_CALIBRATION) where there is none.
         """
-        begun = [opened for opened in self if opened.not_before <= at]
-        if not begun:
-            raise Refusal(
-                Reason.REASON_NO_CALIBRATION,
-                f"none of {len(self._by_version)} known calibrations is in use at {at}",
-            )
-        return begun[-1]
+        for opened in reversed(list(self)):
+            if opened.not_before <= at and _is_valid(exchange, opened.signed_by, at):
+                return opened
+        raise Refusal(
+            Reason.REASON_NO_CALIBRATION,
+            f"none of {len(self._by_version)} known calibrations is in use at {at}",
+        )
 
     def by_digest(self, digest: bytes) -> OpenedCalibration | None:
         """Return the one of a statement digest, in use or not, or None."""

@@ -181,10 +181,13 @@ class MemberDirectory:
     def calibration(self, at: datetime) -> OpenedCalibration:
         """Return the calibration in use at ``at``: the highest version whose ``not_before`` has come.
 
-        Raises ``Refusal`` (REASON_NO_CALIBRATION).
+        One whose key the exchange's licence does not name any more, or not for ``at``, is not in use. Raises
+        ``Refusal`` (REASON_NO_CALIBRATION).
         """
         with self._lock:
-            return self._calibrations.in_use(at)
+            exchange = self._members.get(self.anchors.bundle.exchange_id)
+            keys = KeyRing() if exchange is None else exchange.keys
+            return self._calibrations.in_use(at, keys)
 
     def calibration_by_digest(self, digest: bytes) -> OpenedCalibration | None:
         """Return the calibration of a statement digest, in use or not, or None."""

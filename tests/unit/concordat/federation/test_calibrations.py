@@ -77,6 +77,29 @@ def test_a_licence_that_is_renewed_keeps_the_calibration_in_use(federation: Fede
     assert copy.calibration(AT).digest == opened.digest
 
 
+def test_a_key_that_is_withdrawn_takes_its_calibration_out_of_use_where_it_was_taken_in(
+    federation: Federation,
+) -> None:
+    key = federation.member(EXCHANGE).licence.keys[0]
+    old = v1.SigningKey(public_key=signer("exchange-old").public_key)
+    old.not_before.CopyFrom(key.not_before)
+    old.not_after.CopyFrom(key.not_after)
+    exchange = v1.Role.ROLE_EXCHANGE
+    federation.enrol(EXCHANGE, exchange, version=2, keys=[key, old])
+    first, second = (
+        federation.calibrate(),
+        federation.calibrate(version=2, signed_by="exchange-old"),
+    )
+    in_use = federation.directory.calibration
+    assert in_use(AT) is second
+    old.not_after.CopyFrom(to_timestamp(AT + DAY))
+    federation.enrol(EXCHANGE, exchange, version=3, keys=[key, old])
+    assert (in_use(AT), in_use(AT + DAY)) == (second, first)
+    federation.enrol(EXCHANGE, exchange, version=4, keys=[key])
+    assert in_use(AT) is first
+    assert federation.directory.calibration_by_digest(second.digest) is second
+
+
 def test_one_key_is_never_both_root_and_exchange(federation: Federation) -> None:
     key = federation.member(EXCHANGE).licence.keys[0]
     key.public_key = federation.roots[0].public_key
