@@ -25,6 +25,7 @@ class MemberBook:
         self.calibrations: dict[bytes, v1.Envelope] = {}
         self.fetched = False
         self._port = port
+        self._listed: dict[bytes, datetime] = {}  # when each calibration was first seen, by digest
 
     @property
     def anchors(self) -> Anchors:
@@ -55,7 +56,24 @@ class MemberBook:
         self.calibrations.update(
             {each.digest: each.envelope for each in self.directory.calibrations()}
         )
+        for digest in self.calibrations:
+            self._listed.setdefault(digest, at)
         self.fetched = True
+
+    def require_newest(self, version: int, asked_at: datetime) -> None:
+        """Raise ``AnswerNotVerified`` for a view by an older calibration than was in use when it was asked for.
+
+        Only what the exchange had listed by then counts: a calibration may be taken in while it answers.
+        """
+        try:
+            known = self.directory.calibration(asked_at)
+        except Refusal:
+            return
+        if known.version > version and self._listed[known.digest] <= asked_at:
+            raise AnswerNotVerified(
+                f"the exchange's view is made by calibration {version}, and it lists {known.version}, which "
+                "was in use; ask again, and tell the regulators if that does not help"
+            )
 
     def members(
         self, now: Callable[[], datetime]

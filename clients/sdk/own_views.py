@@ -47,6 +47,7 @@ def request_own_view(
     )
     answer = yield from ask(call, v1.RequestOwnViewResponse)
     view = _view_in(answer)
+    book.require_newest(view.calibration_version, at)
     if not _known(view, book):
         yield from book.refresh(now)
     bundle = _assemble(request, answer, view, book)

@@ -9,7 +9,7 @@ from clients.sdk.flow import Call, Flow, Port, ask, exchange_peer
 from clients.sdk.identity import MemberIdentity
 from clients.sdk.members import MemberBook
 from concordat import v1
-from concordat.clock import to_timestamp
+from concordat.clock import from_timestamp, to_timestamp
 from concordat.ids import new_id
 from concordat.statements import digest_of, seal_batch
 from concordat.trust.envelope import parse_statement
@@ -150,6 +150,9 @@ def finish_view(
         except _MISSING:
             yield from book.refresh(now)
             bundle = assemble_bundle(request, answer, book.licences, book.calibrations)
-        return LenderView(verify_view_bundle(bundle, book.anchors, at=now()))
+        verified = verify_view_bundle(bundle, book.anchors, at=now())
     except (BundleMalformedError, *_MISSING, ViewNotVerified) as error:
         raise AnswerNotVerified(f"the exchange's view does not verify: {error}") from error
+    asked_at = from_timestamp(verified.sources.request.message.issued_at)
+    book.require_newest(verified.view.calibration_version, asked_at)
+    return LenderView(verified)

@@ -79,6 +79,32 @@ def test_a_view_comes_verified_with_its_score(fake: FakeFederation, lender: Both
     assert len(fake.seen["ListMembers"]) == 1
 
 
+def test_an_exchange_that_goes_back_to_an_older_calibration_is_not_believed(
+    fake: FakeFederation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = fake.federation.directory.calibration(fake.at)
+    with LenderClient(fake.anchors, fake.identity(LENDER), fake.clock) as client:
+        assert client.request_view(fake.permission()).view.calibration_version == 1
+        fake.federation.calibrate(version=2)
+        assert client.request_view(fake.permission()).view.calibration_version == 2
+        monkeypatch.setattr(fake.federation.directory, "calibration", lambda _at: old)
+        with pytest.raises(AnswerNotVerified, match="made by calibration 1, and it lists 2"):
+            client.request_view(fake.permission())
+
+
+def test_a_view_that_was_on_its_way_when_a_new_calibration_came_is_believed(
+    fake: FakeFederation,
+) -> None:
+    with LenderClient(fake.anchors, fake.identity(LENDER), fake.clock) as client:
+        client.request_view(fake.permission())
+
+        def meanwhile(_answer: v1.RequestViewResponse) -> None:
+            fake.federation.calibrate(version=2)
+
+        fake.bend = meanwhile
+        assert client.request_view(fake.permission()).view.calibration_version == 1
+
+
 def test_a_partial_view_gives_no_score_unless_accepted(fake: FakeFederation, lender: Both) -> None:
     fake.answers[ALDER] = Failed()
     view = lender.request_view(fake.permission())

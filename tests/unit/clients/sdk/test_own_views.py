@@ -108,6 +108,18 @@ def test_an_answer_that_names_what_nobody_lists_is_not_believed(
         look(fake, aio=aio)
 
 
+def test_an_older_calibration_than_the_exchange_lists_is_not_believed(
+    aio: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ListingFederation() as fake:
+        old = fake.federation.directory.calibration(fake.at)
+        fake.federation.calibrate(version=old.version + 1)
+        assert look(fake, aio=aio).calibration.version == old.version + 1
+        monkeypatch.setattr(fake.federation.directory, "calibration", lambda _at: old)
+        with pytest.raises(AnswerNotVerified, match="made by calibration 1, and it lists 2"):
+            look(fake, aio=aio)
+
+
 def test_more_looks_than_a_day_allows_are_refused_as_such(
     fake: ListingFederation, aio: bool
 ) -> None:
