@@ -16,6 +16,7 @@ from clients.cli.own_report_json import bundle_in, own_report_facts
 from clients.cli.render import band, interval_bar
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
+from clients.sdk.errors import ClientError
 from clients.sdk.wallet_file import WalletFolder
 from concordat.clock import Clock
 from concordat.verify.own_view import VerifiedOwnView, verify_own_view
@@ -49,6 +50,7 @@ def report(
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
         if copy is not None:
             verified = verify_own_view(bundle_in(copy.read_bytes()), held.anchors, at=Clock().now())
+            _require_own(verified, held)
         else:
             with held.locked(), WalletClient(held.anchors) as client:
                 verified = client.own_view(held.key(), providers or (), seconds=seconds)
@@ -62,6 +64,14 @@ def report(
         console().print(part)
     if out is not None:
         console().print(f"Written to {out}.")
+
+
+def _require_own(verified: VerifiedOwnView, held: WalletFolder) -> None:
+    """Raise ``ClientError`` for a copy of somebody else's, which is nobody's own score here."""
+    if verified.view.subject_ref != held.key().subject_ref:
+        raise ClientError(
+            "the copy is about another person than this wallet's; open it with that wallet"
+        )
 
 
 def report_parts(verified: VerifiedOwnView) -> list[RenderableType]:

@@ -130,6 +130,18 @@ def test_a_copy_is_shown_again_with_nobody_asked(listed: ListingDesk, wallet: Wa
     assert again | {"out": None} == told | {"out": None}
 
 
+def test_another_persons_copy_is_not_shown_as_ones_own(listed: ListingDesk, wallet: Wallet) -> None:
+    out = listed.folder / "copy.json"
+    facts(listed, wallet, "--out", out)
+    key = listed.folder / "wallet" / "binding.env"
+    bob = listed.fake.federation.subject("bob").binding
+    assert key.exists()
+    key.write_bytes(bob.SerializeToString())
+    told = facts(listed, wallet, "--from", out, code=2)
+    assert "another person" in told["advice"]
+    assert "score" not in told
+
+
 def test_a_copy_that_was_changed_is_not_shown(listed: ListingDesk, wallet: Wallet) -> None:
     out = listed.folder / "copy.json"
     told = facts(listed, wallet, "--out", out)
