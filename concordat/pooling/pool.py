@@ -28,6 +28,8 @@ Heard: TypeAlias = tuple[str, int | None]
 """A provider that was heard, and its score; None where it stated that it has no record."""
 
 _UNITS_OF_MICRO = UNIT // MICRO
+_MOST = 10**9
+"""Points of a share; lawful terms may make more, in shares that cancel out, than a contribution can hold."""
 
 
 def pool(calibration: CompiledCalibration, heard: Sequence[Heard]) -> v1.UnifiedScore:
@@ -101,12 +103,12 @@ def _told(
     pooled: int,
     half: int,
 ) -> v1.UnifiedScore:
-    scale = calibration.points
-    points, base_points = scale.at(pooled), scale.at(calibration.base)
+    scale, base = calibration.points, max(LOWEST, min(HIGHEST, calibration.base))
+    points, base_points = scale.at(pooled), scale.at(base)
     low, high = max(LOWEST, pooled - half), min(HIGHEST, pooled + half)
     parts = _apportion(
         points - base_points,
-        *_numerators(scale, places, evidence, shares, pooled - calibration.base),
+        *_numerators(scale, places, evidence, shares, pooled - base),
         [name for name, _ in counted],
     )
     return v1.UnifiedScore(
@@ -161,7 +163,7 @@ def _apportion(
 ) -> list[int]:
     """Round the shares `numerators` / `denominator` to integers that add up to `total`."""
     parts = [divmod(numerator, denominator) for numerator in numerators]
-    shares = [floor for floor, _ in parts]
+    shares = [max(-_MOST, min(_MOST, floor)) for floor, _ in parts]
     # What rounding down left over is at least 0 and at most one for each, except that a last digit
     # of L or of the ends of a clamp may move it further; then all get the same more (less).
     each, extra = divmod(total - sum(shares), len(shares))
