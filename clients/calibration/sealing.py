@@ -70,6 +70,17 @@ def require_valid(calibration: v1.Calibration) -> None:
         raise CalibrationError(f"the calibration contradicts itself: {error}") from error
 
 
+def require_licensed(signer: Signer, keys: KeyRing, at: datetime) -> None:
+    """Raise `CalibrationError` where `signer` is none of the exchange's licensed `keys` at `at`."""
+    try:
+        keys.find(key_id(signer.public_key), at)
+    except SignatureInvalidError as error:
+        raise CalibrationError(
+            f"key {key_id(signer.public_key)} is none that the exchange's licence names now: only such a "
+            "key signs a calibration"
+        ) from error
+
+
 def seal_to(path: Path, calibration: v1.Calibration, signer: Signer, keys: KeyRing) -> None:
     """Sign a calibration as the exchange and write it.
 
@@ -78,14 +89,9 @@ def seal_to(path: Path, calibration: v1.Calibration, signer: Signer, keys: KeyRi
             calibration is too large or breaks a bound.
         PkiError: the file cannot be written.
     """
+    require_licensed(signer, keys, from_timestamp(calibration.made_at))
     try:
-        keys.find(key_id(signer.public_key), from_timestamp(calibration.made_at))
         envelope = seal(calibration, signer)
-    except SignatureInvalidError as error:
-        raise CalibrationError(
-            f"key {key_id(signer.public_key)} is none that the exchange's licence names now: only such a "
-            "key signs a calibration"
-        ) from error
     except StatementMalformedError as error:
         raise CalibrationError(f"the calibration breaks a bound: {error}") from error
     replace_file(path, envelope.SerializeToString())

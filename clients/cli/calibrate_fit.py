@@ -11,7 +11,7 @@ import typer
 from clients.calibration.errors import CalibrationError, SampleInvalid
 from clients.calibration.licensed import Licensed, read_licensed
 from clients.calibration.sample_file import SampleFile, read_sample, require_enough
-from clients.calibration.sealing import Terms, make_calibration, seal_to
+from clients.calibration.sealing import Terms, make_calibration, require_licensed, seal_to
 from clients.cli.calibrate_options import (
     ExchangeKey,
     Licences,
@@ -77,6 +77,9 @@ def fit(
         licensed = read_licensed(licences, anchors, now)
         keys = licensed.exchange_keys(anchors)
         signer = Ed25519Signer.load(key, read_passphrase(passphrase_file))
+        # What can be wrong with what was typed is told before the fit, which takes its time.
+        require_licensed(signer, keys, now)
+        _require_observed_in_order(observed_from, observed_until)
         read = _read(sample, licensed)
         model, report = _fitted(read, licensed, no_record_counts, folds, seed)
         _observed(report, read, observed_from, observed_until)
@@ -122,11 +125,14 @@ def _fitted(
     return fitted.model, report
 
 
+def _require_observed_in_order(start: datetime | None, end: datetime | None) -> None:
+    if start and end and end < start:
+        raise CalibrationError("--until is before --from")
+
+
 def _observed(
     report: v1.FitReport, read: SampleFile, start: datetime | None, end: datetime | None
 ) -> None:
-    if start and end and end < start:
-        raise CalibrationError("--until is before --from")
     report.sample_sha256 = read.sha256
     if start:
         report.outcomes_from.CopyFrom(to_timestamp(start))

@@ -51,7 +51,9 @@ StaleFrom = Annotated[
 
 
 def new_file(path: Path) -> Path:
-    """Refuse to overwrite: every version of a calibration is kept."""
+    """Refuse to overwrite, as every version of a calibration is kept; and a folder that is not there."""
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}; make it", param_hint="--out")
     if path.exists():
         raise typer.BadParameter(f"{path} exists; name a new file", param_hint="--out")
     return path

@@ -44,6 +44,9 @@ def _facts(calibration: v1.Calibration) -> Table:
         ("version", str(calibration.version)),
         ("in use from", moment(calibration.not_before)),
         ("stale from", moment(calibration.stale_from)),
+        ("made", moment(calibration.made_at)),
+        ("points", _points(calibration.points)),
+        ("providers", ", ".join(_scale(reading) for reading in model.providers)),
         ("method", report.method),
         ("model", f"{len(model.ramps)} ramps, {len(model.pairs)} pairs, {len(model.trees)} trees"),
         ("no record", "moves the score" if model.no_record_counts else "counts as not asked"),
@@ -61,6 +64,16 @@ def _facts(calibration: v1.Calibration) -> Table:
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def _points(points: v1.PointScale) -> str:
+    return f"{points.at_odds} at odds of {points.odds} to 1 against default; {points.to_double} more double them"
+
+
+def _scale(reading: v1.ProviderReading) -> str:
+    first, last = reading.knots[0], reading.knots[-1]
+    side = "riskier" if last.log_odds_micro > first.log_odds_micro else "safer"
+    return f"{reading.provider} ({first.score} to {last.score}, higher is {side})"
 
 
 def _observed(report: v1.FitReport) -> str:

@@ -124,6 +124,43 @@ def test_a_regulator_that_says_no_signs_nothing(shared: Analyst, analyst: Analys
     assert file.read_bytes() == before
 
 
+def test_a_regulator_sees_the_points_that_it_signs(shared: Analyst, analyst: Analyst) -> None:
+    envelope, calibration = read_calibration(shared.folder / "v1")
+    calibration.points.at_odds = 900
+    envelope.payload = calibration.SerializeToString()
+    file = analyst.folder / "generous"
+    file.write_bytes(envelope.SerializeToString())
+    told = analyst.run(
+        "countersign", file, "--key", analyst.root(1), *analyst.trust, stdin="n\n", code=1
+    ).stdout
+    assert "900 at odds of 30 to 1 against default; 20 more double them" in told
+    assert f"{PROVIDERS[0]} (" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("--from", "2026-01-01", "--until", "2025-01-01"), "--until is before --from"),
+        (("--key", "root"), "none that the exchange's licence names"),
+        (("--out", "no/folder"), "there is no folder"),
+    ],
+)
+def test_what_was_typed_wrong_is_told_before_the_fit(
+    shared: Analyst,
+    analyst: Analyst,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: tuple[str, ...],
+    told: str,
+) -> None:
+    def too_late(*_fit: object, **_options: object) -> None:
+        pytest.fail("it was fitted first")
+
+    monkeypatch.setattr("clients.cli.calibrate_fit.fit_pool", too_late)
+    arguments = [analyst.root(1) if each == "root" else each for each in typed]
+    refused = analyst.fit(shared.folder / "sample.csv", *arguments, code=2)
+    assert told in refused.stderr
+
+
 def test_what_is_swapped_while_a_regulator_reads_is_not_signed(
     shared: Analyst, analyst: Analyst, monkeypatch: pytest.MonkeyPatch
 ) -> None:
