@@ -5,6 +5,7 @@ Only counts leave the house. Which view led to which credit, and what became of 
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +67,7 @@ def read_outcomes(path: Path) -> dict[bytes, bool]:
     Returns whether the credit of each view defaulted. Raises ``OutcomesMalformed`` for other columns, as they
     might name people, another value, or two outcomes of one view.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file, _readable(path):
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != COLUMNS:
             raise OutcomesMalformed(
@@ -80,6 +81,17 @@ def read_outcomes(path: Path) -> dict[bytes, bool]:
                     f"{path}, line {rows.line_num}: another outcome of this view stands above"
                 )
     return found
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise ``OutcomesMalformed`` for what is no CSV in UTF-8."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise OutcomesMalformed(f"{path} is not UTF-8; save it as CSV in UTF-8") from error
+    except csv.Error as error:
+        raise OutcomesMalformed(f"{path} is no CSV: {error}; save it as CSV in UTF-8") from error
 
 
 def _row(path: Path, line: int, row: Mapping[str, str | None]) -> tuple[bytes, bool]:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from clients.sdk import AioLenderClient, AioRegulatorClient, LenderClient, RegulatorClient
-from clients.sdk.outcomes import Period, count_outcomes, scores_of
+from clients.sdk.outcomes import OutcomesMalformed, Period, count_outcomes, read_outcomes, scores_of
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.refusal import Refusal
@@ -109,6 +110,22 @@ def test_a_period_that_is_not_over_is_refused() -> None:
     for period in (Period(AT, AT), Period(AT + DAY, AT), Period(AT, LATER + DAY)):
         with pytest.raises(ValueError, match="period"):
             count_outcomes([], {}, period, LATER)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe,outcome\n", b"view_id,outcome\n\xff,1\n"])
+def test_a_file_of_outcomes_that_is_no_text_is_refused_as_such(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "outcomes.csv").write_bytes(content)
+    with pytest.raises(OutcomesMalformed, match="not UTF-8"):
+        read_outcomes(tmp_path / "outcomes.csv")
+
+
+def test_a_file_that_a_spreadsheet_wrote_is_read(tmp_path: Path) -> None:
+    view_id = bytes(range(16))
+    content = f"\N{BYTE ORDER MARK}view_id,outcome\r\n{view_id.hex()},1\r\n"
+    (tmp_path / "outcomes.csv").write_text(content, "utf-8")
+    assert read_outcomes(tmp_path / "outcomes.csv") == {view_id: True}
 
 
 # Clients ----------------------------------------------------------------------------------------
