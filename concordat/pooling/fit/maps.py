@@ -52,7 +52,7 @@ def fit_map(scores: Floats, outcomes: Floats, scale: Scale) -> RiskMap:
     """
     sign = 1.0 if scale.riskier else -1.0
     knots = _knots(scores)
-    spread = float(scores.std())
+    spread = float(scores.std()) or 1.0  # a fold may leave one score only
     risk, ends = sign * scores / spread, np.sort(sign * knots / spread)
     pieces = _pieces(risk, ends)
     count = len(ends) - 1

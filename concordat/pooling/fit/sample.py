@@ -13,7 +13,7 @@ Bools = npt.NDArray[np.bool_]
 Strings = npt.NDArray[np.str_]
 
 LEAST_OF_EACH = 20
-"""Defaults, and others, below which nothing can be fitted."""
+"""Defaults, and others, below which nothing can be fitted; so many must a provider know, too."""
 
 
 class SampleInvalid(ValueError):  # noqa: N818 - read as a finding, like the others of its kind
@@ -92,6 +92,10 @@ def _check_column(provider: str, scores: Floats, scale: Scale) -> None:
     known = scores[np.isfinite(scores)]
     if np.isinf(scores).any():
         raise SampleInvalid(f"{provider}: an infinite score; leave it empty for no record")
+    if len(known) < LEAST_OF_EACH:
+        raise SampleInvalid(
+            f"{provider}: knows {len(known)} subjects, fewer than {LEAST_OF_EACH}; leave the column out"
+        )
     if len(np.unique(known)) < 2:  # noqa: PLR2004 - one score tells nobody apart
         raise SampleInvalid(f"{provider}: fewer than two different scores; leave the column out")
     outside = known[(known < scale.minimum) | (known > scale.maximum)]
