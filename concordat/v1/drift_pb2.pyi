@@ -228,7 +228,9 @@ class DriftBin(message.Message):
 
 @typing.final
 class OutcomeDrift(message.Message):
-    """How the outcomes that lenders reported compare with the calibration."""
+    """How the outcomes that lenders reported compare with the calibration: of the counts told. The level rests on the
+    exact ones.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 
@@ -247,9 +249,11 @@ class OutcomeDrift(message.Message):
     defaults: builtins.int
     """Defaults, rounded."""
     statistic_milli: builtins.int
-    """Hosmer-Lemeshow-like statistic: the sum of the squared deviations of the bins, thousandths."""
+    """Hosmer-Lemeshow-like statistic: the sum of the squared deviations of the bins whose defaults are told,
+    thousandths.
+    """
     degrees: builtins.int
-    """Its degrees of freedom: the bins with outcomes."""
+    """Its degrees of freedom: those bins."""
     p_value_ppm: builtins.int
     """Probability of as much or more if the calibration held, parts per million."""
     @builtins.property
@@ -305,7 +309,9 @@ class ProviderDrift(message.Message):
     scores: builtins.int
     """Scores counted, rounded to a multiple of the smallest cell."""
     psi_milli: builtins.int
-    """Population stability index, thousandths; unset below the least number of scores."""
+    """Population stability index of the counts told, those not told taken together as one bin, thousandths; unset
+    below the least number of scores, and where too few bins are told. The level rests on the exact counts.
+    """
     psi_noise_milli: builtins.int
     """What the index is on average if nothing has moved, thousandths; set as psi_milli is."""
     level: DriftLevel.ValueType

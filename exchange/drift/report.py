@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from concordat import v1
 from concordat.clock import to_timestamp
+from exchange.drift.as_told import fit_as_told, stability_as_told
 from exchange.drift.rules import Bin, Fit, Interval
 from exchange.drift.settings import DriftSettings
 from exchange.drift.suppression import rounded, told, told_pairs
@@ -19,8 +20,8 @@ _DEVIATION_BOUND = 2**31 - 1
 def drift_of(found: Found, settings: DriftSettings) -> v1.ProviderDrift:
     """Return what is told of one provider against one calibration.
 
-    Indices and intervals are told only of ``least_subjects`` or more, and to thousandths, so that nobody
-    computes a count from them.
+    Indices and intervals are told only of ``least_subjects`` or more, and computed of the counts as they are told,
+    so that nobody computes another count from them.
     """
     first, end = found.window
     finding = found.finding
@@ -35,11 +36,12 @@ def drift_of(found: Found, settings: DriftSettings) -> v1.ProviderDrift:
         causes=finding.causes,
         since=to_timestamp(found.since),
     )
-    if finding.stability is not None:
-        drift.psi_milli = _milli(finding.stability.psi)
-        drift.psi_noise_milli = _milli(finding.stability.noise)
-    if finding.fit is not None:
-        drift.outcomes.CopyFrom(_outcomes(found, finding.fit, settings.smallest_cell))
+    smallest = settings.smallest_cell
+    if finding.stability and (stability := stability_as_told(found.bins, smallest)):
+        drift.psi_milli = _milli(stability.psi)
+        drift.psi_noise_milli = _milli(stability.noise)
+    if finding.fit and (fit := fit_as_told(found.bins, smallest)):
+        drift.outcomes.CopyFrom(_outcomes(found, fit, smallest))
     return drift
 
 
