@@ -8,7 +8,7 @@ from itertools import pairwise
 from concordat import v1
 from concordat.pooling.evidence import Reading
 from concordat.pooling.points import Points
-from concordat.pooling.scale import divide_half_even
+from concordat.pooling.scale import CompiledScale, divide_half_even
 from concordat.pooling.terms import UNIT, Pairs, Ramps, Trees
 
 _RISKIER = v1.ScoreDirection.SCORE_DIRECTION_HIGHER_IS_RISKIER
@@ -27,7 +27,7 @@ class CompiledCalibration:
         readings: of its providers, in its order.
         places: each provider's place among them.
         points: the point scale.
-        base: log-odds of default where nothing is known of the subject, millionths.
+        base: sum of the terms where nothing is known of the subject, millionths.
     """
 
     message: v1.Calibration
@@ -38,6 +38,7 @@ class CompiledCalibration:
     ramps: Ramps
     pairs: Pairs
     trees: Trees
+    told: CompiledScale | None
 
     @classmethod
     def from_message(cls, calibration: v1.Calibration) -> "CompiledCalibration":
@@ -52,6 +53,14 @@ class CompiledCalibration:
     def no_record_counts(self) -> bool:
         """Whether it moves the score that a provider has no record."""
         return self.message.model.no_record_counts
+
+    def log_odds(self, total: int) -> int:
+        """Return the log-odds told for a sum of terms; both millionths."""
+        if self.told is None:
+            return total
+        sums = self.told.scores
+        held = max(sums[0], min(sums[-1], total))
+        return self.told.log_odds_micro(held) + total - held
 
     def reads(self, provider: str, scale: v1.ScoreScale) -> bool:
         """Tell whether it covers `provider` on its present `scale`: the same ends, the same direction."""
@@ -86,6 +95,7 @@ def check_calibration(calibration: v1.Calibration) -> None:
                 f"model.providers[{index}].record_loading_ppm: must be 0 unless no_record_counts"
             )
     _check_terms(model, len(names) + model.no_record_counts)
+    _check_told(model)
     for index, fit in enumerate(calibration.report.providers):
         _check_baseline(f"report.providers[{index}].baseline", fit.baseline)
 
@@ -140,6 +150,12 @@ def _check_terms(model: v1.PoolingModel, count: int) -> None:
         for split, reading in enumerate(tree.readings):
             check(f"model.trees[{index}].readings[{split}]", reading)
         _check_rise(f"model.trees[{index}]", tree)
+
+
+def _check_told(model: v1.PoolingModel) -> None:
+    for index, (one, after) in enumerate(pairwise(model.told), start=1):
+        if after.sum_micro <= one.sum_micro or after.log_odds_micro <= one.log_odds_micro:
+            raise CalibrationInvalid(f"model.told[{index}]: must be above the one before in both")
 
 
 def _check_shape(where: str, tree: v1.Tree) -> None:
@@ -198,4 +214,10 @@ def _compiled(serialised: bytes) -> CompiledCalibration:
         ramps=ramps,
         pairs=pairs,
         trees=trees,
+        told=CompiledScale(
+            tuple(knot.sum_micro for knot in model.told),
+            tuple(knot.log_odds_micro for knot in model.told),
+        )
+        if model.told
+        else None,
     )

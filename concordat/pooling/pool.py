@@ -1,12 +1,12 @@
 """Pooling: from the providers' scores to one unified score that explains itself.
 
 A score becomes a reading through its provider's calibrated map, the readings that are missing their
-expectation (`evidence`), and a sum of terms that never fall in any reading (`terms`) the log-odds of
-default L. Points, band and probability follow from L (`points`), and the interval from what the
-missing readings leave open:
+expectation (`evidence`), and a sum S of terms that never fall in any reading (`terms`) the log-odds
+of default, L = told(S). Points, band and probability follow from L (`points`), and the interval from
+what the missing readings leave open:
 
     variance  = width * variance_left + fit_variance
-    interval  = L +- 1.645 * sqrt(variance)
+    interval  = told(S +- 1.645 * sqrt(variance))
 
 L is an integer in millionths, everything before it exact or rounded half to even where its module
 says so. There are no floats, so the result is the same everywhere, and it does not depend on the
@@ -46,8 +46,8 @@ def pool(calibration: CompiledCalibration, heard: Sequence[Heard]) -> v1.Unified
         A contribution is the provider's exact share of L, in points, rounded down or up: up for
         those with the largest remainders, among equal remainders for the first member_ids in
         alphabetical order. What a missing reading's expectation adds belongs to the providers that
-        it was inferred from, in proportion to what each told of the shared risk. Where L was cut
-        off at the end of its range, all shares shrink in the same proportion.
+        it was inferred from, in proportion to what each told of the shared risk. Where L is not S
+        (the last step's map, the ends of the range), all shares change in the same proportion.
 
     Raises:
         ValueError: nobody in `heard` has a score (the view has none), a provider is there twice
@@ -66,10 +66,16 @@ def pool(calibration: CompiledCalibration, heard: Sequence[Heard]) -> v1.Unified
     shares = [0] * len(evidence.readings)
     for terms in (calibration.ramps, calibration.pairs, calibration.trees):
         terms.add(evidence.readings, shares)
-    whole = calibration.base * _UNITS_OF_MICRO + sum(shares)
-    pooled = max(LOWEST, min(HIGHEST, divide_half_even(whole, _UNITS_OF_MICRO)))
+    total = calibration.base + divide_half_even(sum(shares), _UNITS_OF_MICRO)
     half = _half_width(calibration, evidence)
-    return _told(calibration, counted, places, evidence, shares, pooled, half)
+    low, pooled, high = (
+        _held(calibration.log_odds(at)) for at in (total - half, total, total + half)
+    )
+    return _told(calibration, counted, places, evidence, shares, (low, pooled, high))
+
+
+def _held(log_odds: int) -> int:
+    return max(LOWEST, min(HIGHEST, log_odds))
 
 
 def _places(calibration: CompiledCalibration, counted: Sequence[Heard]) -> list[int]:
@@ -100,12 +106,11 @@ def _told(
     places: Sequence[int],
     evidence: Evidence,
     shares: Sequence[int],
-    pooled: int,
-    half: int,
+    log_odds: tuple[int, int, int],
 ) -> v1.UnifiedScore:
-    scale, base = calibration.points, max(LOWEST, min(HIGHEST, calibration.base))
+    scale, (low, pooled, high) = calibration.points, log_odds
+    base = _held(calibration.log_odds(calibration.base))
     points, base_points = scale.at(pooled), scale.at(base)
-    low, high = max(LOWEST, pooled - half), min(HIGHEST, pooled + half)
     parts = _apportion(
         points - base_points,
         *_numerators(scale, places, evidence, shares, pooled - base),
@@ -151,7 +156,7 @@ def _numerators(
     ]
     denominator = whole * _UNITS_OF_MICRO * POINT
     total = sum(shares)
-    if total and divide_half_even(total, _UNITS_OF_MICRO) != moved:  # cut off
+    if total and divide_half_even(total, _UNITS_OF_MICRO) != moved:  # mapped, or cut off
         return [
             (numerator * abs(moved) * _UNITS_OF_MICRO) for numerator in numerators
         ], denominator * abs(total)

@@ -33,6 +33,8 @@ _MICRO_UNITS = UNIT // MICRO
 _TERA_UNITS = UNIT // MICRO**2
 _HALF_CUBE = UNIT // MICRO**3 // 2
 
+_ABOVE, _BELOW = v1.RampSide.RAMP_SIDE_ABOVE, v1.RampSide.RAMP_SIDE_BELOW
+
 # (a - 1)! b! / (a + b)! times _FRACTION, 0 where a is 0: the share of each of `a` readings that lead to a
 # leaf that `b` others, at 0, would lead to.
 _JOINED = np.array(
@@ -69,9 +71,9 @@ class Ramps:
 
 
 def _along(side: int, reading: int, at: int) -> int:
-    if side == v1.RampSide.RAMP_SIDE_ABOVE:
+    if side == _ABOVE:
         return max(reading - at, 0)
-    if side == v1.RampSide.RAMP_SIDE_BELOW:
+    if side == _BELOW:
         return min(reading - at, 0)
     return reading
 

@@ -17,6 +17,7 @@ from concordat.v1.calibration_pb2 import ProviderReading as ProviderReading
 from concordat.v1.calibration_pb2 import Ramp as Ramp
 from concordat.v1.calibration_pb2 import RampSide as RampSide
 from concordat.v1.calibration_pb2 import SubsetFit as SubsetFit
+from concordat.v1.calibration_pb2 import ToldKnot as ToldKnot
 from concordat.v1.calibration_pb2 import Tree as Tree
 from concordat.v1.consent_pb2 import Consent as Consent
 from concordat.v1.consent_pb2 import ConsentEvent as ConsentEvent
@@ -455,6 +456,7 @@ __all__ = [
     "SupervisionAct",
     "SupervisionKind",
     "ThresholdAnswer",
+    "ToldKnot",
     "Tree",
     "TrustBundle",
     "UnifiedScore",

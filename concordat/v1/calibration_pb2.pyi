@@ -253,6 +253,30 @@ class Tree(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class ToldKnot(message.Message):
+    """One point of the last step's map."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SUM_MICRO_FIELD_NUMBER: builtins.int
+    LOG_ODDS_MICRO_FIELD_NUMBER: builtins.int
+    sum_micro: builtins.int
+    """Sum of intercept, ramps, pairs and trees, times 1,000,000."""
+    log_odds_micro: builtins.int
+    """Log-odds of default that is told there, times 1,000,000."""
+    def __init__(
+        self,
+        *,
+        sum_micro: builtins.int = ...,
+        log_odds_micro: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["log_odds_micro", b"log_odds_micro", "sum_micro", b"sum_micro"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class PoolingModel(message.Message):
     """How readings become one log-odds of default: docs/unified-score.md has the formula."""
 
@@ -267,6 +291,7 @@ class PoolingModel(message.Message):
     SHARED_FLOOR_MICRO_FIELD_NUMBER: builtins.int
     SHARED_CEILING_MICRO_FIELD_NUMBER: builtins.int
     WIDTH_PERMILLE_FIELD_NUMBER: builtins.int
+    TOLD_FIELD_NUMBER: builtins.int
     FIT_VARIANCE_MICRO_FIELD_NUMBER: builtins.int
     no_record_counts: builtins.bool
     """Whether it moves the score that a provider has no record of the subject; see the fit's report for what that
@@ -299,6 +324,12 @@ class PoolingModel(message.Message):
     def trees(self) -> containers.RepeatedCompositeFieldContainer[Tree]:
         """Of several readings."""
 
+    @builtins.property
+    def told(self) -> containers.RepeatedCompositeFieldContainer[ToldKnot]:
+        """From the sum of all terms to the log-odds told: strictly increasing in both; between two knots on the straight
+        line, beyond the ends parallel to the sum. Empty: the sum is told as it is.
+        """
+
     def __init__(
         self,
         *,
@@ -311,11 +342,12 @@ class PoolingModel(message.Message):
         shared_floor_micro: builtins.int = ...,
         shared_ceiling_micro: builtins.int = ...,
         width_permille: builtins.int = ...,
+        told: abc.Iterable[ToldKnot] | None = ...,
         fit_variance_micro: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["fit_variance_micro", b"fit_variance_micro", "intercept_micro", b"intercept_micro", "no_record_counts", b"no_record_counts", "pairs", b"pairs", "providers", b"providers", "ramps", b"ramps", "shared_ceiling_micro", b"shared_ceiling_micro", "shared_floor_micro", b"shared_floor_micro", "trees", b"trees", "width_permille", b"width_permille"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["fit_variance_micro", b"fit_variance_micro", "intercept_micro", b"intercept_micro", "no_record_counts", b"no_record_counts", "pairs", b"pairs", "providers", b"providers", "ramps", b"ramps", "shared_ceiling_micro", b"shared_ceiling_micro", "shared_floor_micro", b"shared_floor_micro", "told", b"told", "trees", b"trees", "width_permille", b"width_permille"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,10 +59,22 @@ class _Opened:
             )
             for t in model.trees
         ]
+        self.told = (
+            [knot.sum_micro / _MICRO for knot in model.told],
+            [knot.log_odds_micro / _MICRO for knot in model.told],
+        )
         self.effect = np.array([p.effect_micro / _MICRO for p in providers])
         self.width = model.width_permille / 1000
         self.fit_variance = model.fit_variance_micro / _MICRO
         self.counts = model.no_record_counts
+
+    def as_told(self, total: Floats) -> Floats:
+        sums, log_odds = self.told
+        if not sums:
+            return total
+        held = np.clip(total, sums[0], sums[-1])
+        told: Floats = np.interp(held, sums, log_odds) + total - held
+        return told
 
     def log_odds(self, scores: Floats) -> Floats:
         columns = [
@@ -102,6 +114,11 @@ def pooled_log_odds(
     model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = None
 ) -> Floats:
     """Return the pooled log-odds of default (n,); arguments as `readings_of`."""
+    return _of(model).as_told(sums_of_terms(model, scores, heard=heard))
+
+
+def sums_of_terms(model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = None) -> Floats:
+    """Return the sums of terms (n,) that the log-odds told follow from; arguments as `readings_of`."""
     opened, readings = _of(model), readings_of(model, scores, heard=heard)
     out = opened.lines(readings)
     for tree in opened.trees:
@@ -126,12 +143,12 @@ def variance_left(model: v1.PoolingModel, heard: Bools) -> Floats:
 
 
 def interval(model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = None) -> Floats:
-    """Return half the width of the 90 % interval of the log-odds (n,); arguments as `readings_of`.
+    """Return the ends of the 90 % interval of the log-odds (n, 2); arguments as `readings_of`.
 
     What having no record tells of the shared risk is not taken off: it is little, and this errs on the wide side.
     """
     opened = _of(model)
     known = np.isfinite(scores) if heard is None else np.isfinite(scores) & heard
-    variance = opened.width * variance_left(model, known) + opened.fit_variance
-    half: Floats = _REACH * np.sqrt(variance)
-    return half
+    half = _REACH * np.sqrt(opened.width * variance_left(model, known) + opened.fit_variance)
+    total = sums_of_terms(model, scores, heard=heard)
+    return np.column_stack([opened.as_told(total - half), opened.as_told(total + half)])

@@ -97,3 +97,33 @@ def _to_ends(knots: Floats, levels: Floats, scale: Scale) -> RiskMap:
     if knots[-1] < scale.maximum:
         knots, levels = np.append(knots, scale.maximum), np.append(levels, levels[-1])
     return RiskMap(knots, levels, scale.riskier)
+
+
+_TOLD_PLACES = (0.02, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.98)
+_TOLD_STIFF, _TOLD_RIDGE, _LEAST_SLOPE = 2.0, 2.0, 0.2
+
+
+def fit_told(sums: Floats, outcomes: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return knots and levels of the map from sums of terms to log-odds: rising, and near the identity.
+
+    As `fit_map`, with a penalty on slopes other than 1.
+    """
+    knots = np.unique(np.quantile(sums, _TOLD_PLACES))
+    if len(knots) < 2:  # noqa: PLR2004 - one sum for everybody
+        return np.empty(0), np.empty(0)
+    pieces = _pieces(sums, knots)
+    count = len(knots) - 1
+    rough = np.diff(np.eye(count), axis=0)
+    penalty = np.zeros((count + 1, count + 1))
+    penalty[1:, 1:] = _TOLD_STIFF * rough.T @ rough + _TOLD_RIDGE * np.eye(count)
+    b = fit_logistic(
+        np.column_stack([np.ones(len(sums)), pieces]),
+        outcomes,
+        weights,
+        penalty,
+        np.zeros(count + 1, dtype=np.bool_),
+        sums,
+    )
+    steps = np.maximum(1.0 + b[1:], _LEAST_SLOPE) * np.diff(knots)
+    levels: Floats = knots[0] + b[0] + np.concatenate([[0.0], np.cumsum(steps)])
+    return knots, levels

@@ -19,8 +19,8 @@ def pooled_out_of_fold(fitted: CrossFit, scores: Floats, heard: Bools) -> Floats
 
 
 def interval_out_of_fold(fitted: CrossFit, scores: Floats, heard: Bools) -> Floats:
-    """Return half widths (n,) of the 90 % intervals, as `pooled_out_of_fold`."""
-    found = np.empty(scores.shape[0])
+    """Return the ends (n, 2) of the 90 % intervals, as `pooled_out_of_fold`."""
+    found = np.empty((scores.shape[0], 2))
     for fold, model in enumerate(fitted.models):
         rows = fitted.fold == fold
         found[rows] = interval(model, scores[rows], heard=heard[rows])

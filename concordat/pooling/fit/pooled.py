@@ -7,7 +7,8 @@
    reach beyond the sample, trees find what no line says.
 4. Each subject's log-odds by models that were fitted without it, one fold after the other, and on those how
    much lines and trees count: a logistic regression that pulls both towards one half.
-5. The same on everybody, with the weights found.
+5. On the same, the last step from the sum of all terms to the log-odds told (`maps.fit_told`).
+6. The same on everybody, with the weights and the last step found.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,15 +18,21 @@ import numpy as np
 import numpy.typing as npt
 
 from concordat import v1
-from concordat.pooling.fit.batch import pooled_log_odds, readings_of, variance_left
+from concordat.pooling.fit.batch import (
+    pooled_log_odds,
+    readings_of,
+    sums_of_terms,
+    variance_left,
+)
 from concordat.pooling.fit.lines import Lines, fit_lines
-from concordat.pooling.fit.maps import RiskMap, fit_map
+from concordat.pooling.fit.maps import RiskMap, fit_map, fit_told
 from concordat.pooling.fit.nonneg import fit_logistic, logit
 from concordat.pooling.fit.sample import Sample, Scale, check_sample
 from concordat.pooling.fit.shared import Shared, expected, fit_shared
 from concordat.pooling.fit.trees import Boosting, Grown, boost, tree_values
 from concordat.pooling.fit.written import write_model
 
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
@@ -37,6 +44,8 @@ _TAKEN_AWAY, _HOW_MANY = (
 )  # weight of a subject with some of its providers taken away; share of them
 _PULL = 15.0  # towards one half
 _REACH = 1.645
+_TOLD_FEWER = 0.5  # weight of a subject with some of its providers taken away, in the last step
+_ENOUGH = 100  # subjects for which a share of 90 % can be told
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +146,10 @@ def fit_pool(
     models = [write_model(sample.providers, p, blend) for p in parts]
     tell("everybody", folds / (folds + 1))
     whole = write_model(sample.providers, fit_parts(sample, ordered, counts, seed), blend)
-    log_odds = np.empty(len(sample))
-    for number, model in enumerate(models):
-        log_odds[fold == number] = pooled_log_odds(model, sample.scores[fold == number])
-    cross = CrossFit(log_odds, fold, models)
+    told = _told(sample, models, fold, seed)
+    for model in (*models, whole):
+        model.told.extend(told)
+    cross = CrossFit(_out_of_fold(sample.scores, models, fold), fold, models)
     _widen([*models, whole], sample, cross, seed)
     tell("done", 1.0)
     return Fitted(whole, cross)
@@ -170,7 +179,8 @@ def fit_parts(sample: Sample, scales: list[Scale], counts: bool, seed: int) -> P
         for column, k, scale in zip(sample.scores.T, known.T, scales, strict=True)
     ]
     log_odds = np.column_stack([m(s) for m, s in zip(maps, sample.scores.T, strict=True)])
-    shared = fit_shared(log_odds, record_counts=counts)
+    start = logit((outcomes.sum() + 0.5) / (len(outcomes) + 1))
+    shared = fit_shared(log_odds, start, record_counts=counts)
     rng = np.random.default_rng(seed)
     again = rng.permutation(len(sample))[: round(_HOW_MANY * len(sample))]
     keep = rng.random((len(again), known.shape[1])) < rng.random((len(again), 1))
@@ -183,7 +193,6 @@ def fit_parts(sample: Sample, scales: list[Scale], counts: bool, seed: int) -> P
     readings = _used(np.vstack([expected(shared, log_odds, recorded), fewer]), counts)
     twice = np.concatenate([outcomes, outcomes[again]])
     weights = np.repeat([1.0, _TAKEN_AWAY], [len(sample), len(again)])
-    start = logit((outcomes.sum() + 0.5) / (len(outcomes) + 1))
     strength = np.append(shared.loading, 1.0) if counts else shared.loading
     return Parts(
         maps,
@@ -221,15 +230,50 @@ def _blend(sample: Sample, parts: list[Parts], fold: Ints) -> Blend:
     return Blend(rate + float(b[0]) - rate * (lines + trees), lines, trees)
 
 
+def _out_of_fold(
+    scores: Floats, models: list[v1.PoolingModel], fold: Ints, heard: Bools | None = None
+) -> Floats:
+    """Return the log-odds of each subject by the model of its fold."""
+    log_odds = np.empty(len(scores))
+    for number, model in enumerate(models):
+        rows = fold == number
+        asked = None if heard is None else heard[rows]
+        log_odds[rows] = pooled_log_odds(model, scores[rows], heard=asked)
+    return log_odds
+
+
+def _told(
+    sample: Sample, models: list[v1.PoolingModel], fold: Ints, seed: int
+) -> list[v1.ToldKnot]:
+    """Fit the last step: from sums of terms that did not see a subject to what became of it."""
+    rng = np.random.default_rng(seed)
+    known = np.isfinite(sample.scores)
+    keep = rng.random(known.shape) < rng.random((len(sample), 1))
+    fewer = (known & keep).any(axis=1)
+    sums = np.concatenate(
+        [
+            _out_of_fold(sample.scores, models, fold),
+            _out_of_fold(sample.scores, models, fold, keep)[fewer],
+        ]
+    )
+    outcomes = np.concatenate([sample.outcomes, sample.outcomes[fewer]]).astype(np.float64)
+    weights = np.repeat([1.0, _TOLD_FEWER], [len(sample), int(fewer.sum())])
+    knots, levels = fit_told(sums, outcomes, weights)
+    return [
+        v1.ToldKnot(sum_micro=round(at * 1e6), log_odds_micro=round(level * 1e6))
+        for at, level in zip(knots.tolist(), levels.tolist(), strict=True)
+    ]
+
+
 def _widen(models: list[v1.PoolingModel], sample: Sample, cross: CrossFit, seed: int) -> None:
     """Set each model's `effect_micro`, `width_permille` and `fit_variance_micro`."""
     for model in models:
         readings = readings_of(model, sample.scores)[:, : len(model.providers)]
         centred = np.column_stack([np.ones(len(readings)), readings])
-        slopes = np.linalg.lstsq(centred, pooled_log_odds(model, sample.scores), rcond=None)[0]
+        slopes = np.linalg.lstsq(centred, sums_of_terms(model, sample.scores), rcond=None)[0]
         for reading, slope in zip(model.providers, slopes[1:], strict=True):
             reading.effect_micro = round(max(float(slope), 0.0) * 1e6)
-    said = np.stack([pooled_log_odds(m, sample.scores) for m in models[:-1]])
+    said = np.stack([sums_of_terms(m, sample.scores) for m in models[:-1]])
     # Jackknife over the folds: how far the fit itself would move with other subjects.
     spread = (len(said) - 1) * float(said.var(axis=0).mean())
     width = _width(sample, cross, spread, seed)
@@ -239,23 +283,31 @@ def _widen(models: list[v1.PoolingModel], sample: Sample, cross: CrossFit, seed:
 
 
 def _width(sample: Sample, cross: CrossFit, spread: float, seed: int) -> float:
-    """Return by how much to multiply variances so that 90 % of intervals hold what everybody would say."""
+    """Return by how much to multiply variances so that 90 % of intervals hold what everybody would say.
+
+    That is, for every number of providers heard of which there are enough subjects, at least.
+    """
     rng = np.random.default_rng(seed)
     known = np.isfinite(sample.scores)
     keep = known & (rng.random(known.shape) < rng.random((len(sample), 1)))
     rows = keep.any(axis=1) & (known & ~keep).any(axis=1)
     if not rows.any():
         return 1.0
-    ratio = []
+    ratio, heard = [], []
     for number, model in enumerate(cross.models):
         mine = rows & (cross.fold == number)
         if not mine.any():
             continue
-        part = pooled_log_odds(model, sample.scores[mine], heard=keep[mine])
-        missed = ((part - cross.log_odds[mine]) / _REACH) ** 2
+        scores = sample.scores[mine]
+        part, all_of_it = (sums_of_terms(model, scores, heard=h) for h in (keep[mine], None))
+        missed = ((part - all_of_it) / _REACH) ** 2
         left = variance_left(model, keep[mine])
         ratio.append(np.maximum(missed - spread, 0.0) / np.maximum(left, 1e-9))
-    return max(float(np.quantile(np.concatenate(ratio), 0.9)), 0.01)
+        heard.append(keep[mine].sum(axis=1))
+    ratios, counts = np.concatenate(ratio), np.concatenate(heard)
+    groups = [ratios[counts == count] for count in np.unique(counts)]
+    enough = [group for group in groups if len(group) >= _ENOUGH] or [ratios]
+    return max(0.01, *(float(np.quantile(group, 0.9)) for group in enough))
 
 
 def _silent(what: str, share: float) -> None:

@@ -37,8 +37,9 @@ def _fit_of(
     sample: Sample, fitted: CrossFit, asked: Bools, scored: Bools, heard: int
 ) -> v1.SubsetFit:
     log_odds = pooled_out_of_fold(fitted, sample.scores, asked)[scored]
-    reach = interval_out_of_fold(fitted, sample.scores, asked)[scored]
-    held = np.abs(fitted.log_odds[scored] - log_odds) <= reach
+    low, high = interval_out_of_fold(fitted, sample.scores, asked)[scored].T
+    everybody = fitted.log_odds[scored]
+    held = (low <= everybody) & (everybody <= high)
     return v1.SubsetFit(
         heard=heard,
         measures=measures(probability(log_odds), sample.outcomes[scored]),

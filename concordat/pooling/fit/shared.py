@@ -22,8 +22,8 @@ class Shared:
     """The fitted model of k providers.
 
     Attributes:
-        center: (k,) mean of the log-odds.
-        spread: (k,) their standard deviation.
+        center: (k,) log-odds that say nothing.
+        spread: (k,) standard deviation of the log-odds.
         loading: (k,) of the readings.
         record: (k,) share of subjects on record.
         record_loading: (k,) of being on record; 0 where that does not count.
@@ -41,12 +41,16 @@ class Shared:
         return bool(self.record_loading.any())
 
 
-def fit_shared(log_odds: Floats, *, record_counts: bool) -> Shared:
-    """Fit to calibrated log-odds (n, k), NaN for no record."""
+def fit_shared(log_odds: Floats, base: float, *, record_counts: bool) -> Shared:
+    """Fit to calibrated log-odds (n, k), NaN for no record.
+
+    Readings are of what a score says beyond the log-odds `base` of somebody of whom nothing is known, so that
+    a provider whose customers are riskier than others' says so; correlations are about each one's own mean.
+    """
     known = np.isfinite(log_odds)
-    center = np.nanmean(log_odds, axis=0)
+    center = np.full(log_odds.shape[1], base)
     spread = np.maximum(np.nanstd(log_odds, axis=0), 0.01)
-    values = np.where(known, (log_odds - center) / spread, 0.0)
+    values = np.where(known, (log_odds - np.nanmean(log_odds, axis=0)) / spread, 0.0)
     record = known.mean(axis=0)
     k = log_odds.shape[1]
     seen = known.astype(np.float64)
