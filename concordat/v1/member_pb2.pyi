@@ -247,7 +247,10 @@ class ScoreReason(message.Message):
 
 @typing.final
 class ScoreScale(message.Message):
-    """A provider's own scale, and what it declares its scores to mean."""
+    """A provider's own scale, and what it declares its scores to mean. Scores are pooled by the calibration, which
+    reads a provider on the scale with these ends and this direction alone; the anchors are what a calibration is
+    declared from while there are no outcomes to fit one to.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -478,7 +478,7 @@ class NoScore(message.Message):
     PARTIAL_FIELD_NUMBER: builtins.int
     partial: builtins.bool
     """True if a provider is missing: asking again later, with the same request too, may give a score. False if
-    all answered and none had a record to score.
+    all answered and none stated a score that the calibration reads.
     """
     def __init__(
         self,
@@ -586,9 +586,9 @@ class View(message.Message):
 
     @builtins.property
     def no_score(self) -> NoScore:
-        """No provider that the calibration reads stated a score; or a band or a threshold was asked for, and a provider is missing that has a
-        licence in force. Such answers are of all named providers or not given, as each other set of them would
-        tell something else of the score.
+        """No provider that the calibration reads stated a score; or a band or a threshold was asked for, and a
+        provider is missing that has a licence in force. Such answers are of all named providers or not given, as
+        each other set of them would tell something else of the score.
         """
 
     @builtins.property
