@@ -80,6 +80,7 @@ def random_calibration(
         shared_ceiling_micro=drawn.one(0, 3 * MICRO, 0, ENDS),
         width_permille=drawn.one(0, 3000, 0, 100_000),
         fit_variance_micro=drawn.one(0, MICRO, 0, 100 * MICRO),
+        told=drawn.told(),
     )
     if places > 1:
         model.pairs.extend(drawn.pair(places) for _ in range(drawn.random.randint(0, 8)))
@@ -165,6 +166,16 @@ class _Drawn:
             at_micro=0 if side == _ALL else self.one(-2 * MICRO, 2 * MICRO, -ENDS, ENDS),
             weight_micro=self.one(0, 600_000, 0, MOST),
         )
+
+    def told(self) -> list[v1.ToldKnot]:
+        """Return the last step's map, of no knots to 32."""
+        count = self.random.choice([0, 0, 1, 2, 9, 32])
+        reach = 100 * MICRO if self.extreme else 6 * MICRO
+        sums, levels = (sorted(self.random.sample(range(-reach, reach), count)) for _ in range(2))
+        return [
+            v1.ToldKnot(sum_micro=at, log_odds_micro=level)
+            for at, level in zip(sums, levels, strict=True)
+        ]
 
     def pair(self, places: int) -> v1.Pair:
         one, other = self.random.sample(range(places), 2)

@@ -9,6 +9,8 @@ from concordat.pooling import CalibrationInvalid, CompiledCalibration, check_cal
 from tests.builders import scale
 from tests.pooling_builders import MICRO, calibration_of, plain_model
 
+TOLD = ((-MICRO, -2 * MICRO), (0, 0), (MICRO, MICRO))
+
 Change = Callable[[v1.PoolingModel], None]
 
 
@@ -60,6 +62,14 @@ def turns_back(model: v1.PoolingModel) -> None:
 
 def level(model: v1.PoolingModel) -> None:
     model.providers[1].knots[1].log_odds_micro = model.providers[1].knots[0].log_odds_micro
+
+
+def told_of(*knots: tuple[int, int]) -> Change:
+    def change(model: v1.PoolingModel) -> None:
+        for at, level in knots:
+            model.told.add(sum_micro=at, log_odds_micro=level)
+
+    return change
 
 
 def with_fields(message: v1.Ramp | v1.Pair | v1.Tree, fields: dict[str, int | list[int]]) -> None:
@@ -176,6 +186,16 @@ def tree_of(**fields: int | list[int]) -> Change:
             r"^model.trees\[0\]: lead once",
             id="leaf that is not there",
         ),
+        pytest.param(
+            told_of(*TOLD, (MICRO, 2 * MICRO)),
+            r"^model.told\[3\]: must be above the one before in both",
+            id="last step from one sum to two log-odds",
+        ),
+        pytest.param(
+            told_of(*TOLD, (2 * MICRO, MICRO)),
+            r"^model.told\[3\]: must be above the one before in both",
+            id="last step that does not rise",
+        ),
     ],
 )
 def test_calibration_that_contradicts_itself_is_refused_with_what_to_mend(
@@ -197,6 +217,31 @@ def test_shared_risk_is_a_reading_of_its_own_where_having_no_record_counts(chang
     model.no_record_counts = True
     change(model)
     check_calibration(calibration_of(model))
+
+
+@pytest.mark.parametrize(
+    ("total", "log_odds"),
+    [
+        (0, 0),
+        (500_001, 500_001),
+        (-250_000, -500_000),
+        (-1, -2),
+        (-MICRO, -2 * MICRO),
+        (-3 * MICRO, -4 * MICRO),
+        (9 * MICRO, 9 * MICRO),
+    ],
+)
+def test_last_step_runs_between_its_knots_and_parallel_to_the_sum_beyond(
+    total: int, log_odds: int
+) -> None:
+    model = model_of_three()
+    told_of(*TOLD)(model)
+    assert CompiledCalibration.from_message(calibration_of(model)).log_odds(total) == log_odds
+
+
+def test_without_a_last_step_the_sum_is_told() -> None:
+    compiled = CompiledCalibration.from_message(calibration_of(model_of_three()))
+    assert compiled.log_odds(123) == 123
 
 
 def test_map_may_be_level_in_places() -> None:

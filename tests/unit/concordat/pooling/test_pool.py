@@ -83,6 +83,19 @@ def test_a_start_beyond_the_range_is_cut_off_like_the_score() -> None:
     assert (better.points, points_of(better)) == (127, [14, 10])
 
 
+def test_last_step_changes_all_shares_in_proportion_and_both_ends_of_the_interval() -> None:
+    # A sum of -3 is told as -1.5, 43.281 points: 4/3 and -1/3 of it are 57.708 and -14.427.
+    model = plain_model(2)
+    model.told.add(sum_micro=-10 * MICRO, log_odds_micro=-5 * MICRO)
+    model.told.add(sum_micro=10 * MICRO, log_odds_micro=5 * MICRO)
+    unified = pool(compiled(model), heard_of([-4_000, 1_000]))
+    assert (unified.points, points_of(unified)) == (545, [58, -15])
+    # sqrt(4) * 1.645 = 3.29 of the sum either side: 1.645 of the log-odds, 47.465 points.
+    model.fit_variance_micro = 4 * MICRO
+    unified = pool(compiled(model), heard_of([-4_000, 1_000]))
+    assert (unified.points_low, unified.points_high) == (498, 593)
+
+
 def test_interval_is_1_645_standard_deviations_either_side() -> None:
     # One of two is missing: its effect is 1 log-odds, of which it shares nothing. 47.465 points.
     model = plain_model(2, effect_micro=MICRO)
