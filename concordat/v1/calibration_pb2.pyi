@@ -598,7 +598,9 @@ class GroupFit(message.Message):
     APPROVALS_FIELD_NUMBER: builtins.int
     NO_RECORD_EFFECT_MILLI_FIELD_NUMBER: builtins.int
     attribute: builtins.str
-    """The attribute, as the sample names it."""
+    """The attribute, as the sample names it. Nothing unprintable, in a group's name and a method's too: who countersigns
+    reads them on a terminal.
+    """
     group: builtins.str
     """The group, as the sample names it; "(others)" are all that have fewer than 30 subjects or 10 of either
     outcome, joined with the next smallest until they are more.

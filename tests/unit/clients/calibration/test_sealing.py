@@ -153,6 +153,28 @@ def test_what_contradicts_itself_or_is_none_is_not_read(licensed_pki: Pki, tmp_p
         read_calibration(tmp_path / "junk")
 
 
+@pytest.mark.parametrize("word", ["gone\x1b[2J", "two\nlines", "\N{RIGHT-TO-LEFT OVERRIDE}north"])
+def test_no_word_of_a_report_moves_a_regulators_terminal(
+    licensed_pki: Pki, tmp_path: Path, word: str
+) -> None:
+    path, exchange = tmp_path / "bent", licensed_pki.signer("exchange")
+    for report in (
+        v1.FitReport(method=word),
+        v1.FitReport(method="declared", groups=[v1.GroupFit(attribute="region", group=word)]),
+        v1.FitReport(method="declared", groups=[v1.GroupFit(attribute=word, group="north")]),
+    ):
+        terms = Terms(1, NOW, NOW + timedelta(days=365))
+        calibration = make_calibration("test.concordat", terms, declare(SCALES), report, NOW)
+        with pytest.raises(CalibrationError, match="breaks a bound"):
+            seal_to(path, calibration, exchange, exchange_keys(licensed_pki))
+        forged = v1.Envelope()
+        forged.CopyFrom(seal(declared(), exchange))
+        forged.payload = calibration.SerializeToString()
+        path.write_bytes(forged.SerializeToString())
+        with pytest.raises(CalibrationError, match="holds no calibration"):
+            read_calibration(path)
+
+
 def test_licences_are_read_from_folders_and_files_and_only_those_in_force(
     licensed_pki: Pki, tmp_path: Path
 ) -> None:
