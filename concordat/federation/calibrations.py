@@ -38,6 +38,11 @@ class OpenedCalibration:
         """Its version, from 1."""
         return self.message.version
 
+    @property
+    def begins(self) -> datetime:
+        """When it can be in use: from its ``not_before``, and never from before it was made."""
+        return max(self.not_before, from_timestamp(self.message.made_at))
+
     def is_stale(self, at: datetime) -> bool:
         """Tell whether it is past its date; it is used all the same until another replaces it."""
         return at >= self.stale_from
@@ -129,7 +134,7 @@ class Calibrations:
         withdrawn would verify nowhere else. Raises ``Refusal`` (REASON_NO_CALIBRATION) where there is none.
         """
         for opened in reversed(list(self)):
-            if opened.not_before <= at and _is_valid(exchange, opened.signed_by, at):
+            if opened.begins <= at and _is_valid(exchange, opened.signed_by, at):
                 return opened
         raise Refusal(
             Reason.REASON_NO_CALIBRATION,

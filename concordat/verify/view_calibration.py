@@ -46,9 +46,10 @@ def open_of(
         raise MismatchError(
             f"the view names calibration {view.calibration_version}; here is another, {opened.version}"
         )
-    begins = max(opened.not_before, from_timestamp(opened.message.made_at))
-    if begins > members.made_at:
-        raise MismatchError(f"in use from {begins}, after the view was made at {members.made_at}")
+    if opened.begins > members.made_at:
+        raise MismatchError(
+            f"in use from {opened.begins}, after the view was made at {members.made_at}"
+        )
     return opened
 
 

@@ -99,7 +99,7 @@ class DriftWatch:
     def _begun(self, at: datetime) -> list[OpenedCalibration]:
         """Return the calibrations in use so far, the latest first."""
         known = reversed(self._directory.calibrations())
-        return [each for each in known if each.not_before <= at]
+        return [each for each in known if each.begins <= at]
 
     def _kept(self, connection: Connection, at: datetime) -> _Kept:
         today = table.day_of(at)

@@ -119,6 +119,15 @@ def test_one_from_the_future_is_refused(federation: Federation) -> None:
     assert refused(federation, envelope) == "STATEMENT_NOT_FRESH"
 
 
+def test_one_made_by_a_clock_that_is_ahead_is_in_use_when_its_views_can_be_checked(
+    federation: Federation,
+) -> None:
+    made = AT + timedelta(minutes=2)
+    opened = federation.calibrate(made_at=to_timestamp(made))
+    assert reason_of(lambda: federation.directory.calibration(AT)) == "NO_CALIBRATION"
+    assert federation.directory.calibration(made) is opened
+
+
 def test_a_model_that_contradicts_itself_is_refused(federation: Federation) -> None:
     model = v1.Calibration.FromString(federation.calibration().payload).model
     model.providers.append(model.providers[0])
