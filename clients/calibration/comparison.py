@@ -16,6 +16,9 @@ from concordat.pooling.odds import points_of, probability
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Of the change in points."""
 
+MOST_STATED: Final = 10_000_000
+"""Subjects of a baseline; one that states more is of no sample, and would fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -125,12 +128,19 @@ def compare_baselines(old: v1.Calibration, new: v1.Calibration) -> list[Change]:
 
     Of a bin every subject is taken to have its highest score. The bins are the new report's, or the old
     one's where it alone has any; providers that one of the two does not read are left out.
+
+    Raises:
+        CalibrationError: a baseline states more subjects than `MOST_STATED`.
     """
     found = []
     reads = [{reading.provider for reading in each.model.providers} for each in (old, new)]
     stated = _baselines(old) | _baselines(new)
     for provider in sorted(reads[0] & reads[1] & set(stated)):
         scores, weights = stated[provider]
+        if sum(weights) > MOST_STATED:
+            raise CalibrationError(
+                f"the baseline of {provider} states {sum(weights):,} subjects, which no sample has; do not sign it"
+            )
         points = [
             points_of(_heard_alone(each.model, provider, scores), each.points)
             for each in (old, new)

@@ -113,6 +113,14 @@ def test_baselines_are_compared_provider_by_provider_heard_alone() -> None:
     assert compare_baselines(old, declared(3)) == []
 
 
+def test_a_baseline_of_more_subjects_than_there_are_fills_no_memory() -> None:
+    old, new = declared(1), declared(2)
+    bins = [v1.BaselineBin(up_to_score=850, subjects=4_000_000_000)]
+    new.report.providers.append(v1.ProviderFit(provider="alder-bank", baseline=bins))
+    with pytest.raises(CalibrationError, match="4,000,000,000 subjects, which no sample has"):
+        compare_baselines(old, new)
+
+
 def test_contributions_are_exact_and_of_a_bounded_number_of_subjects(found: Sample) -> None:
     old = declared(1, 50_000, "alder-bank", "birch-payments")
     parts = contributions_of(old, found, most=100)
