@@ -7,6 +7,7 @@ from clients.cli.console import words
 from clients.cli.moments import moment
 from clients.cli.render import band
 from concordat import v1
+from concordat.clock import from_timestamp
 from concordat.federation.calibrations import OpenedCalibration
 from concordat.pooling.counterfactual import Change, Lift, Way, lift_of
 from concordat.pooling.declared import METHOD
@@ -57,7 +58,7 @@ def _part(verified: VerifiedOwnView, told: v1.ProviderOutcome, points: dict[str,
     if message.WhichOneof("answer") == "absence":
         says = _absent(message.absence, own)
         return Part(name, legal_name, kind, None, scale_of(verified, name), own, says, ())
-    says = _moved(own, told.calibration)
+    says = _moved(own, told.calibration, past_its_date=_is_past_its_date(verified))
     reasons = tuple(reasons_of(verified, name))
     scale = scale_of(verified, name)
     as_of, model = moment(message.as_of), message.model_version
@@ -72,12 +73,20 @@ def _absent(absence: Absence.ValueType, points: int | None) -> str:
     return f"has no record of you, which {_by(points)}"
 
 
-def _moved(points: int | None, standing: CalibrationStanding.ValueType) -> str:
+def _is_past_its_date(verified: VerifiedOwnView) -> bool:
+    return verified.calibration.is_stale(from_timestamp(verified.view.issued_at))
+
+
+def _moved(
+    points: int | None, standing: CalibrationStanding.ValueType, *, past_its_date: bool
+) -> str:
     if points is None:
         return "is not in the unified score: the calibration does not read it"
-    stale = standing == CalibrationStanding.CALIBRATION_STANDING_STALE
-    care = "; the calibration of its scores is past its date" if stale else ""
-    return f"{_by(points)}{care}"
+    if standing != CalibrationStanding.CALIBRATION_STANDING_STALE:
+        return _by(points)
+    if past_its_date:
+        return f"{_by(points)}; the calibration of its scores is past its date"
+    return f"{_by(points)}; the calibration of its scores no longer fits well: read it with care"
 
 
 def _by(points: int) -> str:
@@ -141,14 +150,20 @@ def costs_of(verified: VerifiedOwnView) -> list[str]:
     score = verified.score
     if score is None:
         return []
-    taken = {cost.provider: cost.points for cost in score.costs}  # in their order, once each
-    lines = []
-    for provider, points in taken.items():
-        name = verified.parties.providers[provider].licence.legal_name
-        absent = any(c.no_record for c in score.contributions if c.provider == provider)
-        why = "it has no record of you" if absent else given(reasons_of(verified, provider))
-        lines.append(f"{name} took {_points(points)}: {why}")
-    return lines
+    # Not of the score's own costs: those are of codes, and a provider may take points and give none.
+    taking = sorted(
+        (each for each in score.contributions if each.points < 0),
+        key=lambda each: (each.points, each.provider),
+    )
+    return [_cost(verified, each) for each in taking]
+
+
+def _cost(verified: VerifiedOwnView, taken: v1.Contribution) -> str:
+    name = verified.parties.providers[taken.provider].licence.legal_name
+    reasons = "it has no record of you"
+    if not taken.no_record:
+        reasons = given(reasons_of(verified, taken.provider))
+    return f"{name} took {_points(-taken.points)}: {reasons}"
 
 
 def given(reasons: Sequence[tuple[str, str]]) -> str:
