@@ -69,7 +69,8 @@ class MemberBook:
             known = self.directory.calibration(asked_at)
         except Refusal:
             return
-        if known.version > version and self._listed[known.digest] <= asked_at:
+        listed_at = self._listed.get(known.digest)
+        if known.version > version and listed_at is not None and listed_at <= asked_at:
             raise AnswerNotVerified(
                 f"the exchange's view is made by calibration {version}, and it lists {known.version}, which "
                 "was in use; ask again, and tell the regulators if that does not help"
