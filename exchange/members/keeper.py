@@ -75,6 +75,9 @@ class MemberKeeper:
         self._store = store
         self._clock = clock
         self._seen: set[bytes] = set()  # payloads taken from the table
+        self._passed_over: set[int] = (
+            set()
+        )  # versions of calibrations that do not count by the members known
 
     async def add_licence(self, envelope: v1.Envelope, at: datetime) -> None:
         """Use and store a licence; raise ``Refusal`` if it does not verify or is superseded."""
@@ -103,12 +106,9 @@ class MemberKeeper:
             await asyncio.sleep(SYNC_SECONDS)
             try:
                 licences, statuses, calibrations = await self._store.arun(self._stored)
-                self.directory.take(
-                    self._unseen(licences),
-                    self._unseen(statuses),
-                    self._clock.now(),
-                    self._unseen(calibrations),
-                )
+                fresh, now = self._unseen(licences), self._clock.now()
+                self.directory.take(fresh, self._unseen(statuses), now, calibrations)
+                self._pass_over(calibrations, renewed=bool(fresh))
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
                 _log.warning("member_sync_failed", error=type(error).__name__)
 
@@ -116,12 +116,20 @@ class MemberKeeper:
         self, connection: Connection
     ) -> tuple[list[v1.Envelope], list[v1.Envelope], list[v1.Envelope]]:
         """Return all licences and statuses, and what is new of the calibrations."""
-        known = [opened.version for opened in self.directory.calibrations()]
+        known = {opened.version for opened in self.directory.calibrations()} | self._passed_over
         return (
             _statements.all(connection, LICENCE),
             _statements.all(connection, STATUS),
             calibration_table.read_calibrations(connection, known),
         )
+
+    def _pass_over(self, calibrations: list[v1.Envelope], *, renewed: bool) -> None:
+        """Read no calibration again that did not count, until a licence is new: each is up to 256 KiB."""
+        if renewed:
+            self._passed_over.clear()
+        else:
+            read = (v1.Calibration.FromString(envelope.payload) for envelope in calibrations)
+            self._passed_over.update(calibration.version for calibration in read)
 
     def _unseen(self, envelopes: list[v1.Envelope]) -> list[v1.Envelope]:
         fresh = [envelope for envelope in envelopes if envelope.payload not in self._seen]

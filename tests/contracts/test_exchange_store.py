@@ -25,7 +25,8 @@ from concordat.v1 import ConsentEventKind, ConsentState, LogEntryKind, Period, R
 from concordat.verify.consent import open_binding, open_consent_event
 from exchange.consents import ledger
 from exchange.housekeeping import latest_time, tidy
-from exchange.members import keeper
+from exchange.members import calibration_table, keeper
+from exchange.members.calibration_table import read_calibrations
 from exchange.members.keeper import MemberKeeper, load
 from exchange.migrations import SCRIPTS
 from exchange.tables import (
@@ -37,7 +38,7 @@ from exchange.tables import (
     request_seen,
 )
 from exchange.views.admit import Admitted, Checked, admit_many
-from tests.builders import AT, DAY, LENDER, Federation, Granted
+from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, Granted, signer
 from tests.exchange_builders import ExchangeDesk, checked, put_on_record, read_entries
 from tests.exchange_services import Idling
 
@@ -667,6 +668,41 @@ class ExchangeStoreContract:
         monkeypatch.setattr(keeper, "asyncio", idling)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(MemberKeeper(there.directory, store.another(), clock).follow())
+
+    def test_a_calibration_that_does_not_count_is_read_once_and_again_when_a_licence_is_new(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, there = Federation(), Federation()
+        exchange, key = v1.Role.ROLE_EXCHANGE, here.member(EXCHANGE).licence.keys[0]
+        old = v1.SigningKey(public_key=signer("exchange-old").public_key)
+        old.not_before.CopyFrom(key.not_before)
+        old.not_after.CopyFrom(key.not_after)
+        here.enrol(EXCHANGE, exchange, version=2, keys=[key, old])
+        clock = Clock(source=lambda: AT)
+        first = MemberKeeper(here.directory, store.main, clock)
+        asyncio.run(
+            first.add_calibration(here.calibration(version=2, signed_by="exchange-old"), AT)
+        )
+        found: list[int] = []
+
+        def counted(*arguments: Any) -> list[v1.Envelope]:
+            envelopes = read_calibrations(*arguments)
+            found.append(len(envelopes))
+            return envelopes
+
+        async def as_each_wait_begins() -> None:
+            if len(found) == 4:
+                licence = here.member(EXCHANGE).licence_envelope
+                await first.add_licence(licence, AT)
+            if there.directory.calibration(AT).version == 2:
+                raise asyncio.CancelledError
+            assert len(found) < 9, found
+
+        monkeypatch.setattr(calibration_table, "read_calibrations", counted)
+        monkeypatch.setattr(keeper, "asyncio", Idling(as_each_wait_begins))
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(MemberKeeper(there.directory, store.another(), clock).follow())
+        assert found[:5] == [1, 0, 0, 0, 0]
 
     def test_without_a_calibration_nobody_is_asked_and_nothing_is_consumed(
         self, store: Store
