@@ -56,6 +56,14 @@ def test_trees_tell_defaults_better_than_the_rate_does(trees: list[Grown]) -> No
     assert log_loss(start + sum_of(trees, READINGS)) < log_loss(np.full(500, start)) - 0.05
 
 
+def test_each_tree_gains_something() -> None:
+    start = logit(float(OUTCOMES.mean()))
+    one_bag = Boosting(bags=1, rounds=15, share=1.0, least=4.0)
+    trees = boost(READINGS, OUTCOMES, ONES, start, one_bag, np.random.default_rng(2))
+    losses = [log_loss(start + sum_of(trees[:count], READINGS)) for count in range(16)]
+    assert (np.diff(losses) < 0).all()
+
+
 def test_trees_keep_to_their_size(trees: list[Grown]) -> None:
     assert len(trees) <= SMALL.bags * SMALL.rounds
     for tree in trees:
