@@ -6,7 +6,7 @@
 3. Straight terms (`lines`) and trees (`trees`), each a whole model of its own. Lines need few outcomes and
    reach beyond the sample, trees find what no line says.
 4. Each subject's log-odds by models that were fitted without it, one fold after the other, and on those how
-   much lines and trees count: a logistic regression that pulls both towards one half.
+   much lines and trees count: a logistic regression that pulls the two towards 0.4 and 0.6.
 5. On the same, the last step from the sum of all terms to the log-odds told (`maps.fit_told`).
 6. The same on everybody, with the weights and the last step found.
 """
@@ -42,7 +42,11 @@ _TAKEN_AWAY, _HOW_MANY = (
     0.5,
     0.3,
 )  # weight of a subject with some of its providers taken away; share of them
-_PULL = 15.0  # towards one half
+_LINES, _TREES, _PULL = (
+    0.4,
+    0.6,
+    15.0,
+)  # what the weights of lines and trees are pulled to, and how hard
 _REACH = 1.645
 _TOLD_FEWER = 0.5  # weight of a subject with some of its providers taken away, in the last step
 _ENOUGH = 100  # subjects for which a share of 90 % can be told
@@ -217,16 +221,16 @@ def _blend(sample: Sample, parts: list[Parts], fold: Ints) -> Blend:
         of_lines[rows], of_trees[rows] = part.of_lines(readings), part.of_trees(readings)
     rate = logit(float(sample.outcomes.mean()))
     both = np.column_stack([of_lines - rate, of_trees - rate])
-    # The coefficients less one half are pulled to 0: an offset of half of each.
+    # Coefficients are pulled to 0; so what they are to be pulled to stands in the offset.
     b = fit_logistic(
         np.column_stack([np.ones(len(both)), both]),
         sample.outcomes.astype(np.float64),
         np.ones(len(both)),
         np.diag([0.0, _PULL, _PULL]),
         np.array([False, False, False]),
-        rate + 0.5 * both.sum(axis=1),
+        rate + both @ np.array([_LINES, _TREES]),
     )
-    lines, trees = (max(0.0, 0.5 + float(value)) for value in b[1:])
+    lines, trees = max(0.0, _LINES + float(b[1])), max(0.0, _TREES + float(b[2]))
     return Blend(rate + float(b[0]) - rate * (lines + trees), lines, trees)
 
 

@@ -28,8 +28,8 @@ class Boosting:
     leaves: int = 12
     share: float = 0.8  # of the rows in each bag
     readings: float = 0.5  # share of the readings that each split may use
-    least: float = 8.0  # curvature in a leaf: some 50 subjects at a default rate of one fifth
-    shrink: float = 6.0  # added to a leaf's curvature
+    least: float = 10.0  # curvature in a leaf: some 60 subjects at a default rate of one fifth
+    shrink: float = 12.0  # added to a leaf's curvature
 
 
 @dataclass(slots=True)
