@@ -25,7 +25,10 @@ SomeLicences = Annotated[
 File = Annotated[Path, typer.Argument(help="A calibration's file.")]
 Out = Annotated[Path, typer.Option(help="Where to write it; a new file: versions are kept.")]
 Version = Annotated[
-    int, typer.Option(min=1, help="Its version: above that of every calibration before it.")
+    int,
+    typer.Option(  # far below what the statement holds: nothing ever replaces the highest version
+        min=1, max=999_999, help="Its version: above that of every calibration before it."
+    ),
 ]
 ExchangeKey = Annotated[Path, typer.Option("--key", help="The exchange's signing key.")]
 

@@ -143,6 +143,7 @@ def test_a_regulator_sees_the_points_that_it_signs(shared: Analyst, analyst: Ana
         (("--from", "2026-01-01", "--until", "2025-01-01"), "--until is before --from"),
         (("--key", "root"), "none that the exchange's licence names"),
         (("--out", "no/folder"), "there is no folder"),
+        (("--version", "4294967295"), "'--version'"),
     ],
 )
 def test_what_was_typed_wrong_is_told_before_the_fit(
