@@ -40,13 +40,14 @@ def bytes_of(calibration: v1.Calibration, heard: Sequence[Heard]) -> bytes:
     return unified.SerializeToString(deterministic=True)
 
 
+@settings(deadline=None)
 @given(calibrations)
 def test_calibrations_of_these_tests_are_lawful(calibration: v1.Calibration) -> None:
     protovalidate.validate(calibration)
     check_calibration(calibration)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(calibrations, seeds)
 def test_result_is_valid_and_contributions_add_up_exactly(
     calibration: v1.Calibration, seed: int
@@ -86,7 +87,7 @@ def test_calibration_of_every_size_that_the_contract_allows_is_pooled(seed: int)
     protovalidate.validate(pool(CompiledCalibration.from_message(calibration), heard))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(calibrations, seeds)
 def test_riskier_score_of_any_provider_never_raises_the_unified_score(
     calibration: v1.Calibration, seed: int
@@ -111,6 +112,7 @@ def test_riskier_score_of_any_provider_never_raises_the_unified_score(
     assert after.default_high_ppm >= before.default_high_ppm
 
 
+@settings(deadline=None)
 @given(calibrations, seeds)
 def test_order_of_providers_changes_only_the_order_of_contributions(
     calibration: v1.Calibration, seed: int
@@ -132,6 +134,7 @@ def test_nothing_but_scores_and_absences_of_records_can_be_pooled() -> None:
     assert get_args(Heard) == (str, int | None)
 
 
+@settings(deadline=None)
 @given(ordinary, seeds)
 def test_no_record_is_as_if_not_asked_where_it_does_not_count(
     calibration: v1.Calibration, seed: int
@@ -142,6 +145,7 @@ def test_no_record_is_as_if_not_asked_where_it_does_not_count(
     assert same or calibration.model.no_record_counts
 
 
+@settings(deadline=None)
 @given(calibrations, seeds)
 def test_what_a_provider_that_is_not_heard_would_have_said_does_not_matter(
     calibration: v1.Calibration, seed: int
@@ -162,6 +166,7 @@ def test_what_a_provider_that_is_not_heard_would_have_said_does_not_matter(
     assert bytes_of(calibration, heard) == bytes_of(other, heard)
 
 
+@settings(deadline=None)
 @given(calibrations, seeds)
 def test_interval_never_widens_where_one_more_is_heard(
     calibration: v1.Calibration, seed: int
@@ -180,6 +185,7 @@ def test_interval_never_widens_where_one_more_is_heard(
     assert left[-1] >= 0
 
 
+@settings(deadline=None)
 @given(calibrations)
 def test_provider_that_says_what_is_expected_of_anybody_moves_nothing(
     calibration: v1.Calibration,
@@ -200,6 +206,7 @@ def test_provider_that_says_what_is_expected_of_anybody_moves_nothing(
     assert [part.points for part in unified.contributions] == [0] * len(heard)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 32), seeds)
 @example(32, 0)
 def test_contribution_is_on_the_side_of_its_evidence_and_near_its_exact_share(

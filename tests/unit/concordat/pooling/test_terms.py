@@ -29,6 +29,7 @@ def readings_of(seed: int, count: int) -> list[int]:
     ]
 
 
+@settings(deadline=None)
 @given(seeds, st.integers(1, 15), st.booleans())
 def test_trees_are_worth_what_walking_them_comes_to(seed: int, splits: int, chain: bool) -> None:
     trees = [random_tree(Random(seed + at), 6, splits, chain=chain) for at in range(4)]
@@ -44,7 +45,7 @@ def check_shares(trees: list[v1.Tree], readings: list[int]) -> None:
     assert [Fraction(share * MICRO, UNIT) for share in shares] == exact
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(seeds, st.integers(1, 5), st.integers(1, 15), st.booleans())
 def test_shares_of_a_tree_are_those_of_enumeration(
     seed: int, count: int, splits: int, chain: bool
@@ -80,6 +81,7 @@ def test_no_trees_are_worth_nothing() -> None:
     assert Trees.of([], 2).value([MICRO, -MICRO]) == 0
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_shares_of_pairs_are_those_of_enumeration(seed: int) -> None:
     model = random_calibration(seed, 3, switch=True).model
