@@ -79,7 +79,8 @@ def best_single(scores: Floats, outcomes: Bools, scales: Sequence[Scale]) -> Pre
     def predict(given: Floats) -> Floats:
         odds = calibrated(given)[:, order]
         first = np.isfinite(odds).argmax(axis=1)
-        return odds[np.arange(len(odds)), first]
+        best: Floats = odds[np.arange(len(odds)), first]
+        return best
 
     return predict
 
@@ -107,7 +108,7 @@ def pattern_wise(scores: Floats, outcomes: Bools, scales: Sequence[Scale]) -> Pr
 
     def predict(given: Floats) -> Floats:
         asked = calibrated(given) - calibrated.base
-        out = calibrated.base + np.nansum(asked, axis=1)
+        out: Floats = calibrated.base + np.nansum(asked, axis=1)
         patterns, of = np.unique(np.isfinite(asked), axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
             rows = np.isfinite(features[:, pattern]).all(axis=1)
@@ -204,7 +205,8 @@ def unconstrained(scores: Floats, outcomes: Bools, scales: Sequence[Scale]) -> P
 
     def predict(given: Floats) -> Floats:
         odds = calibrated(given)
-        return np.mean([model.decision_function(odds) for model in models], axis=0)
+        mean: Floats = np.mean([model.decision_function(odds) for model in models], axis=0)
+        return mean
 
     return predict
 
