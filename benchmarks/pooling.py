@@ -13,9 +13,10 @@ to all 70 % that are labelled: no federation could have it.
 Cases are named DATA_PROVIDERS_COVERAGE. Coverage is `full`; `random`: each provider knows a share drawn from
 30-80 %, at random, and each subject is known to one at least; `risk`: the same, with odds of being known that fall
 by exp(-0.6) for each standard deviation of risk; `natural`: as the sandbox's providers know their borrowers.
-`labels_N` calibrates on N subjects only (case `uci_8_labels_300` and others). `--only` takes the start of a
-case's name. Data that may not stand in the repository are read from `--data-dir`; cases whose file is missing are
-left out, and said so.
+`labels_N` calibrates on N subjects only (case `uci_8_labels_300` and others). Where coverage is full, rows
+`heard 1` and so on are our pool with that many of the providers heard, drawn for each subject, each set within
+the next: what one more provider adds. `--only` takes the start of a case's name. Data that may not stand in the
+repository are read from `--data-dir`; cases whose file is missing are left out, and said so.
 """
 
 import argparse
@@ -42,7 +43,7 @@ from benchmarks.pooling_data import (
     read_table,
     sandbox,
 )
-from benchmarks.pooling_methods import METHODS, Floats
+from benchmarks.pooling_methods import METHODS, Bools, Floats, Predict
 from concordat.pooling.measures import (
     auc,
     brier,
@@ -56,7 +57,7 @@ from concordat.pooling.odds import probability
 ROOT = HERE.parent
 MAPS, SCORES = HERE / "pooling_maps", ROOT / "clients" / "sandbox" / "scores"
 FILES = {"uci": "uci_default.csv", "german": "german_credit.csv", "sba": "sba_loans.csv.gz"}
-OURS, CENTRAL, SINGLE = "concordat", "central", "best_single"
+OURS, CENTRAL, SINGLE, HEARD = "concordat", "central", "best_single", "heard_"
 LABELS = (300, 1000, 3000)
 
 
@@ -109,18 +110,32 @@ def compare(case: Case, data_dir: Path, seed: int) -> dict[str, dict[str, float]
         rows = np.random.default_rng((seed, 2)).permutation(rows)[: case.labels]
     test = given.part == TEST
     scales = list(given.scales.values())
-    found = {}
+    found, heard = {}, {}
     for name, fit in METHODS.items():
         begun = time.perf_counter()
         predict = fit(given.scores[rows], given.outcomes[rows], scales)
         found[name] = measured(predict(given.scores[test]), given.outcomes[test])
         found[name]["seconds"] = time.perf_counter() - begun
+        if name == OURS and case.coverage == "full" and not case.labels:
+            heard = _heard(predict, given, test, seed)
     if given.central is not None:
         found[CENTRAL] = measured(given.central[test], given.outcomes[test])
         low, high = found[SINGLE]["auc"], found[CENTRAL]["auc"]
         for each in found.values():
             each["gap_closed"] = (each["auc"] - low) / (high - low)
-    return found
+    return found | heard
+
+
+def _heard(
+    predict: Predict, given: Published, test: Bools, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return our measures with 1 to all but one of the providers heard."""
+    scores, outcomes = given.scores[test], given.outcomes[test]
+    rank = np.random.default_rng((seed, 3)).random(scores.shape).argsort(1).argsort(1)
+    return {
+        f"{HEARD}{count}": measured(predict(np.where(rank < count, scores, np.nan)), outcomes)
+        for count in range(1, scores.shape[1])
+    }
 
 
 def measured(log_odds: Floats, outcomes: Any) -> dict[str, float]:
@@ -180,7 +195,7 @@ def flat(results: Results) -> dict[str, Any]:
 
 def others(seed: Mapping[str, Any]) -> Iterator[str]:
     """Name the ways to pool that ours is held against."""
-    return (name for name in seed if name not in (OURS, CENTRAL))
+    return (name for name in seed if name not in (OURS, CENTRAL) and not name.startswith(HEARD))
 
 
 def ahead(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> float:
