@@ -55,7 +55,9 @@ class ListMembersResponse(message.Message):
 
     @builtins.property
     def calibrations(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
-        """Calibrations: the 16 of the highest versions, the lowest of them first. Some may not be in use yet."""
+        """Calibrations, the lowest version first: the one before that in use, the one in use, and later ones that are not
+        in use yet.
+        """
 
     def __init__(
         self,

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.clock import to_timestamp
+from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
 from concordat.v1.member_service_pb2_grpc import MemberServiceServicer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from concordat.rpc.aio_server import Context
     from exchange.members.keeper import MemberKeeper
 
 WATCH_SECONDS = 0.2
 HEARTBEAT_EVERY = 4  # looks
-LISTED_CALIBRATIONS = 16
+LISTED_CALIBRATIONS = 8
 
 
 class MemberServicer(MemberServiceServicer):
@@ -34,15 +36,21 @@ class MemberServicer(MemberServiceServicer):
     async def ListMembers(
         self, request: v1.ListMembersRequest, context: Context
     ) -> v1.ListMembersResponse:
-        """Return every licence and status, and the latest calibrations."""
+        """Return every licence and status, and the calibrations that a view may rest on now or soon."""
         del request, context
         return v1.ListMembersResponse(
             licences=[member.licence_envelope for member in self._directory.members()],
             statuses=self._directory.status_envelopes(),
-            calibrations=[
-                opened.envelope for opened in self._directory.calibrations()[-LISTED_CALIBRATIONS:]
-            ],
+            calibrations=self._listed(current_call().at),
         )
+
+    def _listed(self, at: datetime) -> list[v1.Envelope]:
+        """Return the calibration in use, later ones, and the one before: views that just went out rest on it."""
+        every = self._directory.calibrations()
+        first = 0
+        with contextlib.suppress(Refusal):  # none is in use yet
+            first = max(every.index(self._directory.calibration(at)) - 1, 0)
+        return [opened.envelope for opened in every[first : first + LISTED_CALIBRATIONS]]
 
     async def WatchMembers(
         self, request: v1.WatchMembersRequest, context: Context

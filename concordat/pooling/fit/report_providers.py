@@ -9,11 +9,12 @@ import numpy as np
 from concordat import v1
 from concordat.pooling.fit import CrossFit, Sample
 from concordat.pooling.fit.out_of_fold import pooled_out_of_fold
-from concordat.pooling.measures import Bools, Floats, equal_count_bins, measures
+from concordat.pooling.measures import Bools, Floats, Ints, equal_count_bins, measures
 from concordat.pooling.odds import probability
 
 MOST_BINS: Final = 10
 LEAST_IN_BIN: Final = 30
+LEAST_OF_EACH: Final = 10
 
 _MICRO = 1_000_000
 
@@ -53,14 +54,15 @@ def own_log_odds(fitted: CrossFit, place: int, scores: Floats) -> Floats:
 def baseline(scores: Floats, outcomes: Bools) -> list[v1.BaselineBin]:
     """Return at most `MOST_BINS` bins of about equal count, equal scores together, lowest first.
 
-    None has fewer than `LEAST_IN_BIN` subjects, unless all are fewer: smaller ones would tell of chance, and of
-    persons.
+    None has fewer than `LEAST_IN_BIN` subjects, or than `LEAST_OF_EACH` that defaulted or that did not, unless all
+    are fewer: smaller ones would tell of chance, and of persons, as anyone may read a calibration.
     """
     if not scores.size:
         return []
     order = np.argsort(scores, kind="stable")
     bin_of = equal_count_bins(scores, MOST_BINS)[order]
-    ends = _ends_of([int(end) for end in np.flatnonzero(np.diff(bin_of)) + 1], scores.size)
+    before = np.concatenate([[0], np.cumsum(outcomes[order])])
+    ends = _ends_of([int(end) for end in np.flatnonzero(np.diff(bin_of)) + 1], before)
     return [
         v1.BaselineBin(
             up_to_score=round(float(scores[order[end - 1]])),
@@ -71,13 +73,21 @@ def baseline(scores: Floats, outcomes: Bools) -> list[v1.BaselineBin]:
     ]
 
 
-def _ends_of(cuts: list[int], count: int) -> list[int]:
-    """Return the ends of bins that are large enough, of the places where they may be cut."""
-    ends: list[int] = []
+def _ends_of(cuts: list[int], before: Ints) -> list[int]:
+    """Return the ends of bins that are large enough, of the places where they may be cut.
+
+    `before` are the defaults before each place, (n + 1,).
+    """
+    count, ends = len(before) - 1, [0]
     for cut in cuts:
-        if cut - (ends[-1] if ends else 0) >= LEAST_IN_BIN <= count - cut:
+        if _large(before, ends[-1], cut) and _large(before, cut, count):
             ends.append(cut)
-    return [*ends, count]
+    return [*ends[1:], count]
+
+
+def _large(before: Ints, start: int, end: int) -> bool:
+    subjects, defaults = end - start, int(before[end] - before[start])
+    return subjects >= LEAST_IN_BIN and LEAST_OF_EACH <= defaults <= subjects - LEAST_OF_EACH
 
 
 def _without(sample: Sample, fitted: CrossFit, place: int) -> v1.Measures:

@@ -383,14 +383,16 @@ def test_a_calibration_that_exchange_and_roots_did_not_sign_changes_nothing(
     assert [one.version for one in federation.directory.calibrations()] == [1]
 
 
-def test_the_sixteen_latest_calibrations_are_listed(
+def test_the_calibration_in_use_the_one_before_and_later_ones_are_listed(
     services: ExchangeServices, federation: Federation
 ) -> None:
     for version in range(2, 20):
         federation.calibrate(version=version)
+    for version in range(20, 30):
+        federation.calibrate(version=version, not_before=to_timestamp(federation.at + 9 * DAY))
     listed = services.call(services.members.ListMembers, v1.ListMembersRequest()).calibrations
     versions = [v1.Calibration.FromString(one.payload).version for one in listed]
-    assert versions == list(range(4, 20))
+    assert versions == list(range(18, 26)), "19 is in use"
 
 
 def test_a_watcher_hears_of_a_suspension_within_half_a_second_and_of_life_within_one(

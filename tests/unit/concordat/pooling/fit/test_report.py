@@ -126,8 +126,17 @@ def test_a_provider_with_one_score_has_one_bin_and_without_any_none() -> None:
 )
 def test_no_bin_of_a_baseline_is_small(counts: list[int], subjects: list[int]) -> None:
     scores = np.repeat(np.arange(len(counts), dtype=np.float64), counts)
-    bins = baseline(scores, np.zeros(scores.size, np.bool_))
+    outcomes = np.arange(scores.size) % 2 == 0
+    bins = baseline(scores, outcomes)
     assert [one.subjects for one in bins] == subjects
+
+
+def test_no_bin_of_a_baseline_gives_away_how_a_few_fared() -> None:
+    scores = np.repeat(np.arange(4, dtype=np.float64), 100)
+    outcomes = np.zeros(400, np.bool_)
+    outcomes[[*range(50), *range(100, 109), *range(200, 250), *range(300, 350)]] = True
+    bins = baseline(scores, outcomes)
+    assert [(one.subjects, one.defaults) for one in bins] == [(100, 50), (200, 59), (100, 50)]
 
 
 def test_subsets_tell_how_often_the_interval_holds_the_score_of_all(report: v1.FitReport) -> None:
