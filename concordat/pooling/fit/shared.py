@@ -14,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 LEAST_LOADING, MOST_LOADING = 0.05, 0.95
+LEAST_SPREAD = 0.1
+"""Log-odds: scores that hardly differ in risk are not blown up to a whole standard deviation."""
 _SWEEPS = 300
 
 
@@ -23,7 +25,7 @@ class Shared:
 
     Attributes:
         center: (k,) log-odds that say nothing.
-        spread: (k,) standard deviation of the log-odds.
+        spread: (k,) root mean square of what the log-odds say beyond that.
         loading: (k,) of the readings.
         record: (k,) share of subjects on record.
         record_loading: (k,) of being on record; 0 where that does not count.
@@ -49,16 +51,17 @@ def fit_shared(log_odds: Floats, base: float, *, record_counts: bool) -> Shared:
     """
     known = np.isfinite(log_odds)
     center = np.full(log_odds.shape[1], base)
-    spread = np.maximum(np.nanstd(log_odds, axis=0), 0.01)
-    values = np.where(known, (log_odds - np.nanmean(log_odds, axis=0)) / spread, 0.0)
+    spread = np.maximum(np.sqrt(np.nanmean((log_odds - base) ** 2, axis=0)), LEAST_SPREAD)
+    deviation = np.maximum(np.nanstd(log_odds, axis=0), 0.01)
+    values = np.where(known, (log_odds - np.nanmean(log_odds, axis=0)) / deviation, 0.0)
     record = known.mean(axis=0)
     k = log_odds.shape[1]
     seen = known.astype(np.float64)
     if not record_counts:
         loading = _minimum_residuals(values, seen, np.ones(k, np.bool_))
         return Shared(center, spread, loading, record, np.zeros(k))
-    deviation = np.sqrt(record * (1 - record))
-    flags = np.where(deviation > 0, (known - record) / np.maximum(deviation, 1e-9), 0.0)
+    of_record = np.sqrt(record * (1 - record))
+    flags = np.where(of_record > 0, (known - record) / np.maximum(of_record, 1e-9), 0.0)
     both = _minimum_residuals(
         np.hstack([values, flags]),
         np.hstack([seen, np.ones_like(seen)]),
