@@ -4,7 +4,7 @@
 
 Nobody's name goes in: the eight providers' published scores of 30,000 real loans, and their outcomes. That a
 provider has no record does not move the score; the report says what would change if it did. A sandbox dates and
-signs the file when it is set up. Some five minutes on two cores.
+signs the file when it is set up. About a minute on two cores.
 """
 
 import argparse

@@ -14,8 +14,7 @@ their outcome (a work of the US government, public domain, 17 USC 105). Run it a
   shortened by the default it would predict (alone, AUC 0.935).
 - **Coverage.** Whom a provider knows depends on its own columns and on chance, and it trains only
   on those it knows.
-- **Honest tables.** Score-to-default tables and the pooling constants come from out-of-fold
-  scores of the training rows.
+- **Honest tables.** Score-to-default tables come from out-of-fold scores of the training rows.
 
 Known limit: rows are split at random, not by time, so a year's losses (2006-2008 above all) are
 known from other loans of that year. The figures show what pooling adds, not foresight.
@@ -746,90 +745,18 @@ def _log_loss(log_odds: Floats, default: Ints) -> float:
     return float(np.mean(np.logaddexp(0.0, log_odds) - default * log_odds))
 
 
-def _evidence(cards: Sequence[Scored], base: float) -> tuple[Floats, Bools]:
-    """Each provider's log-odds over the base (0 where unknown) and who is known; (loans, 8)."""
-    known = np.column_stack([card.known for card in cards])
-    evidence = np.column_stack([card.logit() for card in cards]) - base
-    return np.where(known, evidence, 0.0), known
-
-
-def weight(answered: Ints | Floats, rho: float) -> Floats:
-    """w(n) = 1 / (1 + (n - 1) rho): 1 sums the evidence (rho 0), 1/n averages it (rho 1)."""
-    return np.asarray(1.0 / (1.0 + (np.maximum(answered, 1) - 1) * rho), dtype=np.float64)
-
-
-def pool(evidence: Floats, known: Bools, base: float, rho: float) -> Floats:
-    """Pooled log-odds L = L0 + w(n) * sum of evidence, one a loan."""
-    return np.asarray(base + weight(known.sum(axis=1), rho) * evidence.sum(axis=1))
-
-
-def find_rho(evidence: Floats, known: Bools, default: Ints, base: float) -> float:
-    """Find the overlap in 0.00..1.00 with the least log loss."""
-    grid = [step / 100 for step in range(101)]
-    return min(grid, key=lambda rho: _log_loss(pool(evidence, known, base, rho), default))
-
-
-def spread_by_answers(
-    evidence: Floats, known: Bools, central: Floats, base: float, rho: float
-) -> list[float]:
-    """Mean square of central minus pooled log-odds, for n = 0..8 answers.
-
-    For each n, every loan known to n or more providers is pooled over n of them at random.
-    """
-    luck = np.column_stack(
-        [_uniform(f"subset/{i}", map(str, range(len(central)))) for i in range(known.shape[1])]
-    )
-    rank = np.argsort(np.argsort(np.where(known, luck, 2.0), axis=1), axis=1)
-    spreads = [float(np.mean((central - base) ** 2))]
-    for n in range(1, known.shape[1] + 1):
-        rows = known.sum(axis=1) >= n
-        chosen = (rank < n)[rows]
-        pooled = pool(np.where(chosen, evidence[rows], 0.0), chosen, base, rho)
-        spreads.append(float(np.mean((central[rows] - pooled) ** 2)))
-    return spreads
-
-
-def fit_spread(spreads: Sequence[float], information: Floats) -> tuple[float, float]:
-    """V0 and q of V = V0 / (1 + q * information), by least squares of log V over n = 0..8."""
-
-    def misfit(q: float) -> tuple[float, float]:
-        log_v0 = np.log(spreads) + np.log1p(q * information)
-        return float(np.var(log_v0)), float(np.exp(log_v0.mean()))
-
-    best = min((step / 1000 for step in range(1, 10_001)), key=lambda q: misfit(q)[0])
-    return misfit(best)[1], best
-
-
-def spread_report(spreads: Sequence[float], rho: float) -> list[str]:
-    """Markdown: the spread measured for n = 0..8, beside two formulas for it."""
-    n = np.arange(len(spreads), dtype=np.float64)
-    weighted = n * weight(n, rho)
-    v0, q = fit_spread(spreads, weighted)
-    plain_v0, plain_q = fit_spread(spreads, n)
-    lines = [
-        (
-            f"| answers n | measured sd | sqrt({v0:.2g} / (1 + {q:.2g} n w(n))) "
-            f"| sqrt({plain_v0:.2g} / (1 + {plain_q:.2g} n)) |"
-        ),
-        "|---:|---:|---:|---:|",
-    ]
-    fitted = np.sqrt(v0 / (1.0 + q * weighted))
-    plain = np.sqrt(plain_v0 / (1.0 + plain_q * n))
-    for i, spread in enumerate(spreads):
-        lines.append(f"| {i} | {math.sqrt(spread):.2f} | {fitted[i]:.2f} | {plain[i]:.2f} |")
-    return lines
-
-
-def _best_single(
-    evidence: Floats, known: Bools, default: Ints, train: Bools, base: float
-) -> Floats:
+def _best_single(cards: Sequence[Scored], loans: Loans) -> Floats:
     """Log-odds of the one provider, of those who know the loan, with the best training AUC."""
-    ranking = [
-        quality(evidence[known[:, i] & train, i], default[known[:, i] & train]).auc
-        for i in range(known.shape[1])
-    ]
+    known = np.column_stack([card.known for card in cards])
+    log_odds = np.column_stack([card.logit() for card in cards])
+    ranking = [_training_auc(card, loans) for card in cards]
     choice = np.where(known, np.array(ranking), -1.0).argmax(axis=1)
-    return np.asarray(base + evidence[np.arange(len(choice)), choice])
+    return np.asarray(log_odds[np.arange(len(choice)), choice])
+
+
+def _training_auc(card: Scored, loans: Loans) -> float:
+    rows = card.known & ~loans.published
+    return quality(card.logit()[rows], loans.default[rows]).auc
 
 
 def central_log_odds(loans: Loans) -> Floats:
@@ -861,30 +788,19 @@ def provider_table(cards: Sequence[Scored], loans: Loans) -> str:
     return "\n".join(lines)
 
 
-def pooling_report(cards: Sequence[Scored], loans: Loans) -> str:
-    """Markdown: rho, what pooling gains on the published borrowers, and the spread by n."""
-    train, shown, default = ~loans.published, loans.published, loans.default
-    base = float(_logit(float(default[train].mean())))
-    evidence, known = _evidence(cards, base)
-    central = central_log_odds(loans)
-    rho = find_rho(evidence[train], known[train], default[train], base)
-    candidates = {
-        f"pooled, rho = {rho:.2f} (chosen)": pool(evidence, known, base, rho),
-        "pooled, rho = 0 (sum)": pool(evidence, known, base, 0.0),
-        "pooled, rho = 1 (mean)": pool(evidence, known, base, 1.0),
-        "best single provider that knows the borrower": _best_single(
-            evidence, known, default, train, base
-        ),
-        "one party with every column of every borrower": central,
+def bounds_report(cards: Sequence[Scored], loans: Loans) -> str:
+    """Markdown: what to hold a pool against on the published borrowers, and how many know one."""
+    shown, known = loans.published, np.column_stack([card.known for card in cards])
+    bounds = {
+        "best single provider that knows the borrower": _best_single(cards, loans),
+        "one party with every column of every borrower": central_log_odds(loans),
     }
     lines = ["| on the 30,000 | AUC | log loss | ECE |", "|---|---:|---:|---:|"]
-    for name, log_odds in candidates.items():
-        lines.append(f"| {name} | {quality(log_odds[shown], default[shown]).cells()} |")
-    spreads = spread_by_answers(evidence[train], known[train], central[train], base, rho)
-    lines += ["", *spread_report(spreads, rho)]
-    counts = np.bincount(known[shown].sum(axis=1), minlength=len(PROVIDERS) + 1)
-    mean = known[shown].sum(axis=1).mean()
-    lines += ["", f"Borrowers known to 0..8 providers: {counts.tolist()}, {mean:.2f} on average."]
+    for name, log_odds in bounds.items():
+        lines.append(f"| {name} | {quality(log_odds[shown], loans.default[shown]).cells()} |")
+    heard = known[shown].sum(axis=1)
+    counts = np.bincount(heard, minlength=len(PROVIDERS) + 1).tolist()
+    lines += ["", f"Borrowers known to 0..8 providers: {counts}, {heard.mean():.2f} on average."]
     return "\n".join(lines)
 
 
@@ -978,7 +894,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     write_files(options.out, cards, loans)
     if options.measure:
-        print(provider_table(cards, loans), pooling_report(cards, loans), sep="\n\n")  # noqa: T201
+        print(provider_table(cards, loans), bounds_report(cards, loans), sep="\n\n")  # noqa: T201
 
 
 if __name__ == "__main__":
