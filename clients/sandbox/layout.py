@@ -1,11 +1,16 @@
 """Where a sandbox's files lie, which ports its processes get, and the settings files they read."""
 
+import fcntl
 import json
+import os
 import random
 import socket
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ HOST = "127.0.0.1"
 # Below the ports that Linux hands to outgoing connections, so that none of those takes a chosen one
 # before its process binds it, or while that process restarts.
 _FIRST_PORT, _LAST_PORT = 10_240, 32_000
-_ATTEMPTS = 1000
+_BLOCK = 200  # ports that one process takes for itself
 
 Settings = Mapping[str, Any]
 
@@ -65,13 +70,12 @@ class Layout:
 
 
 def free_ports(count: int) -> list[Ports]:
-    """Return ports that nobody listens on now, all different."""
+    """Return ports that nobody listens on now, all different, and that no other sandbox here is about to use."""
     found: list[int] = []
     with ExitStack() as held:
-        for _ in range(_ATTEMPTS):
+        for port in islice(_own_ports(), _BLOCK):
             if len(found) == 2 * count:
                 break
-            port = random.randint(_FIRST_PORT, _LAST_PORT)  # noqa: S311 - a port is no secret
             taken = held.enter_context(socket.socket())
             try:
                 taken.bind((HOST, port))
@@ -81,6 +85,26 @@ def free_ports(count: int) -> list[Ports]:
     if len(found) < 2 * count:
         raise OSError(f"no {2 * count} free ports on {HOST}")
     return [Ports(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Return the ports of a block that this process holds as long as it lives, over and over.
+
+    Between looking for a port and listening on it seconds may pass, in which another process that looks finds the
+    same one free; so each takes from a block of its own.
+    """
+    blocks = range(_FIRST_PORT, _LAST_PORT - _BLOCK, _BLOCK)
+    for first in random.sample(blocks, len(blocks)):
+        path = Path(tempfile.gettempdir()) / f"concordat-ports-{os.getuid()}-{first}"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            continue
+        return cycle(range(first, first + _BLOCK))
+    raise OSError(f"all ports of {HOST} are held by other sandboxes; stop some")
 
 
 def write_settings(path: Path, settings: Settings) -> None:
