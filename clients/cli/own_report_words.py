@@ -117,8 +117,8 @@ def meaning_of(verified: VerifiedOwnView, score: v1.UnifiedScore) -> list[str]:
         f"{_basis(verified.calibration)}."
     )
     reach = (
-        f"With every provider of the calibration heard it would be {score.points_low} to {score.points_high} "
-        f"points, a probability of {high} to {low}, nine times in ten."
+        f"What all providers of the calibration together would say lies at {score.points_low} to "
+        f"{score.points_high} points, a probability of {high} to {low}, nine times in ten."
     )
     return [share, reach]
 
