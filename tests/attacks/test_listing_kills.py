@@ -118,6 +118,7 @@ def wait_for_all(house: House, node: Running, rows: int = ROWS) -> None:
     raise AssertionError(node.output.read_text())
 
 
+@pytest.mark.slow
 def test_a_node_killed_while_it_delivers_files_every_debt_exactly_once(house: House) -> None:
     killer = Killer(house)
     house.furnishing.slow_seconds = 0.05  # so that a kill finds a call out, and more to come
