@@ -188,7 +188,9 @@ def test_a_view_whose_release_cannot_be_logged_is_not_released(desk: ExchangeDes
 def test_attempts_that_overlap_get_the_same_entry(desk: ExchangeDesk) -> None:
     granted = desk.grant()
     ask = desk.federation.ask(granted)
-    eventually(lambda: len(audit(desk.tiles).entries) == 1)  # the consent: else it meets the full disk
+    eventually(
+        lambda: len(audit(desk.tiles).entries) == 1
+    )  # the consent: else it meets the full disk
     hooks(desk).on_write = breaking(errno.ENOSPC)
 
     async def overlap() -> list[v1.RequestViewResponse | Refusal]:
