@@ -46,6 +46,9 @@ GROUPS = {
     70: "The log",
     80: "Listings, disputes and the court's mirror",
     95: "Freezes, and lenders whose use looks like fishing",
+    110: "Outcomes in counts",
+    120: "Case look-ups",
+    130: "Orders, statistics, outcomes and changes",
 }
 
 ERRORS_HEAD = f"""# Reasons for refusals

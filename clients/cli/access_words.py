@@ -109,6 +109,49 @@ def _subject(act: v1.SubjectAct, _: int) -> Told:
     return _YOU, f"{'placed' if act.placed else 'lifted'} a {flag}", ""
 
 
+def _case_notice(act: v1.CaseNoticeAct, _: int) -> Told:
+    return _EXCHANGE, "told you of a look-up by a regulator", f"entry {act.index} of the log"
+
+
+_ORDER_STAGES: Mapping[int, str] = {
+    v1.OrderStage.ORDER_STAGE_GIVEN: "ordered {} to put a listing right",
+    v1.OrderStage.ORDER_STAGE_COMPLIED: "found its order to {} obeyed",
+    v1.OrderStage.ORDER_STAGE_OVERDUE: "found its order to {} overdue",
+    v1.OrderStage.ORDER_STAGE_MOOT: "closed its order to {}: the listing has ended",
+}
+
+
+def _order(act: v1.OrderAct, _: int) -> Told:
+    what = _ORDER_STAGES[act.stage].format(act.furnisher)
+    return act.regulator, what, f"listing {listing_words.short(act.listing_id)}"
+
+
+def _outcome(act: v1.OutcomeReported, _: int) -> Told:
+    by = "a person reviewed it" if act.reviewed else "it does not say that a person reviewed it"
+    return act.lender, "said what it decided", by
+
+
+def _report(act: v1.ReportAct, _: int) -> Told:
+    del act
+    return _YOU, "received your whole report", ""
+
+
+def _erasure_request(act: v1.ErasureRequestAct, _: int) -> Told:
+    return (
+        _YOU,
+        "asked for erasure",
+        f"{act.erased} records went, {act.kept} are kept by law for now",
+    )
+
+
+def _binding(act: v1.BindingAct, _: int) -> Told:
+    return (
+        "the registrar",
+        "bound a new key to you; the one before is dead",
+        f"version {act.version}",
+    )
+
+
 def _own_look(look: v1.OwnLook, _: int) -> Told:
     return _YOU, "asked for your own score", ", ".join(look.providers)
 
@@ -143,6 +186,12 @@ _TOLD: Mapping[str, Callable[[Any, int], Told]] = {
     "supervision": _supervision,
     "own_look": _own_look,
     "own_view": _own_view,
+    "case_notice": _case_notice,
+    "order": _order,
+    "outcome": _outcome,
+    "report": _report,
+    "erasure_request": _erasure_request,
+    "binding": _binding,
 }
 
 
@@ -240,6 +289,42 @@ def _parts(release: v1.AccessRelease | v1.OwnViewRelease) -> list[dict[str, str]
     ]
 
 
+def _of_case_notice(act: v1.CaseNoticeAct) -> dict[str, Any]:
+    return {"record_id": act.record_id, "index": act.index, "message_id": act.message_id}
+
+
+def _of_order(act: v1.OrderAct) -> dict[str, Any]:
+    return {
+        "order_id": act.order_id,
+        "listing_id": act.listing_id,
+        "regulator": act.regulator,
+        "furnisher": act.furnisher,
+        "stage": words(v1.OrderStage.Name(act.stage), "ORDER_STAGE_"),
+        "digest": act.digest,
+    }
+
+
+def _of_outcome(act: v1.OutcomeReported) -> dict[str, Any]:
+    return {
+        "lender": act.lender,
+        "access_id": act.access_id,
+        "reviewed": act.reviewed,
+        "digest": act.digest,
+    }
+
+
+def _of_report(act: v1.ReportAct) -> dict[str, Any]:
+    return {"request_digest": act.request_digest, "report_digest": act.report_digest}
+
+
+def _of_erasure_request(act: v1.ErasureRequestAct) -> dict[str, Any]:
+    return {"request_digest": act.request_digest, "erased": act.erased, "kept": act.kept}
+
+
+def _of_binding(act: v1.BindingAct) -> dict[str, Any]:
+    return {"version": act.version, "digest": act.digest}
+
+
 def _of_own_look(look: v1.OwnLook) -> dict[str, Any]:
     return {"request_digest": look.request_digest, "providers": list(look.providers)}
 
@@ -286,4 +371,10 @@ _DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "screening": _of_screening,
     "own_look": _of_own_look,
     "own_view": _of_own_view,
+    "case_notice": _of_case_notice,
+    "order": _of_order,
+    "outcome": _of_outcome,
+    "report": _of_report,
+    "erasure_request": _of_erasure_request,
+    "binding": _of_binding,
 }

@@ -19,6 +19,11 @@ GROUPS = {
     "view": ("clients.cli.view", "app", "Request a view, show one, verify one offline."),
     "listings": ("clients.cli.listings", "app", "A lender's checks of listings, and recalls."),
     "review": ("clients.cli.review", "app", "A reviewer's queue, evidence and rulings."),
+    "regulator": (
+        "clients.cli.regulator",
+        "app",
+        "License and supervise: members, cases, statistics, orders.",
+    ),
     "member": ("clients.cli.member", "app", "List the members; submit licences and statuses."),
     "log": ("clients.cli.log", "app", "Audit the transparency log, watch it, prove entries."),
     "calibrate": (

@@ -264,6 +264,42 @@ CATALOG: dict[Reason.ValueType, Spec] = {
     Reason.REASON_OUTCOME_COUNTS_SUPERSEDED: Spec(
         _PRECONDITION, "You have reported later counts of this period; count anew to replace them."
     ),
+    Reason.REASON_CASE_NOT_APPROVED: Spec(
+        _DENIED,
+        "A case look-up takes the signatures of two approvers whom the regulator's licence names; collect them.",
+    ),
+    Reason.REASON_CASE_ENDED: Spec(
+        _PRECONDITION,
+        "The case is over, or its request too old; open a new case with a new reference.",
+    ),
+    Reason.REASON_CASE_OTHER_SUBJECT: Spec(
+        _DENIED, "A case is about one person; open another case, with approvals of its own."
+    ),
+    Reason.REASON_CASE_BUDGET_SPENT: Spec(
+        _EXHAUSTED, "The look-ups of this month are spent; the details say when there are more."
+    ),
+    Reason.REASON_NOTICE_NOT_HELD: Spec(
+        _UNAVAILABLE,
+        "Too few custodians hold the notice that the subject is owed, so nothing is released; try again later.",
+    ),
+    Reason.REASON_CASE_TOO_WIDE: Spec(
+        _INVALID, "A case may not last so long, or keep its notice back so long; shorten it."
+    ),
+    Reason.REASON_ORDER_REFUSED: Spec(
+        _PRECONDITION,
+        "The order does not fit: an unknown or ended listing, no source of it, or a term that is too short.",
+    ),
+    Reason.REASON_PERIOD_NOT_OVER: Spec(
+        _PRECONDITION,
+        "Statistics are of whole days or months that are over; ask for an earlier one.",
+    ),
+    Reason.REASON_ACCESS_UNKNOWN: Spec(
+        _ABSENT, "No such access of yours is on record; check the access id in the view's receipt."
+    ),
+    Reason.REASON_CURSOR_UNKNOWN: Spec(
+        _PRECONDITION,
+        "The cursor is older than what is kept; start anew, and ask for a view of each person meanwhile.",
+    ),
 }
 
 

@@ -120,10 +120,14 @@ from concordat.v1.log_pb2 import AccessHistory as AccessHistory
 from concordat.v1.log_pb2 import AccessIntent as AccessIntent
 from concordat.v1.log_pb2 import AccessRefusal as AccessRefusal
 from concordat.v1.log_pb2 import AccessRelease as AccessRelease
+from concordat.v1.log_pb2 import BindingAct as BindingAct
 from concordat.v1.log_pb2 import CalibrationAct as CalibrationAct
+from concordat.v1.log_pb2 import CaseLookUp as CaseLookUp
+from concordat.v1.log_pb2 import CaseNoticeAct as CaseNoticeAct
 from concordat.v1.log_pb2 import ConsentAct as ConsentAct
 from concordat.v1.log_pb2 import Erasure as Erasure
 from concordat.v1.log_pb2 import ErasureBasis as ErasureBasis
+from concordat.v1.log_pb2 import ErasureRequestAct as ErasureRequestAct
 from concordat.v1.log_pb2 import ListingAct as ListingAct
 from concordat.v1.log_pb2 import ListingActKind as ListingActKind
 from concordat.v1.log_pb2 import LogEntry as LogEntry
@@ -134,11 +138,15 @@ from concordat.v1.log_pb2 import LogReceipt as LogReceipt
 from concordat.v1.log_pb2 import LogRecord as LogRecord
 from concordat.v1.log_pb2 import MemberAct as MemberAct
 from concordat.v1.log_pb2 import MirrorAct as MirrorAct
+from concordat.v1.log_pb2 import OrderAct as OrderAct
+from concordat.v1.log_pb2 import OrderStage as OrderStage
 from concordat.v1.log_pb2 import OutcomeAct as OutcomeAct
+from concordat.v1.log_pb2 import OutcomeReported as OutcomeReported
 from concordat.v1.log_pb2 import OwnLook as OwnLook
 from concordat.v1.log_pb2 import OwnViewRelease as OwnViewRelease
 from concordat.v1.log_pb2 import ReleaseResult as ReleaseResult
 from concordat.v1.log_pb2 import ReleasedPart as ReleasedPart
+from concordat.v1.log_pb2 import ReportAct as ReportAct
 from concordat.v1.log_pb2 import Screening as Screening
 from concordat.v1.log_pb2 import SubjectAct as SubjectAct
 from concordat.v1.log_pb2 import SupervisionAct as SupervisionAct
@@ -207,6 +215,7 @@ from concordat.v1.supervision_service_pb2 import ReadDriftResponse as ReadDriftR
 from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsRequest as ReportOutcomeCountsRequest
 from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsResponse as ReportOutcomeCountsResponse
 from concordat.v1.types_pb2 import Band as Band
+from concordat.v1.types_pb2 import CaseScope as CaseScope
 from concordat.v1.types_pb2 import DataCategory as DataCategory
 from concordat.v1.types_pb2 import Disclosure as Disclosure
 from concordat.v1.types_pb2 import DisclosureKind as DisclosureKind
@@ -250,10 +259,14 @@ __all__ = [
     "BatchPath",
     "BindSubjectRequest",
     "BindSubjectResponse",
+    "BindingAct",
     "Calibration",
     "CalibrationAct",
     "CalibrationKnot",
     "CalibrationStanding",
+    "CaseLookUp",
+    "CaseNoticeAct",
+    "CaseScope",
     "ChangeContactRequest",
     "ChangeContactResponse",
     "ChangeFlagRequest",
@@ -285,6 +298,7 @@ __all__ = [
     "Envelope",
     "Erasure",
     "ErasureBasis",
+    "ErasureRequestAct",
     "Estimate",
     "EvaluateIdentitiesRequest",
     "EvaluateIdentitiesResponse",
@@ -352,10 +366,13 @@ __all__ = [
     "NoticeProof",
     "NotifyConsentEventRequest",
     "NotifyConsentEventResponse",
+    "OrderAct",
+    "OrderStage",
     "OutcomeAct",
     "OutcomeBin",
     "OutcomeCounts",
     "OutcomeDrift",
+    "OutcomeReported",
     "OwnListing",
     "OwnLook",
     "OwnView",
@@ -386,6 +403,7 @@ __all__ = [
     "Reinsertion",
     "ReleaseResult",
     "ReleasedPart",
+    "ReportAct",
     "ReportOutcomeCountsRequest",
     "ReportOutcomeCountsResponse",
     "RequestOwnScoresRequest",

@@ -72,6 +72,24 @@ class _LogEntryKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogEntryK
     """A lender's counts of outcomes were taken in. Record: `outcome_counts`."""
     LOG_ENTRY_KIND_SUPERVISION: _LogEntryKind.ValueType  # 17
     """A regulator read aggregates, in the same transaction that they were read in. Record: `supervision`."""
+    LOG_ENTRY_KIND_CASE_LOOK_UP: _LogEntryKind.ValueType  # 18
+    """A regulator looked a named subject up in a case. Sealed: it stands in no chain that its subject can follow until
+    its notice is due, and its record is opened to the subject then. Record: `case_look_up`.
+    """
+    LOG_ENTRY_KIND_CASE_REFUSAL: _LogEntryKind.ValueType  # 19
+    """A regulator's case look-up was refused. Sealed likewise. Record: `case_look_up`, with the reason."""
+    LOG_ENTRY_KIND_CASE_NOTICE: _LogEntryKind.ValueType  # 20
+    """A sealed entry was opened to the subject that it is about. Record: `case_notice`."""
+    LOG_ENTRY_KIND_ORDER: _LogEntryKind.ValueType  # 21
+    """A regulator ordered a listing to be put right, or the order ended. Record: `order`."""
+    LOG_ENTRY_KIND_OUTCOME: _LogEntryKind.ValueType  # 22
+    """A lender said what came of an access. Record: `outcome`."""
+    LOG_ENTRY_KIND_REPORT: _LogEntryKind.ValueType  # 23
+    """The subject was given its whole report. Record: `report`."""
+    LOG_ENTRY_KIND_ERASURE_REQUEST: _LogEntryKind.ValueType  # 24
+    """The subject asked for erasure, and what could go went. Record: `erasure_request`."""
+    LOG_ENTRY_KIND_BINDING: _LogEntryKind.ValueType  # 25
+    """Another key was bound to the subject; the one before is dead. Record: `binding`."""
 
 class LogEntryKind(_LogEntryKind, metaclass=_LogEntryKindEnumTypeWrapper):
     """What kind of act an entry stands for."""
@@ -112,6 +130,24 @@ LOG_ENTRY_KIND_OUTCOME_COUNTS: LogEntryKind.ValueType  # 16
 """A lender's counts of outcomes were taken in. Record: `outcome_counts`."""
 LOG_ENTRY_KIND_SUPERVISION: LogEntryKind.ValueType  # 17
 """A regulator read aggregates, in the same transaction that they were read in. Record: `supervision`."""
+LOG_ENTRY_KIND_CASE_LOOK_UP: LogEntryKind.ValueType  # 18
+"""A regulator looked a named subject up in a case. Sealed: it stands in no chain that its subject can follow until
+its notice is due, and its record is opened to the subject then. Record: `case_look_up`.
+"""
+LOG_ENTRY_KIND_CASE_REFUSAL: LogEntryKind.ValueType  # 19
+"""A regulator's case look-up was refused. Sealed likewise. Record: `case_look_up`, with the reason."""
+LOG_ENTRY_KIND_CASE_NOTICE: LogEntryKind.ValueType  # 20
+"""A sealed entry was opened to the subject that it is about. Record: `case_notice`."""
+LOG_ENTRY_KIND_ORDER: LogEntryKind.ValueType  # 21
+"""A regulator ordered a listing to be put right, or the order ended. Record: `order`."""
+LOG_ENTRY_KIND_OUTCOME: LogEntryKind.ValueType  # 22
+"""A lender said what came of an access. Record: `outcome`."""
+LOG_ENTRY_KIND_REPORT: LogEntryKind.ValueType  # 23
+"""The subject was given its whole report. Record: `report`."""
+LOG_ENTRY_KIND_ERASURE_REQUEST: LogEntryKind.ValueType  # 24
+"""The subject asked for erasure, and what could go went. Record: `erasure_request`."""
+LOG_ENTRY_KIND_BINDING: LogEntryKind.ValueType  # 25
+"""Another key was bound to the subject; the one before is dead. Record: `binding`."""
 
 class _ReleaseResult:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -197,6 +233,10 @@ class _SupervisionKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Superv
     """Not set; refused."""
     SUPERVISION_KIND_DRIFT: _SupervisionKind.ValueType  # 1
     """Drift of providers' scores: ReadDrift."""
+    SUPERVISION_KIND_STATISTICS: _SupervisionKind.ValueType  # 2
+    """Statistics of a day or a month: ReadStatistics."""
+    SUPERVISION_KIND_OVERSIGHT: _SupervisionKind.ValueType  # 3
+    """Disputes, duties and orders by member: ReadOversight."""
 
 class SupervisionKind(_SupervisionKind, metaclass=_SupervisionKindEnumTypeWrapper):
     """What a regulator read."""
@@ -205,6 +245,41 @@ SUPERVISION_KIND_UNSPECIFIED: SupervisionKind.ValueType  # 0
 """Not set; refused."""
 SUPERVISION_KIND_DRIFT: SupervisionKind.ValueType  # 1
 """Drift of providers' scores: ReadDrift."""
+SUPERVISION_KIND_STATISTICS: SupervisionKind.ValueType  # 2
+"""Statistics of a day or a month: ReadStatistics."""
+SUPERVISION_KIND_OVERSIGHT: SupervisionKind.ValueType  # 3
+"""Disputes, duties and orders by member: ReadOversight."""
+
+class _OrderStage:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OrderStageEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_OrderStage.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    ORDER_STAGE_UNSPECIFIED: _OrderStage.ValueType  # 0
+    """Not set; refused."""
+    ORDER_STAGE_GIVEN: _OrderStage.ValueType  # 1
+    """It was given."""
+    ORDER_STAGE_COMPLIED: _OrderStage.ValueType  # 2
+    """The furnisher did what it says."""
+    ORDER_STAGE_OVERDUE: _OrderStage.ValueType  # 3
+    """Its time ran out."""
+    ORDER_STAGE_MOOT: _OrderStage.ValueType  # 4
+    """The listing ended otherwise."""
+
+class OrderStage(_OrderStage, metaclass=_OrderStageEnumTypeWrapper):
+    """What became of a regulator's order."""
+
+ORDER_STAGE_UNSPECIFIED: OrderStage.ValueType  # 0
+"""Not set; refused."""
+ORDER_STAGE_GIVEN: OrderStage.ValueType  # 1
+"""It was given."""
+ORDER_STAGE_COMPLIED: OrderStage.ValueType  # 2
+"""The furnisher did what it says."""
+ORDER_STAGE_OVERDUE: OrderStage.ValueType  # 3
+"""Its time ran out."""
+ORDER_STAGE_MOOT: OrderStage.ValueType  # 4
+"""The listing ended otherwise."""
 
 class _ErasureBasis:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -289,6 +364,13 @@ class LogRecord(message.Message):
     OWN_VIEW_FIELD_NUMBER: builtins.int
     OUTCOME_COUNTS_FIELD_NUMBER: builtins.int
     SUPERVISION_FIELD_NUMBER: builtins.int
+    CASE_LOOK_UP_FIELD_NUMBER: builtins.int
+    CASE_NOTICE_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    REPORT_FIELD_NUMBER: builtins.int
+    ERASURE_REQUEST_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
     record_id: builtins.bytes
     """The entry's."""
     subject_ref: builtins.bytes
@@ -357,6 +439,34 @@ class LogRecord(message.Message):
     def supervision(self) -> SupervisionAct:
         """For SUPERVISION."""
 
+    @builtins.property
+    def case_look_up(self) -> CaseLookUp:
+        """For CASE_LOOK_UP and CASE_REFUSAL."""
+
+    @builtins.property
+    def case_notice(self) -> CaseNoticeAct:
+        """For CASE_NOTICE."""
+
+    @builtins.property
+    def order(self) -> OrderAct:
+        """For ORDER."""
+
+    @builtins.property
+    def outcome(self) -> OutcomeReported:
+        """For OUTCOME."""
+
+    @builtins.property
+    def report(self) -> ReportAct:
+        """For REPORT."""
+
+    @builtins.property
+    def erasure_request(self) -> ErasureRequestAct:
+        """For ERASURE_REQUEST."""
+
+    @builtins.property
+    def binding(self) -> BindingAct:
+        """For BINDING."""
+
     def __init__(
         self,
         *,
@@ -378,12 +488,19 @@ class LogRecord(message.Message):
         own_view: OwnViewRelease | None = ...,
         outcome_counts: OutcomeAct | None = ...,
         supervision: SupervisionAct | None = ...,
+        case_look_up: CaseLookUp | None = ...,
+        case_notice: CaseNoticeAct | None = ...,
+        order: OrderAct | None = ...,
+        outcome: OutcomeReported | None = ...,
+        report: ReportAct | None = ...,
+        erasure_request: ErasureRequestAct | None = ...,
+        binding: BindingAct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "calibration", b"calibration", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "supervision", b"supervision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "supervision", b"supervision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "calibration", b"calibration", "consent", b"consent", "erasure", b"erasure", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref", "supervision", b"supervision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref", "supervision", b"supervision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "calibration", "own_look", "own_view", "outcome_counts", "supervision"]  # noqa: Y015
+    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "calibration", "own_look", "own_view", "outcome_counts", "supervision", "case_look_up", "case_notice", "order", "outcome", "report", "erasure_request", "binding"]  # noqa: Y015
     _WhichOneofArgType_act: _TypeAlias = typing.Literal["act", b"act"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_act) -> _WhichOneofReturnType_act | None: ...
 
@@ -866,6 +983,240 @@ class SupervisionAct(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "provider", b"provider", "regulator", b"regulator"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CaseLookUp(message.Message):
+    """A regulator's look-up of a named subject in a case, let in or refused. The record is about no person by its own
+    `subject_ref`, so that the entry stands in nobody's chain while it is sealed.
+    """
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REGULATOR_FIELD_NUMBER: builtins.int
+    SUBJECT_REF_FIELD_NUMBER: builtins.int
+    CASE_DIGEST_FIELD_NUMBER: builtins.int
+    LEGAL_ARTICLE_FIELD_NUMBER: builtins.int
+    CASE_REFERENCE_FIELD_NUMBER: builtins.int
+    SCOPES_FIELD_NUMBER: builtins.int
+    NOTICE_AT_FIELD_NUMBER: builtins.int
+    REFUSAL_FIELD_NUMBER: builtins.int
+    ANSWER_DIGEST_FIELD_NUMBER: builtins.int
+    regulator: builtins.str
+    """The regulator."""
+    subject_ref: builtins.bytes
+    """Whom it is about."""
+    case_digest: builtins.bytes
+    """Statement digest of the CaseRequest."""
+    legal_article: builtins.str
+    """The legal article that it rests on."""
+    case_reference: builtins.str
+    """The regulator's reference of the case."""
+    refusal: reason_pb2.Reason.ValueType
+    """Why it was refused; unset where it was answered."""
+    answer_digest: builtins.bytes
+    """Statement digest of the CaseAnswer; empty where it was refused."""
+    @builtins.property
+    def scopes(self) -> containers.RepeatedScalarFieldContainer[types_pb2.CaseScope.ValueType]:
+        """What was looked at, or sought."""
+
+    @builtins.property
+    def notice_at(self) -> timestamp_pb2.Timestamp:
+        """When the subject is told, at the latest."""
+
+    def __init__(
+        self,
+        *,
+        regulator: builtins.str = ...,
+        subject_ref: builtins.bytes = ...,
+        case_digest: builtins.bytes = ...,
+        legal_article: builtins.str = ...,
+        case_reference: builtins.str = ...,
+        scopes: abc.Iterable[types_pb2.CaseScope.ValueType] | None = ...,
+        notice_at: timestamp_pb2.Timestamp | None = ...,
+        refusal: reason_pb2.Reason.ValueType = ...,
+        answer_digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["notice_at", b"notice_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["answer_digest", b"answer_digest", "case_digest", b"case_digest", "case_reference", b"case_reference", "legal_article", b"legal_article", "notice_at", b"notice_at", "refusal", b"refusal", "regulator", b"regulator", "scopes", b"scopes", "subject_ref", b"subject_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class CaseNoticeAct(message.Message):
+    """A sealed entry that was opened to its subject."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    RECORD_ID_FIELD_NUMBER: builtins.int
+    INDEX_FIELD_NUMBER: builtins.int
+    MESSAGE_ID_FIELD_NUMBER: builtins.int
+    record_id: builtins.bytes
+    """Record id of the sealed entry."""
+    index: builtins.int
+    """Its place in the log."""
+    message_id: builtins.bytes
+    """The inbox message that says so."""
+    def __init__(
+        self,
+        *,
+        record_id: builtins.bytes = ...,
+        index: builtins.int = ...,
+        message_id: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["index", b"index", "message_id", b"message_id", "record_id", b"record_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OrderAct(message.Message):
+    """A regulator's order to put a listing right."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: builtins.int
+    LISTING_ID_FIELD_NUMBER: builtins.int
+    REGULATOR_FIELD_NUMBER: builtins.int
+    FURNISHER_FIELD_NUMBER: builtins.int
+    STAGE_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    order_id: builtins.bytes
+    """The order."""
+    listing_id: builtins.bytes
+    """The listing."""
+    regulator: builtins.str
+    """Who gave it."""
+    furnisher: builtins.str
+    """Who has to obey."""
+    stage: OrderStage.ValueType
+    """What became of it."""
+    digest: builtins.bytes
+    """Digest of the CorrectionOrder."""
+    def __init__(
+        self,
+        *,
+        order_id: builtins.bytes = ...,
+        listing_id: builtins.bytes = ...,
+        regulator: builtins.str = ...,
+        furnisher: builtins.str = ...,
+        stage: OrderStage.ValueType = ...,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "furnisher", b"furnisher", "listing_id", b"listing_id", "order_id", b"order_id", "regulator", b"regulator", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class OutcomeReported(message.Message):
+    """What a lender said came of an access (R17, R18)."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LENDER_FIELD_NUMBER: builtins.int
+    ACCESS_ID_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    REVIEWED_FIELD_NUMBER: builtins.int
+    lender: builtins.str
+    """The lender."""
+    access_id: builtins.bytes
+    """The access."""
+    digest: builtins.bytes
+    """Digest of the OutcomeEvent."""
+    reviewed: builtins.bool
+    """Whether a person reviewed the decision."""
+    def __init__(
+        self,
+        *,
+        lender: builtins.str = ...,
+        access_id: builtins.bytes = ...,
+        digest: builtins.bytes = ...,
+        reviewed: builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["access_id", b"access_id", "digest", b"digest", "lender", b"lender", "reviewed", b"reviewed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReportAct(message.Message):
+    """A report that went out to its subject."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_DIGEST_FIELD_NUMBER: builtins.int
+    REPORT_DIGEST_FIELD_NUMBER: builtins.int
+    request_digest: builtins.bytes
+    """Statement digest of the SubjectRequest."""
+    report_digest: builtins.bytes
+    """Statement digest of the SubjectReport."""
+    def __init__(
+        self,
+        *,
+        request_digest: builtins.bytes = ...,
+        report_digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["report_digest", b"report_digest", "request_digest", b"request_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ErasureRequestAct(message.Message):
+    """An erasure that the subject asked for."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_DIGEST_FIELD_NUMBER: builtins.int
+    ERASED_FIELD_NUMBER: builtins.int
+    KEPT_FIELD_NUMBER: builtins.int
+    request_digest: builtins.bytes
+    """Statement digest of the ErasureRequest."""
+    erased: builtins.int
+    """How many records went."""
+    kept: builtins.int
+    """How many a law keeps for now."""
+    def __init__(
+        self,
+        *,
+        request_digest: builtins.bytes = ...,
+        erased: builtins.int = ...,
+        kept: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["erased", b"erased", "kept", b"kept", "request_digest", b"request_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class BindingAct(message.Message):
+    """A key that took over from another."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    version: builtins.int
+    """Version of the SubjectBinding."""
+    digest: builtins.bytes
+    """Its statement digest."""
+    def __init__(
+        self,
+        *,
+        version: builtins.int = ...,
+        digest: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -167,6 +167,26 @@ class _ReasonEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTyp
     """The caller reported another period that overlaps this one."""
     REASON_OUTCOME_COUNTS_SUPERSEDED: _Reason.ValueType  # 113
     """A later count of the same period is known."""
+    REASON_CASE_NOT_APPROVED: _Reason.ValueType  # 120
+    """A case look-up has fewer than two approvers, or one whom the regulator's licence does not name."""
+    REASON_CASE_ENDED: _Reason.ValueType  # 121
+    """The case has ended, or its request is too old to be begun with."""
+    REASON_CASE_OTHER_SUBJECT: _Reason.ValueType  # 122
+    """The case's reference is another subject's."""
+    REASON_CASE_BUDGET_SPENT: _Reason.ValueType  # 123
+    """The regulator's look-ups of this month are spent."""
+    REASON_NOTICE_NOT_HELD: _Reason.ValueType  # 124
+    """Too few custodians hold the notice that the subject is owed; nothing is released."""
+    REASON_CASE_TOO_WIDE: _Reason.ValueType  # 125
+    """The case asks for more, or for longer, than a case may."""
+    REASON_ORDER_REFUSED: _Reason.ValueType  # 130
+    """The order's listing, furnisher or term does not fit."""
+    REASON_PERIOD_NOT_OVER: _Reason.ValueType  # 140
+    """The period has not ended, or is no whole day or month."""
+    REASON_ACCESS_UNKNOWN: _Reason.ValueType  # 150
+    """No such access of the caller's is on record."""
+    REASON_CURSOR_UNKNOWN: _Reason.ValueType  # 151
+    """The cursor is older than what is kept, or of another exchange."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Every reason for which a Concordat process refuses or fails. Carried as `google.rpc.ErrorInfo.reason`
@@ -316,6 +336,26 @@ REASON_OUTCOME_PERIOD_OVERLAPS: Reason.ValueType  # 112
 """The caller reported another period that overlaps this one."""
 REASON_OUTCOME_COUNTS_SUPERSEDED: Reason.ValueType  # 113
 """A later count of the same period is known."""
+REASON_CASE_NOT_APPROVED: Reason.ValueType  # 120
+"""A case look-up has fewer than two approvers, or one whom the regulator's licence does not name."""
+REASON_CASE_ENDED: Reason.ValueType  # 121
+"""The case has ended, or its request is too old to be begun with."""
+REASON_CASE_OTHER_SUBJECT: Reason.ValueType  # 122
+"""The case's reference is another subject's."""
+REASON_CASE_BUDGET_SPENT: Reason.ValueType  # 123
+"""The regulator's look-ups of this month are spent."""
+REASON_NOTICE_NOT_HELD: Reason.ValueType  # 124
+"""Too few custodians hold the notice that the subject is owed; nothing is released."""
+REASON_CASE_TOO_WIDE: Reason.ValueType  # 125
+"""The case asks for more, or for longer, than a case may."""
+REASON_ORDER_REFUSED: Reason.ValueType  # 130
+"""The order's listing, furnisher or term does not fit."""
+REASON_PERIOD_NOT_OVER: Reason.ValueType  # 140
+"""The period has not ended, or is no whole day or month."""
+REASON_ACCESS_UNKNOWN: Reason.ValueType  # 150
+"""No such access of the caller's is on record."""
+REASON_CURSOR_UNKNOWN: Reason.ValueType  # 151
+"""The cursor is older than what is kept, or of another exchange."""
 
 @typing.final
 class ItemRefusal(message.Message):

@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oncordat/v1/types.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\"\x9b\x02\n\nDisclosure\x12\x36\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.concordat.v1.DisclosureKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\tthreshold\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x84\x07:\xb7\x01\xbaH\xb3\x01\x1a\xb0\x01\n\x14\x64isclosure.threshold\x12Nthreshold is 100 to 900 points for a threshold disclosure, and 0 for any other\x1aHthis.kind == 3 ? this.threshold >= uint(100) : this.threshold == uint(0)*\xd5\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_PROVIDER\x10\x01\x12\x12\n\x0eROLE_FURNISHER\x10\x02\x12\x0e\n\nROLE_COURT\x10\x03\x12\x0f\n\x0bROLE_LENDER\x10\x04\x12\x11\n\rROLE_REVIEWER\x10\x05\x12\x0f\n\x0bROLE_APPEAL\x10\x06\x12\x12\n\x0eROLE_REGULATOR\x10\x07\x12\x12\n\x0eROLE_REGISTRAR\x10\x08\x12\x10\n\x0cROLE_WITNESS\x10\t\x12\x11\n\rROLE_EXCHANGE\x10\n*\xb0\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPURPOSE_CREDIT_APPLICATION\x10\x01\x12\x1b\n\x17PURPOSE_GUARANTOR_CHECK\x10\x02\x12\x1a\n\x16PURPOSE_ACCOUNT_REVIEW\x10\x03\x12\x1a\n\x16PURPOSE_DEPOSIT_WAIVER\x10\x04\x12\x17\n\x13PURPOSE_FRAUD_FLAGS\x10\x05*{\n\x0c\x44\x61taCategory\x12\x1d\n\x19\x44\x41TA_CATEGORY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_CATEGORY_SCORE\x10\x01\x12\x1a\n\x16\x44\x41TA_CATEGORY_LISTINGS\x10\x02\x12\x17\n\x13\x44\x41TA_CATEGORY_FLAGS\x10\x03*\x83\x01\n\x07Profile\x12\x17\n\x13PROFILE_UNSPECIFIED\x10\x00\x12\x0e\n\nPROFILE_EU\x10\x01\x12\x0e\n\nPROFILE_US\x10\x02\x12\x0e\n\nPROFILE_CN\x10\x03\x12\x0e\n\nPROFILE_IN\x10\x04\x12\x0e\n\nPROFILE_UK\x10\x05\x12\x0f\n\x0bPROFILE_OWN\x10\x06*\x84\x01\n\x0e\x44isclosureKind\x12\x1f\n\x1b\x44ISCLOSURE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44ISCLOSURE_KIND_FULL\x10\x01\x12\x18\n\x14\x44ISCLOSURE_KIND_BAND\x10\x02\x12\x1d\n\x19\x44ISCLOSURE_KIND_THRESHOLD\x10\x03*X\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\n\n\x06\x42\x41ND_A\x10\x01\x12\n\n\x06\x42\x41ND_B\x10\x02\x12\n\n\x06\x42\x41ND_C\x10\x03\x12\n\n\x06\x42\x41ND_D\x10\x04\x12\n\n\x06\x42\x41ND_E\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oncordat/v1/types.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\"\x9b\x02\n\nDisclosure\x12\x36\n\x04kind\x18\x01 \x01(\x0e\x32\x1c.concordat.v1.DisclosureKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\tthreshold\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x84\x07:\xb7\x01\xbaH\xb3\x01\x1a\xb0\x01\n\x14\x64isclosure.threshold\x12Nthreshold is 100 to 900 points for a threshold disclosure, and 0 for any other\x1aHthis.kind == 3 ? this.threshold >= uint(100) : this.threshold == uint(0)*\xd5\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x11\n\rROLE_PROVIDER\x10\x01\x12\x12\n\x0eROLE_FURNISHER\x10\x02\x12\x0e\n\nROLE_COURT\x10\x03\x12\x0f\n\x0bROLE_LENDER\x10\x04\x12\x11\n\rROLE_REVIEWER\x10\x05\x12\x0f\n\x0bROLE_APPEAL\x10\x06\x12\x12\n\x0eROLE_REGULATOR\x10\x07\x12\x12\n\x0eROLE_REGISTRAR\x10\x08\x12\x10\n\x0cROLE_WITNESS\x10\t\x12\x11\n\rROLE_EXCHANGE\x10\n*\xb0\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPURPOSE_CREDIT_APPLICATION\x10\x01\x12\x1b\n\x17PURPOSE_GUARANTOR_CHECK\x10\x02\x12\x1a\n\x16PURPOSE_ACCOUNT_REVIEW\x10\x03\x12\x1a\n\x16PURPOSE_DEPOSIT_WAIVER\x10\x04\x12\x17\n\x13PURPOSE_FRAUD_FLAGS\x10\x05*{\n\x0c\x44\x61taCategory\x12\x1d\n\x19\x44\x41TA_CATEGORY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44\x41TA_CATEGORY_SCORE\x10\x01\x12\x1a\n\x16\x44\x41TA_CATEGORY_LISTINGS\x10\x02\x12\x17\n\x13\x44\x41TA_CATEGORY_FLAGS\x10\x03*r\n\tCaseScope\x12\x1a\n\x16\x43\x41SE_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43\x41SE_SCOPE_LISTINGS\x10\x01\x12\x17\n\x13\x43\x41SE_SCOPE_ACCESSES\x10\x02\x12\x17\n\x13\x43\x41SE_SCOPE_CONSENTS\x10\x03*\x83\x01\n\x07Profile\x12\x17\n\x13PROFILE_UNSPECIFIED\x10\x00\x12\x0e\n\nPROFILE_EU\x10\x01\x12\x0e\n\nPROFILE_US\x10\x02\x12\x0e\n\nPROFILE_CN\x10\x03\x12\x0e\n\nPROFILE_IN\x10\x04\x12\x0e\n\nPROFILE_UK\x10\x05\x12\x0f\n\x0bPROFILE_OWN\x10\x06*\x84\x01\n\x0e\x44isclosureKind\x12\x1f\n\x1b\x44ISCLOSURE_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44ISCLOSURE_KIND_FULL\x10\x01\x12\x18\n\x14\x44ISCLOSURE_KIND_BAND\x10\x02\x12\x1d\n\x19\x44ISCLOSURE_KIND_THRESHOLD\x10\x03*X\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\n\n\x06\x42\x41ND_A\x10\x01\x12\n\n\x06\x42\x41ND_B\x10\x02\x12\n\n\x06\x42\x41ND_C\x10\x03\x12\n\n\x06\x42\x41ND_D\x10\x04\x12\n\n\x06\x42\x41ND_E\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,12 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PURPOSE']._serialized_end=750
   _globals['_DATACATEGORY']._serialized_start=752
   _globals['_DATACATEGORY']._serialized_end=875
-  _globals['_PROFILE']._serialized_start=878
-  _globals['_PROFILE']._serialized_end=1009
-  _globals['_DISCLOSUREKIND']._serialized_start=1012
-  _globals['_DISCLOSUREKIND']._serialized_end=1144
-  _globals['_BAND']._serialized_start=1146
-  _globals['_BAND']._serialized_end=1234
+  _globals['_CASESCOPE']._serialized_start=877
+  _globals['_CASESCOPE']._serialized_end=991
+  _globals['_PROFILE']._serialized_start=994
+  _globals['_PROFILE']._serialized_end=1125
+  _globals['_DISCLOSUREKIND']._serialized_start=1128
+  _globals['_DISCLOSUREKIND']._serialized_end=1260
+  _globals['_BAND']._serialized_start=1262
+  _globals['_BAND']._serialized_end=1350
   _globals['_DISCLOSURE']._serialized_start=72
   _globals['_DISCLOSURE']._serialized_end=355
 # @@protoc_insertion_point(module_scope)

@@ -140,6 +140,33 @@ DATA_CATEGORY_LISTINGS: DataCategory.ValueType  # 2
 DATA_CATEGORY_FLAGS: DataCategory.ValueType  # 3
 """Freeze and fraud alert."""
 
+class _CaseScope:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CaseScopeEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_CaseScope.ValueType], builtins.type):
+    DESCRIPTOR: descriptor.EnumDescriptor
+    CASE_SCOPE_UNSPECIFIED: _CaseScope.ValueType  # 0
+    """Not set; refused."""
+    CASE_SCOPE_LISTINGS: _CaseScope.ValueType  # 1
+    """Listings in every state, with their history, disputes and rulings."""
+    CASE_SCOPE_ACCESSES: _CaseScope.ValueType  # 2
+    """Who asked for the subject's data, when, for what, and what went out."""
+    CASE_SCOPE_CONSENTS: _CaseScope.ValueType  # 3
+    """The subject's consents, and what became of them."""
+
+class CaseScope(_CaseScope, metaclass=_CaseScopeEnumTypeWrapper):
+    """What a regulator may look at in a case. A closed list; scores are not on it, as the exchange has none."""
+
+CASE_SCOPE_UNSPECIFIED: CaseScope.ValueType  # 0
+"""Not set; refused."""
+CASE_SCOPE_LISTINGS: CaseScope.ValueType  # 1
+"""Listings in every state, with their history, disputes and rulings."""
+CASE_SCOPE_ACCESSES: CaseScope.ValueType  # 2
+"""Who asked for the subject's data, when, for what, and what went out."""
+CASE_SCOPE_CONSENTS: CaseScope.ValueType  # 3
+"""The subject's consents, and what became of them."""
+
 class _Profile:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015

@@ -32,6 +32,14 @@ _ACTS = {
     LogEntryKind.LOG_ENTRY_KIND_CALIBRATION: "calibration",
     LogEntryKind.LOG_ENTRY_KIND_OWN_LOOK: "own_look",
     LogEntryKind.LOG_ENTRY_KIND_OWN_VIEW: "own_view",
+    LogEntryKind.LOG_ENTRY_KIND_CASE_LOOK_UP: "case_look_up",
+    LogEntryKind.LOG_ENTRY_KIND_CASE_REFUSAL: "case_look_up",
+    LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE: "case_notice",
+    LogEntryKind.LOG_ENTRY_KIND_ORDER: "order",
+    LogEntryKind.LOG_ENTRY_KIND_OUTCOME: "outcome",
+    LogEntryKind.LOG_ENTRY_KIND_REPORT: "report",
+    LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST: "erasure_request",
+    LogEntryKind.LOG_ENTRY_KIND_BINDING: "binding",
 }
 
 

@@ -1,0 +1,8 @@
+"""Case look-ups, and notices that are due."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass
