@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from exchange.drift.rules import Bin, Fit, Stability, chi_square_tail, fit_of, stability_of
-from exchange.drift.suppression import rounded, told, told_pairs
+from exchange.supervision.suppression import rounded, told, told_pairs
 
 
 def stability_as_told(bins: Sequence[Bin], smallest: int) -> Stability | None:

@@ -8,9 +8,9 @@ from concordat.clock import to_timestamp
 from exchange.drift.as_told import fit_as_told, stability_as_told
 from exchange.drift.rules import Bin, Fit, Interval
 from exchange.drift.settings import DriftSettings
-from exchange.drift.suppression import rounded, told, told_pairs
 from exchange.drift.table import start_of_day
 from exchange.drift.watch import Found
+from exchange.supervision.suppression import rounded, told, told_pairs
 
 LEAST_LENDERS = 3  # fewer are not told: each knows its own counts, and could subtract them
 _PPM_BOUND = 100_000_000  # of ``Estimate``

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from exchange.drift.as_told import fit_as_told, stability_as_told
 from exchange.drift.rules import Bin, fit_of, stability_of
-from exchange.drift.suppression import rounded, told, told_pairs
+from exchange.supervision.suppression import rounded, told, told_pairs
 
 SMALLEST = 10
 SAMPLE = Bin(500, 1000, 100)

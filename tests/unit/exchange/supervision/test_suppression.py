@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.drift.suppression import rounded, told, told_pairs
+from exchange.supervision.suppression import rounded, told, told_pairs
 
 SMALLEST = 10
 COUNTS = st.lists(st.integers(0, 60), min_size=1, max_size=20)

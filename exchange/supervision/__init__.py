@@ -1,0 +1,1 @@
+"""Supervision: what regulators read, look up and order, each within its bounds and on record."""
