@@ -69,12 +69,15 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.SubjectService/ChangeFlag": _PUBLIC,
     "/concordat.v1.SubjectService/ChangeContact": _PUBLIC,
     "/concordat.v1.SubjectService/RequestOwnView": _PUBLIC,
+    "/concordat.v1.SubjectService/RequestReport": _PUBLIC,
+    "/concordat.v1.SubjectService/RequestErasure": _PUBLIC,
     "/concordat.v1.SupervisionService/ReportOutcomeCounts": _members(Role.ROLE_LENDER),
     "/concordat.v1.SupervisionService/ReadDrift": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
     ),
     "/concordat.v1.RegistrarService/BindSubject": _PUBLIC,
+    "/concordat.v1.RegistrarService/WatchBindings": _members(Role.ROLE_EXCHANGE, deadline=False),
     "/grpc.health.v1.Health/Check": _PROBE,
     "/grpc.health.v1.Health/List": _PROBE,
     "/grpc.health.v1.Health/Watch": _PROBE,

@@ -21,7 +21,10 @@ S = TypeVar("S", bound=Message)
 BATCH_ROOT_TYPE = "application/vnd.concordat.batch-root.v1"
 MAX_BATCH = 1024
 MAX_PAYLOAD_BYTES = 64 * 1024
-_MAX_BYTES_OF = {"application/vnd.concordat.calibration.v1+protobuf": 256 * 1024}
+_MAX_BYTES_OF = {
+    "application/vnd.concordat.calibration.v1+protobuf": 256 * 1024,
+    "application/vnd.concordat.subject-report.v1+protobuf": 1024 * 1024,
+}
 _MADE_HERE = object()
 
 

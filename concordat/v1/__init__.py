@@ -19,6 +19,20 @@ from concordat.v1.calibration_pb2 import RampSide as RampSide
 from concordat.v1.calibration_pb2 import SubsetFit as SubsetFit
 from concordat.v1.calibration_pb2 import ToldKnot as ToldKnot
 from concordat.v1.calibration_pb2 import Tree as Tree
+from concordat.v1.case_pb2 import CaseAnswer as CaseAnswer
+from concordat.v1.case_pb2 import CaseLookUpRequest as CaseLookUpRequest
+from concordat.v1.case_pb2 import CaseNotice as CaseNotice
+from concordat.v1.case_pb2 import CaseRequest as CaseRequest
+from concordat.v1.case_pb2 import CollectCustodyRequest as CollectCustodyRequest
+from concordat.v1.case_pb2 import CollectCustodyResponse as CollectCustodyResponse
+from concordat.v1.case_pb2 import CustodyDeposit as CustodyDeposit
+from concordat.v1.case_pb2 import CustodyReceipt as CustodyReceipt
+from concordat.v1.case_pb2 import CustodyShare as CustodyShare
+from concordat.v1.case_pb2 import KeepCustodyRequest as KeepCustodyRequest
+from concordat.v1.case_service_pb2 import CaseAccess as CaseAccess
+from concordat.v1.case_service_pb2 import CasePage as CasePage
+from concordat.v1.case_service_pb2 import LookUpCaseRequest as LookUpCaseRequest
+from concordat.v1.case_service_pb2 import LookUpCaseResponse as LookUpCaseResponse
 from concordat.v1.consent_pb2 import Consent as Consent
 from concordat.v1.consent_pb2 import ConsentEvent as ConsentEvent
 from concordat.v1.consent_pb2 import ConsentEventKind as ConsentEventKind
@@ -52,6 +66,17 @@ from concordat.v1.drift_pb2 import ProviderDrift as ProviderDrift
 from concordat.v1.envelope_pb2 import BatchPath as BatchPath
 from concordat.v1.envelope_pb2 import Envelope as Envelope
 from concordat.v1.envelope_pb2 import Signature as Signature
+from concordat.v1.lender_service_pb2 import LenderChange as LenderChange
+from concordat.v1.lender_service_pb2 import LenderChangeKind as LenderChangeKind
+from concordat.v1.lender_service_pb2 import ListOutcomesDueRequest as ListOutcomesDueRequest
+from concordat.v1.lender_service_pb2 import ListOutcomesDueResponse as ListOutcomesDueResponse
+from concordat.v1.lender_service_pb2 import OutcomeDue as OutcomeDue
+from concordat.v1.lender_service_pb2 import OutcomeResult as OutcomeResult
+from concordat.v1.lender_service_pb2 import OutcomeTaken as OutcomeTaken
+from concordat.v1.lender_service_pb2 import ReportOutcomesRequest as ReportOutcomesRequest
+from concordat.v1.lender_service_pb2 import ReportOutcomesResponse as ReportOutcomesResponse
+from concordat.v1.lender_service_pb2 import WatchChangesRequest as WatchChangesRequest
+from concordat.v1.lender_service_pb2 import WatchChangesResponse as WatchChangesResponse
 from concordat.v1.listing_pb2 import AmountBand as AmountBand
 from concordat.v1.listing_pb2 import Attestation as Attestation
 from concordat.v1.listing_pb2 import ContactChange as ContactChange
@@ -138,6 +163,7 @@ from concordat.v1.log_pb2 import LogReceipt as LogReceipt
 from concordat.v1.log_pb2 import LogRecord as LogRecord
 from concordat.v1.log_pb2 import MemberAct as MemberAct
 from concordat.v1.log_pb2 import MirrorAct as MirrorAct
+from concordat.v1.log_pb2 import MonitoringAct as MonitoringAct
 from concordat.v1.log_pb2 import OrderAct as OrderAct
 from concordat.v1.log_pb2 import OrderStage as OrderStage
 from concordat.v1.log_pb2 import OutcomeAct as OutcomeAct
@@ -173,6 +199,24 @@ from concordat.v1.member_service_pb2 import SubmitLicenceStatusRequest as Submit
 from concordat.v1.member_service_pb2 import SubmitLicenceStatusResponse as SubmitLicenceStatusResponse
 from concordat.v1.member_service_pb2 import WatchMembersRequest as WatchMembersRequest
 from concordat.v1.member_service_pb2 import WatchMembersResponse as WatchMembersResponse
+from concordat.v1.order_pb2 import CorrectionOrder as CorrectionOrder
+from concordat.v1.order_pb2 import Extent as Extent
+from concordat.v1.order_pb2 import FurnisherOversight as FurnisherOversight
+from concordat.v1.order_pb2 import OrderStanding as OrderStanding
+from concordat.v1.order_pb2 import OrderedAction as OrderedAction
+from concordat.v1.order_pb2 import OrderedFact as OrderedFact
+from concordat.v1.order_pb2 import ReadOrdersRequest as ReadOrdersRequest
+from concordat.v1.order_pb2 import ReadOrdersResponse as ReadOrdersResponse
+from concordat.v1.order_pb2 import ReadOversightRequest as ReadOversightRequest
+from concordat.v1.order_pb2 import ReadOversightResponse as ReadOversightResponse
+from concordat.v1.order_pb2 import Shortfall as Shortfall
+from concordat.v1.order_pb2 import SubmitOrderRequest as SubmitOrderRequest
+from concordat.v1.order_pb2 import SubmitOrderResponse as SubmitOrderResponse
+from concordat.v1.outcome_pb2 import DecisionReason as DecisionReason
+from concordat.v1.outcome_pb2 import OutcomeEvent as OutcomeEvent
+from concordat.v1.outcome_pb2 import OutcomeKind as OutcomeKind
+from concordat.v1.outcome_pb2 import OutcomeOfAccess as OutcomeOfAccess
+from concordat.v1.outcome_pb2 import ReviewerRole as ReviewerRole
 from concordat.v1.own_view_pb2 import OwnView as OwnView
 from concordat.v1.own_view_pb2 import OwnViewBundle as OwnViewBundle
 from concordat.v1.own_view_pb2 import OwnViewRequest as OwnViewRequest
@@ -191,6 +235,27 @@ from concordat.v1.registrar_service_pb2 import BindSubjectResponse as BindSubjec
 from concordat.v1.registrar_service_pb2 import EvaluateIdentitiesRequest as EvaluateIdentitiesRequest
 from concordat.v1.registrar_service_pb2 import EvaluateIdentitiesResponse as EvaluateIdentitiesResponse
 from concordat.v1.registrar_service_pb2 import IdentitySuite as IdentitySuite
+from concordat.v1.registrar_service_pb2 import Rebinding as Rebinding
+from concordat.v1.registrar_service_pb2 import WatchBindingsRequest as WatchBindingsRequest
+from concordat.v1.registrar_service_pb2 import WatchBindingsResponse as WatchBindingsResponse
+from concordat.v1.statistics_pb2 import Statistics as Statistics
+from concordat.v1.statistics_pb2 import StatisticsCell as StatisticsCell
+from concordat.v1.statistics_pb2 import StatisticsMeasure as StatisticsMeasure
+from concordat.v1.statistics_pb2 import StatisticsRow as StatisticsRow
+from concordat.v1.statistics_pb2 import StatisticsTable as StatisticsTable
+from concordat.v1.subject_report_pb2 import ComplaintBody as ComplaintBody
+from concordat.v1.subject_report_pb2 import ErasureCategory as ErasureCategory
+from concordat.v1.subject_report_pb2 import ErasureItem as ErasureItem
+from concordat.v1.subject_report_pb2 import ErasureOutcome as ErasureOutcome
+from concordat.v1.subject_report_pb2 import ErasureRequest as ErasureRequest
+from concordat.v1.subject_report_pb2 import ErasureRule as ErasureRule
+from concordat.v1.subject_report_pb2 import ReportedAccess as ReportedAccess
+from concordat.v1.subject_report_pb2 import ReportedAccessKind as ReportedAccessKind
+from concordat.v1.subject_report_pb2 import ReportedErasure as ReportedErasure
+from concordat.v1.subject_report_pb2 import ReportedLimits as ReportedLimits
+from concordat.v1.subject_report_pb2 import ReportedOutcome as ReportedOutcome
+from concordat.v1.subject_report_pb2 import SubjectReport as SubjectReport
+from concordat.v1.subject_report_pb2 import TermLength as TermLength
 from concordat.v1.subject_service_pb2 import ChangeContactRequest as ChangeContactRequest
 from concordat.v1.subject_service_pb2 import ChangeContactResponse as ChangeContactResponse
 from concordat.v1.subject_service_pb2 import ChangeFlagRequest as ChangeFlagRequest
@@ -204,14 +269,20 @@ from concordat.v1.subject_service_pb2 import ListingStep as ListingStep
 from concordat.v1.subject_service_pb2 import OwnListing as OwnListing
 from concordat.v1.subject_service_pb2 import ReadInboxRequest as ReadInboxRequest
 from concordat.v1.subject_service_pb2 import ReadInboxResponse as ReadInboxResponse
+from concordat.v1.subject_service_pb2 import RequestErasureRequest as RequestErasureRequest
+from concordat.v1.subject_service_pb2 import RequestErasureResponse as RequestErasureResponse
 from concordat.v1.subject_service_pb2 import RequestOwnViewRequest as RequestOwnViewRequest
 from concordat.v1.subject_service_pb2 import RequestOwnViewResponse as RequestOwnViewResponse
+from concordat.v1.subject_service_pb2 import RequestReportRequest as RequestReportRequest
+from concordat.v1.subject_service_pb2 import RequestReportResponse as RequestReportResponse
 from concordat.v1.subject_service_pb2 import SubmitDisputeRequest as SubmitDisputeRequest
 from concordat.v1.subject_service_pb2 import SubmitDisputeResponse as SubmitDisputeResponse
 from concordat.v1.subject_service_pb2 import SubmitSubjectEventRequest as SubmitSubjectEventRequest
 from concordat.v1.subject_service_pb2 import SubmitSubjectEventResponse as SubmitSubjectEventResponse
 from concordat.v1.supervision_service_pb2 import ReadDriftRequest as ReadDriftRequest
 from concordat.v1.supervision_service_pb2 import ReadDriftResponse as ReadDriftResponse
+from concordat.v1.supervision_service_pb2 import ReadStatisticsRequest as ReadStatisticsRequest
+from concordat.v1.supervision_service_pb2 import ReadStatisticsResponse as ReadStatisticsResponse
 from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsRequest as ReportOutcomeCountsRequest
 from concordat.v1.supervision_service_pb2 import ReportOutcomeCountsResponse as ReportOutcomeCountsResponse
 from concordat.v1.types_pb2 import Band as Band
@@ -264,8 +335,14 @@ __all__ = [
     "CalibrationAct",
     "CalibrationKnot",
     "CalibrationStanding",
+    "CaseAccess",
+    "CaseAnswer",
     "CaseLookUp",
+    "CaseLookUpRequest",
+    "CaseNotice",
     "CaseNoticeAct",
+    "CasePage",
+    "CaseRequest",
     "CaseScope",
     "ChangeContactRequest",
     "ChangeContactResponse",
@@ -273,6 +350,9 @@ __all__ = [
     "ChangeFlagResponse",
     "CheckListingsRequest",
     "CheckListingsResponse",
+    "CollectCustodyRequest",
+    "CollectCustodyResponse",
+    "ComplaintBody",
     "Consent",
     "ConsentAct",
     "ConsentEvent",
@@ -284,7 +364,12 @@ __all__ = [
     "ContactChange",
     "Contribution",
     "Correction",
+    "CorrectionOrder",
+    "CustodyDeposit",
+    "CustodyReceipt",
+    "CustodyShare",
     "DataCategory",
+    "DecisionReason",
     "Disclosure",
     "DisclosureKind",
     "Dispute",
@@ -298,16 +383,23 @@ __all__ = [
     "Envelope",
     "Erasure",
     "ErasureBasis",
+    "ErasureCategory",
+    "ErasureItem",
+    "ErasureOutcome",
+    "ErasureRequest",
     "ErasureRequestAct",
+    "ErasureRule",
     "Estimate",
     "EvaluateIdentitiesRequest",
     "EvaluateIdentitiesResponse",
+    "Extent",
     "FileListingsRequest",
     "FileListingsResponse",
     "FitReport",
     "FlagChange",
     "FlagKind",
     "Frequency",
+    "FurnisherOversight",
     "GetReviewRequest",
     "GetReviewResponse",
     "GrantConsentRequest",
@@ -317,7 +409,10 @@ __all__ = [
     "InboxKind",
     "InboxMessage",
     "ItemRefusal",
+    "KeepCustodyRequest",
     "LateFilingCode",
+    "LenderChange",
+    "LenderChangeKind",
     "Licence",
     "LicenceStatus",
     "ListAccessesRequest",
@@ -328,6 +423,8 @@ __all__ = [
     "ListDutiesResponse",
     "ListMembersRequest",
     "ListMembersResponse",
+    "ListOutcomesDueRequest",
+    "ListOutcomesDueResponse",
     "ListOwnListingsRequest",
     "ListOwnListingsResponse",
     "ListRetractionsRequest",
@@ -356,11 +453,14 @@ __all__ = [
     "LogOpening",
     "LogReceipt",
     "LogRecord",
+    "LookUpCaseRequest",
+    "LookUpCaseResponse",
     "Measures",
     "MemberAct",
     "MirrorAct",
     "MirrorSync",
     "Money",
+    "MonitoringAct",
     "NoScore",
     "NoticeChannel",
     "NoticeProof",
@@ -368,11 +468,20 @@ __all__ = [
     "NotifyConsentEventResponse",
     "OrderAct",
     "OrderStage",
+    "OrderStanding",
+    "OrderedAction",
+    "OrderedFact",
     "OutcomeAct",
     "OutcomeBin",
     "OutcomeCounts",
     "OutcomeDrift",
+    "OutcomeDue",
+    "OutcomeEvent",
+    "OutcomeKind",
+    "OutcomeOfAccess",
     "OutcomeReported",
+    "OutcomeResult",
+    "OutcomeTaken",
     "OwnListing",
     "OwnLook",
     "OwnView",
@@ -397,8 +506,15 @@ __all__ = [
     "ReadDriftResponse",
     "ReadInboxRequest",
     "ReadInboxResponse",
+    "ReadOrdersRequest",
+    "ReadOrdersResponse",
+    "ReadOversightRequest",
+    "ReadOversightResponse",
+    "ReadStatisticsRequest",
+    "ReadStatisticsResponse",
     "Reason",
     "ReasonedExtension",
+    "Rebinding",
     "Receipt",
     "Reinsertion",
     "ReleaseResult",
@@ -406,10 +522,21 @@ __all__ = [
     "ReportAct",
     "ReportOutcomeCountsRequest",
     "ReportOutcomeCountsResponse",
+    "ReportOutcomesRequest",
+    "ReportOutcomesResponse",
+    "ReportedAccess",
+    "ReportedAccessKind",
+    "ReportedErasure",
+    "ReportedLimits",
+    "ReportedOutcome",
+    "RequestErasureRequest",
+    "RequestErasureResponse",
     "RequestOwnScoresRequest",
     "RequestOwnScoresResponse",
     "RequestOwnViewRequest",
     "RequestOwnViewResponse",
+    "RequestReportRequest",
+    "RequestReportResponse",
     "RequestScoresRequest",
     "RequestScoresResponse",
     "RequestViewRequest",
@@ -420,6 +547,7 @@ __all__ = [
     "RetractionAcknowledgement",
     "RetractionCause",
     "ReviewSummary",
+    "ReviewerRole",
     "Role",
     "Ruling",
     "RulingOutcome",
@@ -440,14 +568,21 @@ __all__ = [
     "Screening",
     "SealedAttachment",
     "Settlement",
+    "Shortfall",
     "Signature",
     "SigningKey",
     "Standing",
+    "Statistics",
+    "StatisticsCell",
+    "StatisticsMeasure",
+    "StatisticsRow",
+    "StatisticsTable",
     "SubjectAct",
     "SubjectBinding",
     "SubjectFlags",
     "SubjectLogEntry",
     "SubjectQuery",
+    "SubjectReport",
     "SubjectRequest",
     "SubjectWords",
     "SubmitCalibrationRequest",
@@ -464,6 +599,8 @@ __all__ = [
     "SubmitListingEventsResponse",
     "SubmitMirrorSyncRequest",
     "SubmitMirrorSyncResponse",
+    "SubmitOrderRequest",
+    "SubmitOrderResponse",
     "SubmitReviewEventRequest",
     "SubmitReviewEventResponse",
     "SubmitRulingRequest",
@@ -473,6 +610,7 @@ __all__ = [
     "SubsetFit",
     "SupervisionAct",
     "SupervisionKind",
+    "TermLength",
     "ThresholdAnswer",
     "ToldKnot",
     "Tree",
@@ -482,6 +620,10 @@ __all__ = [
     "ViewBundle",
     "ViewRequest",
     "ViewResult",
+    "WatchBindingsRequest",
+    "WatchBindingsResponse",
+    "WatchChangesRequest",
+    "WatchChangesResponse",
     "WatchMembersRequest",
     "WatchMembersResponse",
     "WithdrawalCode",

@@ -158,6 +158,10 @@ class _SubjectQueryEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_SubjectQu
     """All listings about it, with their history, and its flags."""
     SUBJECT_QUERY_INBOX: _SubjectQuery.ValueType  # 4
     """Its inbox."""
+    SUBJECT_QUERY_REPORT: _SubjectQuery.ValueType  # 5
+    """Everything that the exchange has about it, in one signed report."""
+    SUBJECT_QUERY_CUSTODY: _SubjectQuery.ValueType  # 6
+    """What custodians hold for it of notices that are due. Asked of a custodian, which the request names."""
 
 class SubjectQuery(_SubjectQuery, metaclass=_SubjectQueryEnumTypeWrapper):
     """What a subject may ask for about itself."""
@@ -172,6 +176,10 @@ SUBJECT_QUERY_LISTINGS: SubjectQuery.ValueType  # 3
 """All listings about it, with their history, and its flags."""
 SUBJECT_QUERY_INBOX: SubjectQuery.ValueType  # 4
 """Its inbox."""
+SUBJECT_QUERY_REPORT: SubjectQuery.ValueType  # 5
+"""Everything that the exchange has about it, in one signed report."""
+SUBJECT_QUERY_CUSTODY: SubjectQuery.ValueType  # 6
+"""What custodians hold for it of notices that are due. Asked of a custodian, which the request names."""
 
 @typing.final
 class SubjectBinding(message.Message):
@@ -473,6 +481,7 @@ class SubjectRequest(message.Message):
     QUERY_FIELD_NUMBER: builtins.int
     ISSUED_AT_FIELD_NUMBER: builtins.int
     EXPIRES_AT_FIELD_NUMBER: builtins.int
+    CUSTODIAN_FIELD_NUMBER: builtins.int
     request_id: builtins.bytes
     """UUIDv7, 16 bytes."""
     federation: builtins.str
@@ -481,6 +490,10 @@ class SubjectRequest(message.Message):
     """The subject."""
     query: SubjectQuery.ValueType
     """What is asked for."""
+    custodian: builtins.str
+    """The custodian that is asked, by its name; set exactly for SUBJECT_QUERY_CUSTODY, so that no custodian can ask
+    another in the subject's name.
+    """
     @builtins.property
     def issued_at(self) -> timestamp_pb2.Timestamp:
         """Made at."""
@@ -498,9 +511,10 @@ class SubjectRequest(message.Message):
         query: SubjectQuery.ValueType = ...,
         issued_at: timestamp_pb2.Timestamp | None = ...,
         expires_at: timestamp_pb2.Timestamp | None = ...,
+        custodian: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["expires_at", b"expires_at", "issued_at", b"issued_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["expires_at", b"expires_at", "federation", b"federation", "issued_at", b"issued_at", "query", b"query", "request_id", b"request_id", "subject_ref", b"subject_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["custodian", b"custodian", "expires_at", b"expires_at", "federation", b"federation", "issued_at", b"issued_at", "query", b"query", "request_id", b"request_id", "subject_ref", b"subject_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

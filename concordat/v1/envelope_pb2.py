@@ -26,7 +26,7 @@ _sym_db = _symbol_database.Default()
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63oncordat/v1/envelope.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\"\xba\x01\n\x08\x45nvelope\x12\x1c\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80\x10\x12W\n\x0cpayload_type\x18\x02 \x01(\tBA\xbaH>r<\x18`28^application/vnd\\.concordat\\.[a-z-]+\\.v[0-9]+\\+protobuf$\x12\x37\n\nsignatures\x18\x03 \x03(\x0b\x32\x17.concordat.v1.SignatureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\"o\n\tSignature\x12\x14\n\x03sig\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h@\x12$\n\x05keyid\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$\x12&\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.concordat.v1.BatchPath\"\xb6\x01\n\tBatchPath\x12\x17\n\x05index\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x10\x80\x08\x12\x18\n\x04size\x18\x02 \x01(\rB\n\xbaH\x07*\x05\x18\x80\x08(\x01\x12 \n\x08siblings\x18\x03 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10\n\"\x04z\x02h :T\xbaHQ\x1aO\n\x1b\x62\x61tch_path.index_below_size\x12\x18index must be below size\x1a\x16this.index < this.sizeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x63oncordat/v1/envelope.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\"\xba\x01\n\x08\x45nvelope\x12\x1c\n\x07payload\x18\x01 \x01(\x0c\x42\x0b\xbaH\x08z\x06\x10\x01\x18\x80\x80@\x12W\n\x0cpayload_type\x18\x02 \x01(\tBA\xbaH>r<\x18`28^application/vnd\\.concordat\\.[a-z-]+\\.v[0-9]+\\+protobuf$\x12\x37\n\nsignatures\x18\x03 \x03(\x0b\x32\x17.concordat.v1.SignatureB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\"o\n\tSignature\x12\x14\n\x03sig\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h@\x12$\n\x05keyid\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{32}$\x12&\n\x05\x62\x61tch\x18\x03 \x01(\x0b\x32\x17.concordat.v1.BatchPath\"\xb6\x01\n\tBatchPath\x12\x17\n\x05index\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x10\x80\x08\x12\x18\n\x04size\x18\x02 \x01(\rB\n\xbaH\x07*\x05\x18\x80\x08(\x01\x12 \n\x08siblings\x18\x03 \x03(\x0c\x42\x0e\xbaH\x0b\x92\x01\x08\x10\n\"\x04z\x02h :T\xbaHQ\x1aO\n\x1b\x62\x61tch_path.index_below_size\x12\x18index must be below size\x1a\x16this.index < this.sizeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'concordat.v1.envelope_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENVELOPE'].fields_by_name['payload']._loaded_options = None
-  _globals['_ENVELOPE'].fields_by_name['payload']._serialized_options = b'\272H\010z\006\020\001\030\200\200\020'
+  _globals['_ENVELOPE'].fields_by_name['payload']._serialized_options = b'\272H\010z\006\020\001\030\200\200@'
   _globals['_ENVELOPE'].fields_by_name['payload_type']._loaded_options = None
   _globals['_ENVELOPE'].fields_by_name['payload_type']._serialized_options = b'\272H>r<\030`28^application/vnd\\.concordat\\.[a-z-]+\\.v[0-9]+\\+protobuf$'
   _globals['_ENVELOPE'].fields_by_name['signatures']._loaded_options = None

@@ -36,7 +36,7 @@ class Envelope(message.Message):
     PAYLOAD_TYPE_FIELD_NUMBER: builtins.int
     SIGNATURES_FIELD_NUMBER: builtins.int
     payload: builtins.bytes
-    """The serialised statement, at most 64 KiB; a calibration at most 256 KiB."""
+    """The serialised statement, at most 64 KiB; a calibration at most 256 KiB, a page of a subject's report 1 MiB."""
     payload_type: builtins.str
     """The statement's kind."""
     @builtins.property

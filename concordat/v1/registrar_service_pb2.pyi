@@ -8,6 +8,7 @@ from collections import abc as abc
 from concordat.v1 import envelope_pb2 as envelope_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
+from google.protobuf import timestamp_pb2 as timestamp_pb2
 from google.protobuf.internal import containers as containers
 from google.protobuf.internal import enum_type_wrapper as enum_type_wrapper
 import builtins as builtins
@@ -153,5 +154,79 @@ class BindSubjectResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class WatchBindingsRequest(message.Message):
+    """Request of WatchBindings."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: builtins.int
+    after: builtins.int
+    """The last sequence that was taken in; 0 for none."""
+    def __init__(
+        self,
+        *,
+        after: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["after", b"after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class Rebinding(message.Message):
+    """A binding that took over from the one before."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
+    sequence: builtins.int
+    """Grows with each of them."""
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's SubjectBinding, of a version above 1."""
+
+    def __init__(
+        self,
+        *,
+        sequence: builtins.int = ...,
+        binding: envelope_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class WatchBindingsResponse(message.Message):
+    """News of WatchBindings."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    BINDINGS_FIELD_NUMBER: builtins.int
+    SENT_AT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def bindings(self) -> containers.RepeatedCompositeFieldContainer[Rebinding]:
+        """In the order of their sequences; empty where there is nothing new."""
+
+    @builtins.property
+    def sent_at(self) -> timestamp_pb2.Timestamp:
+        """When it was sent."""
+
+    def __init__(
+        self,
+        *,
+        bindings: abc.Iterable[Rebinding] | None = ...,
+        sent_at: timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["bindings", b"bindings", "sent_at", b"sent_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class RegistrarServiceStub:
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port.
+    """Served by the registrar. BindSubject on its public port, the others on its member port.
     """
 
     def __init__(self, channel):
@@ -46,10 +46,15 @@ class RegistrarServiceStub:
                 request_serializer=concordat_dot_v1_dot_registrar__service__pb2.BindSubjectRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_registrar__service__pb2.BindSubjectResponse.FromString,
                 _registered_method=True)
+        self.WatchBindings = channel.unary_stream(
+                '/concordat.v1.RegistrarService/WatchBindings',
+                request_serializer=concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsResponse.FromString,
+                _registered_method=True)
 
 
 class RegistrarServiceServicer:
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port.
+    """Served by the registrar. BindSubject on its public port, the others on its member port.
     """
 
     def EvaluateIdentities(self, request, context):
@@ -68,6 +73,15 @@ class RegistrarServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchBindings(self, request, context):
+        """The bindings that took over from others, after a cursor, and each further one as it is made, so that the key
+        before is dead at the exchange although the new one was never shown there. First bindings are not among them:
+        who enrolled is nobody's business. Caller: ROLE_EXCHANGE. No deadline; a message comes at least every second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistrarServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +95,11 @@ def add_RegistrarServiceServicer_to_server(servicer, server):
                     request_deserializer=concordat_dot_v1_dot_registrar__service__pb2.BindSubjectRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_registrar__service__pb2.BindSubjectResponse.SerializeToString,
             ),
+            'WatchBindings': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBindings,
+                    request_deserializer=concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'concordat.v1.RegistrarService', rpc_method_handlers)
@@ -90,7 +109,7 @@ def add_RegistrarServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RegistrarService:
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port.
+    """Served by the registrar. BindSubject on its public port, the others on its member port.
     """
 
     @staticmethod
@@ -137,6 +156,33 @@ class RegistrarService:
             '/concordat.v1.RegistrarService/BindSubject',
             concordat_dot_v1_dot_registrar__service__pb2.BindSubjectRequest.SerializeToString,
             concordat_dot_v1_dot_registrar__service__pb2.BindSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBindings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/concordat.v1.RegistrarService/WatchBindings',
+            concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsRequest.SerializeToString,
+            concordat_dot_v1_dot_registrar__service__pb2.WatchBindingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

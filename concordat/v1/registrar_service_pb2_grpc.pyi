@@ -28,7 +28,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RegistrarServiceStub:
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port."""
+    """Served by the registrar. BindSubject on its public port, the others on its member port."""
 
     @typing.overload
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
@@ -42,10 +42,15 @@ class RegistrarServiceStub:
     """Binds a key to the subject whose identity number and enrolment code are given. The code was handed to the
     person by the registrar after checking who they are; it works once. A later binding kills the one before.
     """
+    WatchBindings: grpc.UnaryStreamMultiCallable[registrar_service_pb2.WatchBindingsRequest, registrar_service_pb2.WatchBindingsResponse]
+    """The bindings that took over from others, after a cursor, and each further one as it is made, so that the key
+    before is dead at the exchange although the new one was never shown there. First bindings are not among them:
+    who enrolled is nobody's business. Caller: ROLE_EXCHANGE. No deadline; a message comes at least every second.
+    """
 
 @typing.type_check_only
 class RegistrarServiceAsyncStub(RegistrarServiceStub):
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port."""
+    """Served by the registrar. BindSubject on its public port, the others on its member port."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
     EvaluateIdentities: aio.UnaryUnaryMultiCallable[registrar_service_pb2.EvaluateIdentitiesRequest, registrar_service_pb2.EvaluateIdentitiesResponse]  # type: ignore[assignment]
@@ -56,9 +61,14 @@ class RegistrarServiceAsyncStub(RegistrarServiceStub):
     """Binds a key to the subject whose identity number and enrolment code are given. The code was handed to the
     person by the registrar after checking who they are; it works once. A later binding kills the one before.
     """
+    WatchBindings: aio.UnaryStreamMultiCallable[registrar_service_pb2.WatchBindingsRequest, registrar_service_pb2.WatchBindingsResponse]  # type: ignore[assignment]
+    """The bindings that took over from others, after a cursor, and each further one as it is made, so that the key
+    before is dead at the exchange although the new one was never shown there. First bindings are not among them:
+    who enrolled is nobody's business. Caller: ROLE_EXCHANGE. No deadline; a message comes at least every second.
+    """
 
 class RegistrarServiceServicer(metaclass=abc_1.ABCMeta):
-    """Served by the registrar. EvaluateIdentities on its member port, BindSubject on its public port."""
+    """Served by the registrar. BindSubject on its public port, the others on its member port."""
 
     @abc_1.abstractmethod
     def EvaluateIdentities(
@@ -78,6 +88,17 @@ class RegistrarServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[registrar_service_pb2.BindSubjectResponse, abc.Awaitable[registrar_service_pb2.BindSubjectResponse]]:
         """Binds a key to the subject whose identity number and enrolment code are given. The code was handed to the
         person by the registrar after checking who they are; it works once. A later binding kills the one before.
+        """
+
+    @abc_1.abstractmethod
+    def WatchBindings(
+        self,
+        request: registrar_service_pb2.WatchBindingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[abc.Iterator[registrar_service_pb2.WatchBindingsResponse], abc.AsyncIterator[registrar_service_pb2.WatchBindingsResponse]]:
+        """The bindings that took over from others, after a cursor, and each further one as it is made, so that the key
+        before is dead at the exchange although the new one was never shown there. First bindings are not among them:
+        who enrolled is nobody's business. Caller: ROLE_EXCHANGE. No deadline; a message comes at least every second.
         """
 
 def add_RegistrarServiceServicer_to_server(servicer: RegistrarServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

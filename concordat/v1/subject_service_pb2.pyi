@@ -40,6 +40,8 @@ class _InboxKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_InboxKind.Va
     """Something happened to a listing."""
     INBOX_KIND_RULING: _InboxKind.ValueType  # 3
     """A dispute was decided, or its limit was extended."""
+    INBOX_KIND_CASE_NOTICE: _InboxKind.ValueType  # 4
+    """A regulator looked at the subject's data in a case, or tried to: its notice was due."""
 
 class InboxKind(_InboxKind, metaclass=_InboxKindEnumTypeWrapper):
     """What an inbox message is about."""
@@ -52,6 +54,8 @@ INBOX_KIND_LISTING_CHANGE: InboxKind.ValueType  # 2
 """Something happened to a listing."""
 INBOX_KIND_RULING: InboxKind.ValueType  # 3
 """A dispute was decided, or its limit was extended."""
+INBOX_KIND_CASE_NOTICE: InboxKind.ValueType  # 4
+"""A regulator looked at the subject's data in a case, or tried to: its notice was due."""
 
 @typing.final
 class ListingStep(message.Message):
@@ -334,6 +338,7 @@ class InboxMessage(message.Message):
     LISTING_ID_FIELD_NUMBER: builtins.int
     SENT_AT_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    CASE_NOTICE_FIELD_NUMBER: builtins.int
     message_id: builtins.bytes
     """16 bytes; grows with time."""
     kind: InboxKind.ValueType
@@ -346,6 +351,10 @@ class InboxMessage(message.Message):
     def sent_at(self) -> timestamp_pb2.Timestamp:
         """When it was put there."""
 
+    @builtins.property
+    def case_notice(self) -> envelope_pb2.Envelope:
+        """For INBOX_KIND_CASE_NOTICE: the signed CaseNotice, which opens the sealed entry; unset where it was erased."""
+
     def __init__(
         self,
         *,
@@ -354,10 +363,11 @@ class InboxMessage(message.Message):
         listing_id: builtins.bytes = ...,
         sent_at: timestamp_pb2.Timestamp | None = ...,
         text: builtins.str = ...,
+        case_notice: envelope_pb2.Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["case_notice", b"case_notice", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["kind", b"kind", "listing_id", b"listing_id", "message_id", b"message_id", "sent_at", b"sent_at", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["case_notice", b"case_notice", "kind", b"kind", "listing_id", b"listing_id", "message_id", b"message_id", "sent_at", b"sent_at", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -685,5 +695,109 @@ class RequestOwnViewResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["intent", b"intent", "release", b"release", "view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["intent", b"intent", "release", b"release", "statements", b"statements", "view", b"view"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestReportRequest(message.Message):
+    """Request of RequestReport."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
+    after: builtins.bytes
+    """`next` of the page before; empty to start."""
+    @builtins.property
+    def request(self) -> envelope_pb2.Envelope:
+        """The SubjectRequest, with SUBJECT_QUERY_REPORT; the same for all pages."""
+
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's SubjectBinding of the key that signed it."""
+
+    def __init__(
+        self,
+        *,
+        request: envelope_pb2.Envelope | None = ...,
+        binding: envelope_pb2.Envelope | None = ...,
+        after: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["after", b"after", "binding", b"binding", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestReportResponse(message.Message):
+    """Response of RequestReport."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def report(self) -> envelope_pb2.Envelope:
+        """The exchange's SubjectReport."""
+
+    def __init__(
+        self,
+        *,
+        report: envelope_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestErasureRequest(message.Message):
+    """Request of RequestErasure."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def request(self) -> envelope_pb2.Envelope:
+        """The subject's ErasureRequest."""
+
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's SubjectBinding of the key that signed it."""
+
+    def __init__(
+        self,
+        *,
+        request: envelope_pb2.Envelope | None = ...,
+        binding: envelope_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class RequestErasureResponse(message.Message):
+    """Response of RequestErasure."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def outcome(self) -> envelope_pb2.Envelope:
+        """The exchange's ErasureOutcome."""
+
+    def __init__(
+        self,
+        *,
+        outcome: envelope_pb2.Envelope | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

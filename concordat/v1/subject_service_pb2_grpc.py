@@ -71,6 +71,16 @@ class SubjectServiceStub:
                 request_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.FromString,
                 _registered_method=True)
+        self.RequestReport = channel.unary_unary(
+                '/concordat.v1.SubjectService/RequestReport',
+                request_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestReportRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestReportResponse.FromString,
+                _registered_method=True)
+        self.RequestErasure = channel.unary_unary(
+                '/concordat.v1.SubjectService/RequestErasure',
+                request_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestErasureRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestErasureResponse.FromString,
+                _registered_method=True)
 
 
 class SubjectServiceServicer:
@@ -135,6 +145,24 @@ class SubjectServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestReport(self, request, context):
+        """The subject's report, page by page: all that the exchange has about it but the score, which RequestOwnView
+        gives. Each page is logged. Caller: anyone, with the subject's signed request. Safe to retry; more reports
+        than the exchange allows a day are refused with REASON_QUOTA_EXCEEDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestErasure(self, request, context):
+        """Erases what can go, at once, and names what is kept, by which rule and until when. The log stays whole: its
+        entries then say nothing. Caller: anyone, with the subject's signed ErasureRequest. Safe to retry with the
+        same bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubjectServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -172,6 +200,16 @@ def add_SubjectServiceServicer_to_server(servicer, server):
                     servicer.RequestOwnView,
                     request_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.SerializeToString,
+            ),
+            'RequestReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestReport,
+                    request_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestReportRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestReportResponse.SerializeToString,
+            ),
+            'RequestErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestErasure,
+                    request_deserializer=concordat_dot_v1_dot_subject__service__pb2.RequestErasureRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_subject__service__pb2.RequestErasureResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -364,6 +402,60 @@ class SubjectService:
             '/concordat.v1.SubjectService/RequestOwnView',
             concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewRequest.SerializeToString,
             concordat_dot_v1_dot_subject__service__pb2.RequestOwnViewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.SubjectService/RequestReport',
+            concordat_dot_v1_dot_subject__service__pb2.RequestReportRequest.SerializeToString,
+            concordat_dot_v1_dot_subject__service__pb2.RequestReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.SubjectService/RequestErasure',
+            concordat_dot_v1_dot_subject__service__pb2.RequestErasureRequest.SerializeToString,
+            concordat_dot_v1_dot_subject__service__pb2.RequestErasureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,16 @@ class SubjectServiceStub:
     signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
     exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
     """
+    RequestReport: grpc.UnaryUnaryMultiCallable[subject_service_pb2.RequestReportRequest, subject_service_pb2.RequestReportResponse]
+    """The subject's report, page by page: all that the exchange has about it but the score, which RequestOwnView
+    gives. Each page is logged. Caller: anyone, with the subject's signed request. Safe to retry; more reports
+    than the exchange allows a day are refused with REASON_QUOTA_EXCEEDED.
+    """
+    RequestErasure: grpc.UnaryUnaryMultiCallable[subject_service_pb2.RequestErasureRequest, subject_service_pb2.RequestErasureResponse]
+    """Erases what can go, at once, and names what is kept, by which rule and until when. The log stays whole: its
+    entries then say nothing. Caller: anyone, with the subject's signed ErasureRequest. Safe to retry with the
+    same bytes.
+    """
 
 @typing.type_check_only
 class SubjectServiceAsyncStub(SubjectServiceStub):
@@ -99,6 +109,16 @@ class SubjectServiceAsyncStub(SubjectServiceStub):
     any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
     signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
     exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
+    """
+    RequestReport: aio.UnaryUnaryMultiCallable[subject_service_pb2.RequestReportRequest, subject_service_pb2.RequestReportResponse]  # type: ignore[assignment]
+    """The subject's report, page by page: all that the exchange has about it but the score, which RequestOwnView
+    gives. Each page is logged. Caller: anyone, with the subject's signed request. Safe to retry; more reports
+    than the exchange allows a day are refused with REASON_QUOTA_EXCEEDED.
+    """
+    RequestErasure: aio.UnaryUnaryMultiCallable[subject_service_pb2.RequestErasureRequest, subject_service_pb2.RequestErasureResponse]  # type: ignore[assignment]
+    """Erases what can go, at once, and names what is kept, by which rule and until when. The log stays whole: its
+    entries then say nothing. Caller: anyone, with the subject's signed ErasureRequest. Safe to retry with the
+    same bytes.
     """
 
 class SubjectServiceServicer(metaclass=abc_1.ABCMeta):
@@ -174,6 +194,28 @@ class SubjectServiceServicer(metaclass=abc_1.ABCMeta):
         any provider is asked, moves no score, and counts in no limit of a lender. Caller: anyone, with the subject's
         signed OwnViewRequest. Safe to retry with the same bytes, five answers in all; more, and more looks than the
         exchange allows a day, are refused with REASON_QUOTA_EXCEEDED.
+        """
+
+    @abc_1.abstractmethod
+    def RequestReport(
+        self,
+        request: subject_service_pb2.RequestReportRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[subject_service_pb2.RequestReportResponse, abc.Awaitable[subject_service_pb2.RequestReportResponse]]:
+        """The subject's report, page by page: all that the exchange has about it but the score, which RequestOwnView
+        gives. Each page is logged. Caller: anyone, with the subject's signed request. Safe to retry; more reports
+        than the exchange allows a day are refused with REASON_QUOTA_EXCEEDED.
+        """
+
+    @abc_1.abstractmethod
+    def RequestErasure(
+        self,
+        request: subject_service_pb2.RequestErasureRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[subject_service_pb2.RequestErasureResponse, abc.Awaitable[subject_service_pb2.RequestErasureResponse]]:
+        """Erases what can go, at once, and names what is kept, by which rule and until when. The log stays whole: its
+        entries then say nothing. Caller: anyone, with the subject's signed ErasureRequest. Safe to retry with the
+        same bytes.
         """
 
 def add_SubjectServiceServicer_to_server(servicer: SubjectServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -17,13 +17,14 @@ from tests.attacks.ports import contract_services
 from tests.builders import EXCHANGE, Federation, Pki
 
 # A provider that answered may have counted a use; a code works once; a stream may have been answered in
-# part; who watches the members begins anew by itself.
+# part; who watches members or bindings begins anew by itself.
 ONCE = {
     "/concordat.v1.ProviderService/RequestScores",
     "/concordat.v1.ProviderService/RequestOwnScores",
     "/concordat.v1.ViewService/RequestViews",
     "/concordat.v1.ListingService/ScreenListings",
     "/concordat.v1.RegistrarService/BindSubject",
+    "/concordat.v1.RegistrarService/WatchBindings",
     "/concordat.v1.MemberService/WatchMembers",
 }
 REPEATED = {
@@ -51,6 +52,8 @@ REPEATED = {
     "/concordat.v1.SubjectService/ChangeFlag",
     "/concordat.v1.SubjectService/ChangeContact",
     "/concordat.v1.SubjectService/RequestOwnView",
+    "/concordat.v1.SubjectService/RequestReport",
+    "/concordat.v1.SubjectService/RequestErasure",
     "/concordat.v1.SupervisionService/ReportOutcomeCounts",
     "/concordat.v1.SupervisionService/ReadDrift",
     "/concordat.v1.MemberService/ListMembers",

@@ -21,10 +21,13 @@ def test_every_row_is_reachable_on_some_port() -> None:
     assert all(row.ports for row in POLICY.values())
 
 
-def test_only_probes_and_the_watch_of_members_go_without_a_deadline() -> None:
+def test_only_probes_and_watches_go_without_a_deadline() -> None:
     endless = {path for path, row in POLICY.items() if not row.deadline}
     contract = {path for path in endless if path.startswith("/concordat.")}
-    assert contract == {"/concordat.v1.MemberService/WatchMembers"}
+    assert contract == {
+        "/concordat.v1.MemberService/WatchMembers",
+        "/concordat.v1.RegistrarService/WatchBindings",
+    }
 
 
 def documented() -> dict[str, str]:
