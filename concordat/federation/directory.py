@@ -1,7 +1,7 @@
 """The members that one process knows of, each by its own root-signed licence and status; and calibrations."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 
@@ -33,6 +33,7 @@ class Member:
     not_before: datetime
     not_after: datetime
     scale: CompiledScale | None  # of a provider
+    approvers: KeyRing = field(default_factory=KeyRing)  # of a regulator's case look-ups
 
     @property
     def member_id(self) -> str:
@@ -50,14 +51,7 @@ def open_licence(envelope: v1.Envelope, anchors: Anchors, at: datetime) -> Membe
             envelope, v1.Licence, anchors.roots, at, threshold=anchors.bundle.root_threshold
         )
         licence = verified.message
-        keys = KeyRing(
-            *(
-                TrustedKey(
-                    key.public_key, from_timestamp(key.not_before), from_timestamp(key.not_after)
-                )
-                for key in licence.keys
-            )
-        )
+        keys, approvers = _ring(licence.keys), _ring(licence.approvers)
         not_before, not_after = (
             from_timestamp(licence.not_before),
             from_timestamp(licence.not_after),
@@ -65,6 +59,7 @@ def open_licence(envelope: v1.Envelope, anchors: Anchors, at: datetime) -> Membe
     anchors.require_federation(licence.federation)
     if licence.tls_identity != anchors.tls_identity(licence.member_id):
         raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "tls_identity is not the member's own")
+    _require_approvers_apart(licence)
     return Member(
         licence=licence,
         licence_digest=verified.digest,
@@ -74,6 +69,7 @@ def open_licence(envelope: v1.Envelope, anchors: Anchors, at: datetime) -> Membe
         not_before=not_before,
         not_after=not_after,
         scale=_scale_of(licence),
+        approvers=approvers,
     )
 
 
@@ -254,6 +250,27 @@ class MemberDirectory:
         """Return the latest status of each member that has one, by member id."""
         with self._lock:
             return [self._statuses[member_id][1] for member_id in sorted(self._statuses)]
+
+
+def _ring(keys: Iterable[v1.SigningKey]) -> KeyRing:
+    return KeyRing(
+        *(
+            TrustedKey(
+                key.public_key, from_timestamp(key.not_before), from_timestamp(key.not_after)
+            )
+            for key in keys
+        )
+    )
+
+
+def _require_approvers_apart(licence: v1.Licence) -> None:
+    """Raise ``Refusal`` where who calls for a regulator could approve its cases too, or anybody else's could."""
+    approvers = [key.public_key for key in licence.approvers]
+    own = {key.public_key for key in licence.keys}
+    if len(set(approvers)) < len(approvers) or own.intersection(approvers):
+        raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "an approver's key is not its own alone")
+    if approvers and v1.Role.ROLE_REGULATOR not in licence.roles:
+        raise Refusal(Reason.REASON_STATEMENT_MALFORMED, "approvers are a regulator's alone")
 
 
 def _scale_of(licence: v1.Licence) -> CompiledScale | None:

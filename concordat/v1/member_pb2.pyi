@@ -97,6 +97,7 @@ class TrustBundle(message.Message):
     LOG_ORIGIN_FIELD_NUMBER: builtins.int
     LOG_URL_FIELD_NUMBER: builtins.int
     WITNESSES_FIELD_NUMBER: builtins.int
+    WITNESS_URLS_FIELD_NUMBER: builtins.int
     federation: builtins.str
     """The federation's name: a DNS label path such as "demo.concordat"; the trust domain of every TLS
     identity.
@@ -137,6 +138,12 @@ class TrustBundle(message.Message):
     def witnesses(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """The witnesses' keys, as C2SP verifier keys of type 0x04 (cosignature/v1): "name+hash+base64"."""
 
+    @builtins.property
+    def witness_urls(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Where the witnesses are asked, which hold deferred notices for subjects too: HTTP prefixes; may be empty.
+        Nothing that they give is believed without the exchange's signature.
+        """
+
     def __init__(
         self,
         *,
@@ -156,10 +163,11 @@ class TrustBundle(message.Message):
         log_origin: builtins.str = ...,
         log_url: builtins.str = ...,
         witnesses: abc.Iterable[builtins.str] | None = ...,
+        witness_urls: abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["exchange_endpoint", b"exchange_endpoint", "exchange_id", b"exchange_id", "exchange_public_endpoint", b"exchange_public_endpoint", "federation", b"federation", "log_key", b"log_key", "log_origin", b"log_origin", "log_url", b"log_url", "registrar_endpoint", b"registrar_endpoint", "registrar_id", b"registrar_id", "registrar_key", b"registrar_key", "registrar_public_endpoint", b"registrar_public_endpoint", "root_keys", b"root_keys", "root_threshold", b"root_threshold", "tls_ca_pem", b"tls_ca_pem", "witness_quorum", b"witness_quorum", "witnesses", b"witnesses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["exchange_endpoint", b"exchange_endpoint", "exchange_id", b"exchange_id", "exchange_public_endpoint", b"exchange_public_endpoint", "federation", b"federation", "log_key", b"log_key", "log_origin", b"log_origin", "log_url", b"log_url", "registrar_endpoint", b"registrar_endpoint", "registrar_id", b"registrar_id", "registrar_key", b"registrar_key", "registrar_public_endpoint", b"registrar_public_endpoint", "root_keys", b"root_keys", "root_threshold", b"root_threshold", "tls_ca_pem", b"tls_ca_pem", "witness_quorum", b"witness_quorum", "witness_urls", b"witness_urls", "witnesses", b"witnesses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,6 +325,7 @@ class Licence(message.Message):
     SEALING_KEY_FIELD_NUMBER: builtins.int
     OWN_PROFILE_FIELD_NUMBER: builtins.int
     FURNISHES_FIELD_NUMBER: builtins.int
+    APPROVERS_FIELD_NUMBER: builtins.int
     licence_id: builtins.bytes
     """UUIDv7, 16 bytes."""
     federation: builtins.str
@@ -367,6 +376,10 @@ class Licence(message.Message):
     def furnishes(self) -> containers.RepeatedScalarFieldContainer[listing_pb2.ListingBasis.ValueType]:
         """What debts it may file; empty: all that its roles allow."""
 
+    @builtins.property
+    def approvers(self) -> containers.RepeatedCompositeFieldContainer[SigningKey]:
+        """Of a regulator: keys of the officers who approve case look-ups, none of them among `keys`. Any two approve one."""
+
     def __init__(
         self,
         *,
@@ -388,10 +401,11 @@ class Licence(message.Message):
         sealing_key: builtins.bytes = ...,
         own_profile: builtins.str = ...,
         furnishes: abc.Iterable[listing_pb2.ListingBasis.ValueType] | None = ...,
+        approvers: abc.Iterable[SigningKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["not_after", b"not_after", "not_before", b"not_before", "score_scale", b"score_scale"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["endpoint", b"endpoint", "federation", b"federation", "furnishes", b"furnishes", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "own_profile", b"own_profile", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_scale", b"score_scale", "sealing_key", b"sealing_key", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["approvers", b"approvers", "endpoint", b"endpoint", "federation", b"federation", "furnishes", b"furnishes", "keys", b"keys", "legal_name", b"legal_name", "licence_id", b"licence_id", "member_id", b"member_id", "not_after", b"not_after", "not_before", b"not_before", "own_profile", b"own_profile", "profile", b"profile", "public_endpoint", b"public_endpoint", "purposes", b"purposes", "roles", b"roles", "score_scale", b"score_scale", "sealing_key", b"sealing_key", "tls_identity", b"tls_identity", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
