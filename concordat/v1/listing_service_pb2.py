@@ -33,7 +33,7 @@ from concordat.v1 import view_service_pb2 as concordat_dot_v1_dot_view__service_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"concordat/v1/listing_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x63oncordat/v1/dispute.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1a\x63oncordat/v1/listing.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\x1a\x1f\x63oncordat/v1/view_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n\x0fListingStanding\x12\x1b\n\nlisting_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0f\n\x07version\x18\x03 \x01(\r\x12.\n\nnoticed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\rListingResult\x12\x31\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"K\n\x13\x46ileListingsRequest\x12\x34\n\x07\x66ilings\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"O\n\x14\x46ileListingsResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ListingResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\"Q\n\x1aSubmitListingEventsRequest\x12\x33\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"V\n\x1bSubmitListingEventsResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ListingResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\"G\n\x17SubmitMirrorSyncRequest\x12,\n\x04sync\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"R\n\x18SubmitMirrorSyncResponse\x12\x36\n\nlive_until\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x88\x02\n\x04\x44uty\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\x16.concordat.v1.DutyKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\tfiling_id\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x08standing\x18\x03 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x64ispute\x18\x05 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12\x1c\n\x0bsubject_ref\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"+\n\x11ListDutiesRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x11\"Y\n\x12ListDutiesResponse\x12,\n\x06\x64uties\x18\x01 \x03(\x0b\x32\x12.concordat.v1.DutyB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x15\n\x04next\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x11\"M\n\x14\x43heckListingsRequest\x12\x35\n\x03\x61sk\x18\x01 \x01(\x0b\x32 .concordat.v1.RequestViewRequestB\x06\xbaH\x03\xc8\x01\x01\"\xac\x01\n\x15\x43heckListingsResponse\x12.\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07release\x18\x03 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"H\n\x15ScreenListingsRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\x16ScreenListingsResponse\x12(\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"2\n\x16ListRetractionsRequest\x12\x18\n\x04most\x18\x01 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01\"Q\n\x17ListRetractionsResponse\x12\x36\n\x0bretractions\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"W\n\x1c\x41\x63knowledgeRetractionRequest\x12\x37\n\x0f\x61\x63knowledgement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x1f\n\x1d\x41\x63knowledgeRetractionResponse\"\x99\x02\n\rReviewSummary\x12\x1b\n\ndispute_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x33\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.DisputeStageB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x35\n\x06ground\x18\x03 \x01(\x0e\x32\x1b.concordat.v1.DisputeGroundB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x32\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08\x65xtended\x18\x05 \x01(\x08\x12\x1b\n\nlisting_id\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1c\n\x0bsubject_ref\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h \".\n\x12ListReviewsRequest\x12\x18\n\x04most\x18\x01 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01\"N\n\x13ListReviewsResponse\x12\x37\n\x07reviews\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ReviewSummaryB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"/\n\x10GetReviewRequest\x12\x1b\n\ndispute_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\"\x9f\x03\n\x11GetReviewResponse\x12\x34\n\x07summary\x18\x01 \x01(\x0b\x32\x1b.concordat.v1.ReviewSummaryB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x64ispute\x18\x02 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12\x37\n\x08standing\x18\x03 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07\x66ilings\x18\x04 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12=\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x1e.concordat.v1.SealedAttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12&\n\x06ruling\x18\x06 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12/\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x18.concordat.v1.CorrectionB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x62inding\x18\x08 \x01(\x0b\x32\x16.concordat.v1.Envelope\"E\n\x13SubmitRulingRequest\x12.\n\x06ruling\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"O\n\x14SubmitRulingResponse\x12\x37\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\"I\n\x18SubmitReviewEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"T\n\x19SubmitReviewEventResponse\x12\x37\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01*|\n\x08\x44utyKind\x12\x19\n\x15\x44UTY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44UTY_KIND_RECONFIRM\x10\x01\x12\x1c\n\x18\x44UTY_KIND_ANSWER_DISPUTE\x10\x02\x12\x1e\n\x1a\x44UTY_KIND_CHECK_SETTLEMENT\x10\x03\x32\x89\x03\n\x10\x46urnisherService\x12U\n\x0c\x46ileListings\x12!.concordat.v1.FileListingsRequest\x1a\".concordat.v1.FileListingsResponse\x12j\n\x13SubmitListingEvents\x12(.concordat.v1.SubmitListingEventsRequest\x1a).concordat.v1.SubmitListingEventsResponse\x12\x61\n\x10SubmitMirrorSync\x12%.concordat.v1.SubmitMirrorSyncRequest\x1a&.concordat.v1.SubmitMirrorSyncResponse\x12O\n\nListDuties\x12\x1f.concordat.v1.ListDutiesRequest\x1a .concordat.v1.ListDutiesResponse2\x9d\x03\n\x0eListingService\x12X\n\rCheckListings\x12\".concordat.v1.CheckListingsRequest\x1a#.concordat.v1.CheckListingsResponse\x12_\n\x0eScreenListings\x12#.concordat.v1.ScreenListingsRequest\x1a$.concordat.v1.ScreenListingsResponse(\x01\x30\x01\x12^\n\x0fListRetractions\x12$.concordat.v1.ListRetractionsRequest\x1a%.concordat.v1.ListRetractionsResponse\x12p\n\x15\x41\x63knowledgeRetraction\x12*.concordat.v1.AcknowledgeRetractionRequest\x1a+.concordat.v1.AcknowledgeRetractionResponse2\xee\x02\n\rReviewService\x12R\n\x0bListReviews\x12 .concordat.v1.ListReviewsRequest\x1a!.concordat.v1.ListReviewsResponse\x12L\n\tGetReview\x12\x1e.concordat.v1.GetReviewRequest\x1a\x1f.concordat.v1.GetReviewResponse\x12U\n\x0cSubmitRuling\x12!.concordat.v1.SubmitRulingRequest\x1a\".concordat.v1.SubmitRulingResponse\x12\x64\n\x11SubmitReviewEvent\x12&.concordat.v1.SubmitReviewEventRequest\x1a\'.concordat.v1.SubmitReviewEventResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"concordat/v1/listing_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x63oncordat/v1/dispute.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1a\x63oncordat/v1/listing.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x19\x63oncordat/v1/reason.proto\x1a\x1f\x63oncordat/v1/view_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n\x0fListingStanding\x12\x1b\n\nlisting_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x35\n\x05state\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.ListingStateB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x0f\n\x07version\x18\x03 \x01(\r\x12.\n\nnoticed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\nexpires_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\rListingResult\x12\x31\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"K\n\x13\x46ileListingsRequest\x12\x34\n\x07\x66ilings\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"O\n\x14\x46ileListingsResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ListingResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\"Q\n\x1aSubmitListingEventsRequest\x12\x33\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80\x01\"V\n\x1bSubmitListingEventsResponse\x12\x37\n\x07results\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ListingResultB\t\xbaH\x06\x92\x01\x03\x10\x80\x01\"G\n\x17SubmitMirrorSyncRequest\x12,\n\x04sync\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"R\n\x18SubmitMirrorSyncResponse\x12\x36\n\nlive_until\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\xaf\x02\n\x04\x44uty\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\x16.concordat.v1.DutyKindB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1a\n\tfiling_id\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x08standing\x18\x03 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x64ispute\x18\x05 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12\x1c\n\x0bsubject_ref\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12%\n\x05order\x18\x07 \x01(\x0b\x32\x16.concordat.v1.Envelope\"+\n\x11ListDutiesRequest\x12\x16\n\x05\x61\x66ter\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x11\"Y\n\x12ListDutiesResponse\x12,\n\x06\x64uties\x18\x01 \x03(\x0b\x32\x12.concordat.v1.DutyB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12\x15\n\x04next\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02\x18\x11\"M\n\x14\x43heckListingsRequest\x12\x35\n\x03\x61sk\x18\x01 \x01(\x0b\x32 .concordat.v1.RequestViewRequestB\x06\xbaH\x03\xc8\x01\x01\"\xac\x01\n\x15\x43heckListingsResponse\x12.\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x06intent\x18\x02 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07release\x18\x03 \x01(\x0b\x32\x18.concordat.v1.LogReceiptB\x06\xbaH\x03\xc8\x01\x01\"H\n\x15ScreenListingsRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\x16ScreenListingsResponse\x12(\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeH\x00\x12,\n\x07refusal\x18\x02 \x01(\x0b\x32\x19.concordat.v1.ItemRefusalH\x00\x42\x0f\n\x06result\x12\x05\xbaH\x02\x08\x01\"2\n\x16ListRetractionsRequest\x12\x18\n\x04most\x18\x01 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01\"Q\n\x17ListRetractionsResponse\x12\x36\n\x0bretractions\x18\x01 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"W\n\x1c\x41\x63knowledgeRetractionRequest\x12\x37\n\x0f\x61\x63knowledgement\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x1f\n\x1d\x41\x63knowledgeRetractionResponse\"\x99\x02\n\rReviewSummary\x12\x1b\n\ndispute_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x33\n\x05stage\x18\x02 \x01(\x0e\x32\x1a.concordat.v1.DisputeStageB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x35\n\x06ground\x18\x03 \x01(\x0e\x32\x1b.concordat.v1.DisputeGroundB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x32\n\x06\x64ue_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x10\n\x08\x65xtended\x18\x05 \x01(\x08\x12\x1b\n\nlisting_id\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1c\n\x0bsubject_ref\x18\x07 \x01(\x0c\x42\x07\xbaH\x04z\x02h \".\n\x12ListReviewsRequest\x12\x18\n\x04most\x18\x01 \x01(\rB\n\xbaH\x07*\x05\x18\xc8\x01(\x01\"N\n\x13ListReviewsResponse\x12\x37\n\x07reviews\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.ReviewSummaryB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01\"/\n\x10GetReviewRequest\x12\x1b\n\ndispute_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\"\x9f\x03\n\x11GetReviewResponse\x12\x34\n\x07summary\x18\x01 \x01(\x0b\x32\x1b.concordat.v1.ReviewSummaryB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x64ispute\x18\x02 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12\x37\n\x08standing\x18\x03 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07\x66ilings\x18\x04 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12=\n\x0b\x61ttachments\x18\x05 \x03(\x0b\x32\x1e.concordat.v1.SealedAttachmentB\x08\xbaH\x05\x92\x01\x02\x10\x04\x12&\n\x06ruling\x18\x06 \x01(\x0b\x32\x16.concordat.v1.Envelope\x12/\n\x05\x66\x61\x63ts\x18\x07 \x01(\x0b\x32\x18.concordat.v1.CorrectionB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x07\x62inding\x18\x08 \x01(\x0b\x32\x16.concordat.v1.Envelope\"E\n\x13SubmitRulingRequest\x12.\n\x06ruling\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"O\n\x14SubmitRulingResponse\x12\x37\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01\"I\n\x18SubmitReviewEventRequest\x12-\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"T\n\x19SubmitReviewEventResponse\x12\x37\n\x08standing\x18\x01 \x01(\x0b\x32\x1d.concordat.v1.ListingStandingB\x06\xbaH\x03\xc8\x01\x01*\x96\x01\n\x08\x44utyKind\x12\x19\n\x15\x44UTY_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44UTY_KIND_RECONFIRM\x10\x01\x12\x1c\n\x18\x44UTY_KIND_ANSWER_DISPUTE\x10\x02\x12\x1e\n\x1a\x44UTY_KIND_CHECK_SETTLEMENT\x10\x03\x12\x18\n\x14\x44UTY_KIND_OBEY_ORDER\x10\x04\x32\x89\x03\n\x10\x46urnisherService\x12U\n\x0c\x46ileListings\x12!.concordat.v1.FileListingsRequest\x1a\".concordat.v1.FileListingsResponse\x12j\n\x13SubmitListingEvents\x12(.concordat.v1.SubmitListingEventsRequest\x1a).concordat.v1.SubmitListingEventsResponse\x12\x61\n\x10SubmitMirrorSync\x12%.concordat.v1.SubmitMirrorSyncRequest\x1a&.concordat.v1.SubmitMirrorSyncResponse\x12O\n\nListDuties\x12\x1f.concordat.v1.ListDutiesRequest\x1a .concordat.v1.ListDutiesResponse2\x9d\x03\n\x0eListingService\x12X\n\rCheckListings\x12\".concordat.v1.CheckListingsRequest\x1a#.concordat.v1.CheckListingsResponse\x12_\n\x0eScreenListings\x12#.concordat.v1.ScreenListingsRequest\x1a$.concordat.v1.ScreenListingsResponse(\x01\x30\x01\x12^\n\x0fListRetractions\x12$.concordat.v1.ListRetractionsRequest\x1a%.concordat.v1.ListRetractionsResponse\x12p\n\x15\x41\x63knowledgeRetraction\x12*.concordat.v1.AcknowledgeRetractionRequest\x1a+.concordat.v1.AcknowledgeRetractionResponse2\xee\x02\n\rReviewService\x12R\n\x0bListReviews\x12 .concordat.v1.ListReviewsRequest\x1a!.concordat.v1.ListReviewsResponse\x12L\n\tGetReview\x12\x1e.concordat.v1.GetReviewRequest\x1a\x1f.concordat.v1.GetReviewResponse\x12U\n\x0cSubmitRuling\x12!.concordat.v1.SubmitRulingRequest\x1a\".concordat.v1.SubmitRulingResponse\x12\x64\n\x11SubmitReviewEvent\x12&.concordat.v1.SubmitReviewEventRequest\x1a\'.concordat.v1.SubmitReviewEventResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -130,8 +130,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITREVIEWEVENTREQUEST'].fields_by_name['event']._serialized_options = b'\272H\003\310\001\001'
   _globals['_SUBMITREVIEWEVENTRESPONSE'].fields_by_name['standing']._loaded_options = None
   _globals['_SUBMITREVIEWEVENTRESPONSE'].fields_by_name['standing']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_DUTYKIND']._serialized_start=3490
-  _globals['_DUTYKIND']._serialized_end=3614
+  _globals['_DUTYKIND']._serialized_start=3530
+  _globals['_DUTYKIND']._serialized_end=3680
   _globals['_LISTINGSTANDING']._serialized_start=284
   _globals['_LISTINGSTANDING']._serialized_end=558
   _globals['_LISTINGRESULT']._serialized_start=561
@@ -149,49 +149,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITMIRRORSYNCRESPONSE']._serialized_start=1094
   _globals['_SUBMITMIRRORSYNCRESPONSE']._serialized_end=1176
   _globals['_DUTY']._serialized_start=1179
-  _globals['_DUTY']._serialized_end=1443
-  _globals['_LISTDUTIESREQUEST']._serialized_start=1445
-  _globals['_LISTDUTIESREQUEST']._serialized_end=1488
-  _globals['_LISTDUTIESRESPONSE']._serialized_start=1490
-  _globals['_LISTDUTIESRESPONSE']._serialized_end=1579
-  _globals['_CHECKLISTINGSREQUEST']._serialized_start=1581
-  _globals['_CHECKLISTINGSREQUEST']._serialized_end=1658
-  _globals['_CHECKLISTINGSRESPONSE']._serialized_start=1661
-  _globals['_CHECKLISTINGSRESPONSE']._serialized_end=1833
-  _globals['_SCREENLISTINGSREQUEST']._serialized_start=1835
-  _globals['_SCREENLISTINGSREQUEST']._serialized_end=1907
-  _globals['_SCREENLISTINGSRESPONSE']._serialized_start=1910
-  _globals['_SCREENLISTINGSRESPONSE']._serialized_end=2039
-  _globals['_LISTRETRACTIONSREQUEST']._serialized_start=2041
-  _globals['_LISTRETRACTIONSREQUEST']._serialized_end=2091
-  _globals['_LISTRETRACTIONSRESPONSE']._serialized_start=2093
-  _globals['_LISTRETRACTIONSRESPONSE']._serialized_end=2174
-  _globals['_ACKNOWLEDGERETRACTIONREQUEST']._serialized_start=2176
-  _globals['_ACKNOWLEDGERETRACTIONREQUEST']._serialized_end=2263
-  _globals['_ACKNOWLEDGERETRACTIONRESPONSE']._serialized_start=2265
-  _globals['_ACKNOWLEDGERETRACTIONRESPONSE']._serialized_end=2296
-  _globals['_REVIEWSUMMARY']._serialized_start=2299
-  _globals['_REVIEWSUMMARY']._serialized_end=2580
-  _globals['_LISTREVIEWSREQUEST']._serialized_start=2582
-  _globals['_LISTREVIEWSREQUEST']._serialized_end=2628
-  _globals['_LISTREVIEWSRESPONSE']._serialized_start=2630
-  _globals['_LISTREVIEWSRESPONSE']._serialized_end=2708
-  _globals['_GETREVIEWREQUEST']._serialized_start=2710
-  _globals['_GETREVIEWREQUEST']._serialized_end=2757
-  _globals['_GETREVIEWRESPONSE']._serialized_start=2760
-  _globals['_GETREVIEWRESPONSE']._serialized_end=3175
-  _globals['_SUBMITRULINGREQUEST']._serialized_start=3177
-  _globals['_SUBMITRULINGREQUEST']._serialized_end=3246
-  _globals['_SUBMITRULINGRESPONSE']._serialized_start=3248
-  _globals['_SUBMITRULINGRESPONSE']._serialized_end=3327
-  _globals['_SUBMITREVIEWEVENTREQUEST']._serialized_start=3329
-  _globals['_SUBMITREVIEWEVENTREQUEST']._serialized_end=3402
-  _globals['_SUBMITREVIEWEVENTRESPONSE']._serialized_start=3404
-  _globals['_SUBMITREVIEWEVENTRESPONSE']._serialized_end=3488
-  _globals['_FURNISHERSERVICE']._serialized_start=3617
-  _globals['_FURNISHERSERVICE']._serialized_end=4010
-  _globals['_LISTINGSERVICE']._serialized_start=4013
-  _globals['_LISTINGSERVICE']._serialized_end=4426
-  _globals['_REVIEWSERVICE']._serialized_start=4429
-  _globals['_REVIEWSERVICE']._serialized_end=4795
+  _globals['_DUTY']._serialized_end=1482
+  _globals['_LISTDUTIESREQUEST']._serialized_start=1484
+  _globals['_LISTDUTIESREQUEST']._serialized_end=1527
+  _globals['_LISTDUTIESRESPONSE']._serialized_start=1529
+  _globals['_LISTDUTIESRESPONSE']._serialized_end=1618
+  _globals['_CHECKLISTINGSREQUEST']._serialized_start=1620
+  _globals['_CHECKLISTINGSREQUEST']._serialized_end=1697
+  _globals['_CHECKLISTINGSRESPONSE']._serialized_start=1700
+  _globals['_CHECKLISTINGSRESPONSE']._serialized_end=1872
+  _globals['_SCREENLISTINGSREQUEST']._serialized_start=1874
+  _globals['_SCREENLISTINGSREQUEST']._serialized_end=1946
+  _globals['_SCREENLISTINGSRESPONSE']._serialized_start=1949
+  _globals['_SCREENLISTINGSRESPONSE']._serialized_end=2078
+  _globals['_LISTRETRACTIONSREQUEST']._serialized_start=2080
+  _globals['_LISTRETRACTIONSREQUEST']._serialized_end=2130
+  _globals['_LISTRETRACTIONSRESPONSE']._serialized_start=2132
+  _globals['_LISTRETRACTIONSRESPONSE']._serialized_end=2213
+  _globals['_ACKNOWLEDGERETRACTIONREQUEST']._serialized_start=2215
+  _globals['_ACKNOWLEDGERETRACTIONREQUEST']._serialized_end=2302
+  _globals['_ACKNOWLEDGERETRACTIONRESPONSE']._serialized_start=2304
+  _globals['_ACKNOWLEDGERETRACTIONRESPONSE']._serialized_end=2335
+  _globals['_REVIEWSUMMARY']._serialized_start=2338
+  _globals['_REVIEWSUMMARY']._serialized_end=2619
+  _globals['_LISTREVIEWSREQUEST']._serialized_start=2621
+  _globals['_LISTREVIEWSREQUEST']._serialized_end=2667
+  _globals['_LISTREVIEWSRESPONSE']._serialized_start=2669
+  _globals['_LISTREVIEWSRESPONSE']._serialized_end=2747
+  _globals['_GETREVIEWREQUEST']._serialized_start=2749
+  _globals['_GETREVIEWREQUEST']._serialized_end=2796
+  _globals['_GETREVIEWRESPONSE']._serialized_start=2799
+  _globals['_GETREVIEWRESPONSE']._serialized_end=3214
+  _globals['_SUBMITRULINGREQUEST']._serialized_start=3216
+  _globals['_SUBMITRULINGREQUEST']._serialized_end=3285
+  _globals['_SUBMITRULINGRESPONSE']._serialized_start=3287
+  _globals['_SUBMITRULINGRESPONSE']._serialized_end=3366
+  _globals['_SUBMITREVIEWEVENTREQUEST']._serialized_start=3368
+  _globals['_SUBMITREVIEWEVENTREQUEST']._serialized_end=3441
+  _globals['_SUBMITREVIEWEVENTRESPONSE']._serialized_start=3443
+  _globals['_SUBMITREVIEWEVENTRESPONSE']._serialized_end=3527
+  _globals['_FURNISHERSERVICE']._serialized_start=3683
+  _globals['_FURNISHERSERVICE']._serialized_end=4076
+  _globals['_LISTINGSERVICE']._serialized_start=4079
+  _globals['_LISTINGSERVICE']._serialized_end=4492
+  _globals['_REVIEWSERVICE']._serialized_start=4495
+  _globals['_REVIEWSERVICE']._serialized_end=4861
 # @@protoc_insertion_point(module_scope)

@@ -43,6 +43,8 @@ class _DutyKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_DutyKind.Valu
     """The subject disputes the listing: check, and correct or withdraw what is wrong (R13)."""
     DUTY_KIND_CHECK_SETTLEMENT: _DutyKind.ValueType  # 3
     """The subject says that it has paid."""
+    DUTY_KIND_OBEY_ORDER: _DutyKind.ValueType  # 4
+    """A regulator ordered the listing to be corrected or withdrawn."""
 
 class DutyKind(_DutyKind, metaclass=_DutyKindEnumTypeWrapper):
     """What a source has to do."""
@@ -55,6 +57,8 @@ DUTY_KIND_ANSWER_DISPUTE: DutyKind.ValueType  # 2
 """The subject disputes the listing: check, and correct or withdraw what is wrong (R13)."""
 DUTY_KIND_CHECK_SETTLEMENT: DutyKind.ValueType  # 3
 """The subject says that it has paid."""
+DUTY_KIND_OBEY_ORDER: DutyKind.ValueType  # 4
+"""A regulator ordered the listing to be corrected or withdrawn."""
 
 @typing.final
 class ListingStanding(message.Message):
@@ -276,6 +280,7 @@ class Duty(message.Message):
     DUE_AT_FIELD_NUMBER: builtins.int
     DISPUTE_FIELD_NUMBER: builtins.int
     SUBJECT_REF_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
     kind: DutyKind.ValueType
     """What."""
     filing_id: builtins.bytes
@@ -294,6 +299,10 @@ class Duty(message.Message):
     def dispute(self) -> envelope_pb2.Envelope:
         """The dispute, of ANSWER_DISPUTE: grounds and evidence hashes."""
 
+    @builtins.property
+    def order(self) -> envelope_pb2.Envelope:
+        """The CorrectionOrder, of OBEY_ORDER."""
+
     def __init__(
         self,
         *,
@@ -303,10 +312,11 @@ class Duty(message.Message):
         due_at: timestamp_pb2.Timestamp | None = ...,
         dispute: envelope_pb2.Envelope | None = ...,
         subject_ref: builtins.bytes = ...,
+        order: envelope_pb2.Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["dispute", b"dispute", "due_at", b"due_at", "standing", b"standing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["dispute", b"dispute", "due_at", b"due_at", "order", b"order", "standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["dispute", b"dispute", "due_at", b"due_at", "filing_id", b"filing_id", "kind", b"kind", "standing", b"standing", "subject_ref", b"subject_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["dispute", b"dispute", "due_at", b"due_at", "filing_id", b"filing_id", "kind", b"kind", "order", b"order", "standing", b"standing", "subject_ref", b"subject_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

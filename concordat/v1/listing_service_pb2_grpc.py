@@ -86,7 +86,7 @@ class FurnisherServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDuties(self, request, context):
-        """What the caller must do about its own listings: reconfirm, answer a dispute, heed a ruling; oldest first.
+        """What the caller must do about its own listings: reconfirm, answer a dispute, obey an order; oldest first.
         Caller: ROLE_FURNISHER or ROLE_COURT. Safe to retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

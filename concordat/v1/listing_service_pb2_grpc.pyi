@@ -47,7 +47,7 @@ class FurnisherServiceStub:
     SubmitMirrorSync: grpc.UnaryUnaryMultiCallable[listing_service_pb2.SubmitMirrorSyncRequest, listing_service_pb2.SubmitMirrorSyncResponse]
     """Says that the court's register and its listings here are the same. Caller: ROLE_COURT, the signer."""
     ListDuties: grpc.UnaryUnaryMultiCallable[listing_service_pb2.ListDutiesRequest, listing_service_pb2.ListDutiesResponse]
-    """What the caller must do about its own listings: reconfirm, answer a dispute, heed a ruling; oldest first.
+    """What the caller must do about its own listings: reconfirm, answer a dispute, obey an order; oldest first.
     Caller: ROLE_FURNISHER or ROLE_COURT. Safe to retry.
     """
 
@@ -67,7 +67,7 @@ class FurnisherServiceAsyncStub(FurnisherServiceStub):
     SubmitMirrorSync: aio.UnaryUnaryMultiCallable[listing_service_pb2.SubmitMirrorSyncRequest, listing_service_pb2.SubmitMirrorSyncResponse]  # type: ignore[assignment]
     """Says that the court's register and its listings here are the same. Caller: ROLE_COURT, the signer."""
     ListDuties: aio.UnaryUnaryMultiCallable[listing_service_pb2.ListDutiesRequest, listing_service_pb2.ListDutiesResponse]  # type: ignore[assignment]
-    """What the caller must do about its own listings: reconfirm, answer a dispute, heed a ruling; oldest first.
+    """What the caller must do about its own listings: reconfirm, answer a dispute, obey an order; oldest first.
     Caller: ROLE_FURNISHER or ROLE_COURT. Safe to retry.
     """
 
@@ -108,7 +108,7 @@ class FurnisherServiceServicer(metaclass=abc_1.ABCMeta):
         request: listing_service_pb2.ListDutiesRequest,
         context: _ServicerContext,
     ) -> typing.Union[listing_service_pb2.ListDutiesResponse, abc.Awaitable[listing_service_pb2.ListDutiesResponse]]:
-        """What the caller must do about its own listings: reconfirm, answer a dispute, heed a ruling; oldest first.
+        """What the caller must do about its own listings: reconfirm, answer a dispute, obey an order; oldest first.
         Caller: ROLE_FURNISHER or ROLE_COURT. Safe to retry.
         """
 
