@@ -77,6 +77,7 @@ TIME_OUT = ListingAction.LISTING_ACTION_TIME_OUT
 REPAIR = ListingAction.LISTING_ACTION_REPAIR
 EXPIRE = ListingAction.LISTING_ACTION_EXPIRE
 PROLONG = ListingAction.LISTING_ACTION_PROLONG
+END_REVIEW = ListingAction.LISTING_ACTION_END_REVIEW
 
 CONTEST = DisputeStage.DISPUTE_STAGE_CONTEST
 REVIEW = DisputeStage.DISPUTE_STAGE_REVIEW
@@ -288,6 +289,10 @@ _PARTICULARS: Mapping[int, tuple[str, Callable[[Listing, datetime], Any]]] = {
     EXTEND: ("extension", _extension),
     STATE: ("words", lambda *_: v1.SubjectWords(text="I was in hospital.", language="en")),
     NOTICE_SERVED: ("notice", lambda _, at: notice_proof(at)),
+    END_REVIEW: (
+        "order_id",
+        lambda listing, _: listing.dispute.dispute_id if listing.dispute else bytes(16),
+    ),
     PROLONG: (
         "prolongation",
         lambda listing, _: prolongation(Span(months=12).after(listing.expires_at)),
@@ -298,6 +303,7 @@ _ACTORS: Mapping[int, Actor] = {
     EXTEND: Actor.REVIEWER,
     STATE: Actor.SUBJECT,
     NOTICE_SERVED: Actor.EXCHANGE,
+    END_REVIEW: Actor.EXCHANGE,
     TAKE_EFFECT: Actor.EXCHANGE,
     TIME_OUT: Actor.EXCHANGE,
     REPAIR: Actor.EXCHANGE,

@@ -44,6 +44,7 @@ _ACTIONS: Mapping[int, str] = {
     ListingAction.LISTING_ACTION_REPAIR: "ended it early, after it was settled",
     ListingAction.LISTING_ACTION_EXPIRE: "ended it, as its time was over",
     ListingAction.LISTING_ACTION_PROLONG: "prolonged it by order",
+    ListingAction.LISTING_ACTION_END_REVIEW: "ended the review, as the order was obeyed",
 }
 _STAGES: Mapping[int, str] = {
     DisputeStage.DISPUTE_STAGE_CONTEST: "contested it",

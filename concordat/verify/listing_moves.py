@@ -155,6 +155,13 @@ def _review_opened(course: Course, event: v1.ListingEvent, state: State) -> Cour
     return replace(course, state=state, back=course.state, dispute=OpenDispute(event.event_id))
 
 
+def _review_ended(course: Course, event: v1.ListingEvent, state: State) -> Course:
+    dispute = course.dispute
+    if dispute is None or dispute.dispute_id != event.order_id or dispute.reviewer:
+        raise MismatchError("no order opened the review that it ends")
+    return ended_in(course, state, course.back)
+
+
 def _timed_out(course: Course, _: v1.ListingEvent, state: State) -> Course:
     return undecided(course, state)
 
@@ -178,6 +185,7 @@ _EVENTS: Mapping[int, _Move] = {
     ListingAction.LISTING_ACTION_REPAIR: _repaired,
     ListingAction.LISTING_ACTION_EXPIRE: _expired,
     ListingAction.LISTING_ACTION_PROLONG: _prolonged,
+    ListingAction.LISTING_ACTION_END_REVIEW: _review_ended,
 }
 _BY_SOURCES = frozenset(
     {
@@ -202,4 +210,5 @@ _ALLOWED_IN: Mapping[int, frozenset[State]] = {
     ListingAction.LISTING_ACTION_REPAIR: frozenset({SETTLED, *DISPUTED}),
     ListingAction.LISTING_ACTION_EXPIRE: LIVE,
     ListingAction.LISTING_ACTION_PROLONG: frozenset({EFFECTIVE}),
+    ListingAction.LISTING_ACTION_END_REVIEW: frozenset({UNDER_REVIEW}),
 }

@@ -26,6 +26,7 @@ BY_THE_EXCHANGE = frozenset(
         ListingAction.LISTING_ACTION_TIME_OUT,
         ListingAction.LISTING_ACTION_REPAIR,
         ListingAction.LISTING_ACTION_EXPIRE,
+        ListingAction.LISTING_ACTION_END_REVIEW,
     }
 )
 BY_THE_SUBJECT = frozenset(

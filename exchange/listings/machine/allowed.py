@@ -40,6 +40,7 @@ class Act(Enum):
     EXPIRE = "it expires"
     TIME_OUT = "a dispute times out"
     REPAIR = "it ends early after settlement"
+    END_REVIEW = "a review ends, its order obeyed"
     RECONFIRM = "reconfirm"
     SETTLE = "settle"
     WITHDRAW = "withdraw"
@@ -67,6 +68,7 @@ ALLOWED: Mapping[Act, tuple[Allowed, ...]] = {
     Act.TIME_OUT: ((_EXCHANGE, frozenset({CONTESTED, UNDER_REVIEW, APPEAL})),),
     # What is settled is repaired when that is due, whether or not its subject disputes it meanwhile.
     Act.REPAIR: ((_EXCHANGE, frozenset({SETTLED, UNDER_REVIEW, APPEAL})),),
+    Act.END_REVIEW: ((_EXCHANGE, frozenset({UNDER_REVIEW})),),
     Act.RECONFIRM: ((_SOURCES, LIVE),),
     Act.SETTLE: ((_SOURCES | _SUBJECT, frozenset({EFFECTIVE, UNDER_REVIEW, APPEAL})),),
     Act.WITHDRAW: (
@@ -102,6 +104,7 @@ ACT_OF: Mapping[int, Act] = {
     ListingAction.LISTING_ACTION_REPAIR: Act.REPAIR,
     ListingAction.LISTING_ACTION_EXPIRE: Act.EXPIRE,
     ListingAction.LISTING_ACTION_PROLONG: Act.PROLONG,
+    ListingAction.LISTING_ACTION_END_REVIEW: Act.END_REVIEW,
 }
 STAGES: Mapping[int, Act] = {
     DisputeStage.DISPUTE_STAGE_CONTEST: Act.CONTEST,

@@ -27,6 +27,7 @@ from exchange.listings.machine.steps import (
     require_decides,
     require_independent,
     require_open,
+    returned,
     suppresses,
     undecided,
     without,
@@ -156,6 +157,15 @@ def _extend(
     return replace(listing, dispute=more)
 
 
+def _end_review(
+    listing: Listing, event: v1.ListingEvent, _: Party, __: Profile, at: datetime
+) -> Listing:
+    dispute = require_open(listing, event.order_id)
+    if dispute.reviewer:
+        raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "no order opened this review")
+    return returned(listing, at)
+
+
 def _state(
     listing: Listing, event: v1.ListingEvent, _: Party, __: Profile, ___: datetime
 ) -> Listing:
@@ -222,5 +232,6 @@ _EFFECTS: Mapping[Act, _Effect] = {
     Act.TAKE_EFFECT: _take_effect,
     Act.TIME_OUT: _time_out,
     Act.REPAIR: _repair,
+    Act.END_REVIEW: _end_review,
     Act.EXPIRE: _expire,
 }

@@ -1,12 +1,19 @@
 # ruff: noqa: RUF001 - Chinese text uses full-width punctuation
 """The notices in simplified Chinese. Changing a text changes the hash of every later notice."""
 
-from concordat.v1 import DisputeGround, ListingBasis, ListingKind, ListingState, WithdrawalCode
+from concordat.v1 import (
+    DisputeGround,
+    ListingBasis,
+    ListingKind,
+    ListingState,
+    OrderedAction,
+    WithdrawalCode,
+)
 from exchange.listings.notices.news import News
 from exchange.listings.notices.wording import Wording
 
 _K, _B, _S = ListingKind, ListingBasis, ListingState
-_G, _W = DisputeGround, WithdrawalCode
+_G, _W, _O = DisputeGround, WithdrawalCode, OrderedAction
 
 NOTICE = """\
 通知：有人拟将您的{kind}列为不良信息
@@ -104,6 +111,11 @@ ZH_HANS = Wording(
         _W.WITHDRAWAL_CODE_GONE_FROM_REGISTER: "公开登记已不再显示",
         _W.WITHDRAWAL_CODE_STRUCK_OUT: "被评审方撤销",
     },
+    orders={
+        _O.ORDERED_ACTION_UNSPECIFIED: "处理",
+        _O.ORDERED_ACTION_CORRECT: "更正",
+        _O.ORDERED_ACTION_WITHDRAW: "撤回",
+    },
     notice=NOTICE,
     news={
         News.JOINED: "又有一方确认关于您的一条不良信息：{actor}。",
@@ -127,6 +139,10 @@ ZH_HANS = Wording(
         News.REPAIRED: "关于您的一条已结清的不良信息已提前终止。",
         News.EXPIRED: "关于您的一条不良信息已到期。",
         News.RECALLED: "正在收回曾告知贷款机构的关于您的一条不良信息。",
+        News.ORDERED: "{actor}已责令{ordered}在{order_due}之前{order}关于您的一条不良信息。依据：{article}。",
+        News.ORDER_OVERDUE: "{ordered}被责令在{order_due}之前{order}关于您的一条不良信息，但逾期未办理。"
+        "监管机构已知悉。",
+        News.REVIEW_ENDED: "监管机构对关于您的一条不良信息所作的责令已经履行，复核结束。",
     },
     subject="您",
     reasons="评审方{actor}说明理由如下：",

@@ -1,11 +1,18 @@
 """The notices in English. Changing a text changes the hash of every later notice."""
 
-from concordat.v1 import DisputeGround, ListingBasis, ListingKind, ListingState, WithdrawalCode
+from concordat.v1 import (
+    DisputeGround,
+    ListingBasis,
+    ListingKind,
+    ListingState,
+    OrderedAction,
+    WithdrawalCode,
+)
 from exchange.listings.notices.news import News
 from exchange.listings.notices.wording import Wording
 
 _K, _B, _S = ListingKind, ListingBasis, ListingState
-_G, _W = DisputeGround, WithdrawalCode
+_G, _W, _O = DisputeGround, WithdrawalCode, OrderedAction
 
 NOTICE = """\
 Notice: {kind} is to be listed against you
@@ -119,6 +126,11 @@ EN = Wording(
         _W.WITHDRAWAL_CODE_GONE_FROM_REGISTER: "the public register shows it no more",
         _W.WITHDRAWAL_CODE_STRUCK_OUT: "a reviewer struck it out",
     },
+    orders={
+        _O.ORDERED_ACTION_UNSPECIFIED: "put right",
+        _O.ORDERED_ACTION_CORRECT: "correct",
+        _O.ORDERED_ACTION_WITHDRAW: "take back",
+    },
     notice=NOTICE,
     news={
         News.JOINED: "One more source now vouches for a listing about you: {actor}.",
@@ -144,6 +156,12 @@ EN = Wording(
         News.REPAIRED: "A settled listing about you has ended early.",
         News.EXPIRED: "A listing about you has come to its end.",
         News.RECALLED: "What lenders were told of a listing about you is being recalled.",
+        News.ORDERED: "{actor} has ordered {ordered} to {order} a listing about you by {order_due}. "
+        "It rests on: {article}.",
+        News.ORDER_OVERDUE: "{ordered} was ordered to {order} a listing about you by {order_due}, and "
+        "has not done so. The regulator sees that.",
+        News.REVIEW_ENDED: "What the regulator ordered about a listing about you was done, and its "
+        "review has ended.",
     },
     subject="you",
     reasons="The reviewer, {actor}, gives these reasons:",

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from concordat import v1
-from concordat.v1 import DisputeGround, ListingKind, ListingState, WithdrawalCode
+from concordat.v1 import DisputeGround, ListingKind, ListingState, OrderedAction, WithdrawalCode
 from exchange.listings.machine import ALLOWED, Act, Listing
 from exchange.listings.profile import Profile, Span
 
 _APPEALABLE = frozenset(state for _, states in ALLOWED[Act.APPEAL] for state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """A regulator's order as the listing's subject is told of it. The name is a legal name."""
+
+    furnisher: str
+    action: OrderedAction.ValueType
+    legal_article: str
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,7 @@ class NoticeFacts:
     appeal_until: datetime | None = None  # of a ruling that can still be appealed
     ground: DisputeGround.ValueType = DisputeGround.DISPUTE_GROUND_UNSPECIFIED
     withdrawal: WithdrawalCode.ValueType = WithdrawalCode.WITHDRAWAL_CODE_UNSPECIFIED
+    order: OrderFacts | None = None  # of a regulator
 
 
 def facts_of(

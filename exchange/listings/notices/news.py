@@ -30,6 +30,9 @@ class News(Enum):
     REPAIRED = auto()
     EXPIRED = auto()
     RECALLED = auto()
+    ORDERED = auto()
+    ORDER_OVERDUE = auto()
+    REVIEW_ENDED = auto()
 
 
 REASONED = frozenset({News.EXTENDED, News.UPHELD, News.RECTIFIED, News.REJECTED, News.UNVERIFIABLE})
@@ -52,6 +55,7 @@ _ACTIONS: Mapping[ListingAction.ValueType, News] = {
     ListingAction.LISTING_ACTION_REPAIR: News.REPAIRED,
     ListingAction.LISTING_ACTION_EXPIRE: News.EXPIRED,
     ListingAction.LISTING_ACTION_PROLONG: News.PROLONGED,
+    ListingAction.LISTING_ACTION_END_REVIEW: News.REVIEW_ENDED,
 }
 _OUTCOMES: Mapping[RulingOutcome.ValueType, News] = {
     RulingOutcome.RULING_OUTCOME_UPHELD: News.UPHELD,

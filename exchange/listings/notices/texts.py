@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from concordat.v1 import ListingState
+from concordat.v1 import ListingState, OrderedAction
 from exchange.listings.notices.chinese import ZH_HANS
 from exchange.listings.notices.english import EN
-from exchange.listings.notices.facts import NoticeFacts
+from exchange.listings.notices.facts import NoticeFacts, OrderFacts
 from exchange.listings.notices.money import written_amount
 from exchange.listings.notices.news import REASONED, News
 from exchange.listings.notices.wording import COMMANDS, Wording
@@ -129,6 +129,17 @@ def _fields(facts: NoticeFacts, wording: Wording) -> dict[str, str]:
         "ground": wording.grounds[facts.ground],
         "withdrawal": wording.withdrawals[facts.withdrawal],
         "shown": wording.hidden if facts.hidden_while_disputed else wording.marked,
+        **_order(facts.order, wording),
+    }
+
+
+def _order(order: OrderFacts | None, wording: Wording) -> dict[str, str]:
+    action = order.action if order else OrderedAction.ORDERED_ACTION_UNSPECIFIED
+    return {
+        "ordered": _one_line(order.furnisher) if order else _NOTHING,
+        "order": wording.orders[action],
+        "order_due": _moment(order.due_at if order else None, wording),
+        "article": _one_line(order.legal_article) if order else _NOTHING,
     }
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from concordat.v1 import DisputeGround, ListingBasis, ListingKind, ListingState, WithdrawalCode
+from concordat.v1 import (
+    DisputeGround,
+    ListingBasis,
+    ListingKind,
+    ListingState,
+    OrderedAction,
+    WithdrawalCode,
+)
 from exchange.listings.notices.news import News
 
 COMMANDS: Mapping[str, str] = {
@@ -38,6 +45,7 @@ class Wording:
     prolonged: Mapping[ListingKind.ValueType, str]  # whether its end can move
     grounds: Mapping[DisputeGround.ValueType, str]
     withdrawals: Mapping[WithdrawalCode.ValueType, str]
+    orders: Mapping[OrderedAction.ValueType, str]  # what a furnisher is ordered to do
     notice: str
     news: Mapping[News, str]
     subject: str  # in place of an actor's name where the subject itself acted

@@ -124,6 +124,7 @@ ROWS: list[tuple[Act, tuple[Actor, ...], Mapping[State, set[State]]]] = [
         {CONTESTED: {CONTESTED}, UNDER_REVIEW: {UNDER_REVIEW}},
     ),
     (Act.PROLONG, (Actor.COURT,), {EFFECTIVE: {EFFECTIVE}}),
+    (Act.END_REVIEW, (Actor.EXCHANGE,), {UNDER_REVIEW: {EFFECTIVE, SETTLED}}),
 ]
 LAWFUL: Mapping[tuple[State, Actor, Act], set[State]] = {
     (start, actor, done): ends
@@ -165,6 +166,8 @@ def standings(state: State, court: bool) -> list[Standing]:
     told = noticed(OWN, court=court, **given)
     heard = ruled(contested(OWN, court=court, **given), at=AT + 2 * DAY)
     open_ = disputed(force, at=in_force)
+    open_review = ListingAction.LISTING_ACTION_OPEN_REVIEW
+    ordered = act(force, open_review, at=in_force, by=PARTIES[Actor.REGULATOR])
     struck_out = act(
         told,
         WITHDRAW,
@@ -178,7 +181,12 @@ def standings(state: State, court: bool) -> list[Standing]:
         CONTESTED: [(contested(OWN, court=court, **given), AT + DAY)],
         EFFECTIVE: [(force, in_force), (rejected, ruled_at)],
         SETTLED: [(paid(force, ruled_at), ruled_at), (paid(rejected, ruled_at), ruled_at)],
-        UNDER_REVIEW: [(open_, in_force), (paid(open_, in_force), in_force)],
+        UNDER_REVIEW: [
+            (open_, in_force),
+            (paid(open_, in_force), in_force),
+            (ordered, in_force),
+            (paid(ordered, in_force), in_force),
+        ],
         APPEAL: [
             (appealed(rejected, at=ruled_at), ruled_at),
             (paid(appealed(rejected, at=ruled_at), ruled_at), ruled_at),
@@ -262,8 +270,8 @@ def test_the_code_allows_what_the_table_does_and_no_more() -> None:
         for actor in actors
     }
     assert code == set(LAWFUL)
-    assert len(STATES) * len(Actor) * len(Act) == 10 * 7 * 17
-    assert len(code) == 91
+    assert len(STATES) * len(Actor) * len(Act) == 10 * 7 * 18
+    assert len(code) == 92
 
 
 @pytest.mark.parametrize("state", ENDS, ids=named)
