@@ -1,0 +1,1 @@
+"""Case look-ups: one named subject, two approvers, a sealed entry, and a notice that nobody can hold back."""

@@ -1,0 +1,152 @@
+"""Telling subjects of case look-ups once that is due, whatever has become of the regulator.
+
+Nothing of what is told is kept before: the sealed entry's opening in the log says all of it. The exchange's timer
+opens it; the regulator is not asked, and can stop nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from concordat import v1
+from concordat.clock import to_micros, to_timestamp
+from concordat.refusal import Refusal
+from concordat.statements import seal
+from concordat.v1 import InboxKind
+from exchange.log import records
+from exchange.log import table as log
+from exchange.subjects import inbox_table as inbox
+from exchange.supervision.cases import table
+from exchange.supervision.cases.wording import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Row
+
+    from concordat.clock import Clock
+    from concordat.federation.anchors import Anchors
+    from concordat.store.group_commit import GroupCommit
+    from concordat.trust.keys import Signer
+    from exchange.log.book import LogBook
+
+_log = structlog.get_logger("concordat.cases")
+AT_ONCE = 50
+EVERY_SECONDS = 1.0
+_RECEIPT_SECONDS = 5.0
+
+
+def notice_of(receipt: v1.LogReceipt, anchors: Anchors, at: datetime) -> v1.CaseNotice:
+    """Return what opens a sealed entry to its subject, unsigned."""
+    record = v1.LogRecord.FromString(receipt.opening.record)
+    act = record.case_look_up
+    return v1.CaseNotice(
+        federation=anchors.federation,
+        subject_ref=act.subject_ref,
+        regulator=act.regulator,
+        legal_article=act.legal_article,
+        case_reference=act.case_reference,
+        scopes=act.scopes,
+        looked_at=record.recorded_at,
+        notice_at=act.notice_at,
+        refusal=act.refusal,
+        receipt=receipt,
+        made_at=to_timestamp(at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notice that is due and signed."""
+
+    subject_ref: bytes
+    record_id: bytes
+    notice: v1.CaseNotice
+    envelope: v1.Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeOffice:
+    """Delivers what is due: from ``store`` and ``book``, signed by ``signer``."""
+
+    anchors: Anchors
+    store: GroupCommit
+    book: LogBook
+    signer: Signer
+    clock: Clock
+
+    async def run(self) -> None:
+        """Deliver every second until cancelled."""
+        while True:
+            try:
+                await self.deliver(self.clock.now())
+            except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                _log.warning("case_notices_wait", error=type(error).__name__)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def deliver(self, at: datetime) -> int:
+        """Deliver what is due at ``at``; return how many subjects' notices that were."""
+        rows = await self.store.arun(lambda connection: table.due(connection, at, AT_ONCE))
+        if not rows:
+            return 0
+        notices = await self._opened(rows, at)
+        return await self.store.arun(lambda connection: _put(connection, notices, at))
+
+    async def _opened(self, rows: Sequence[Row[bytes, bytes]], at: datetime) -> list[Due]:
+        """Return the notices of entries that are in the log, each proved and signed."""
+        keys = [(b"", row.record_id) for row in rows]
+        receipts = await self.book.receipts(keys, _RECEIPT_SECONDS)
+        opened: list[Due] = []
+        for row, receipt in zip(rows, receipts, strict=True):
+            if isinstance(receipt, Refusal):
+                continue
+            if not receipt.HasField("opening"):
+                _log.error(
+                    "case_notice_lost", detail="the log's opening was erased before its date"
+                )
+                continue
+            notice = notice_of(receipt, self.anchors, at)
+            opened.append(Due(row.subject_ref, row.record_id, notice, seal(notice, self.signer)))
+        return opened
+
+
+def _put(connection: Connection, notices: Sequence[Due], at: datetime) -> int:
+    """Put notices into inboxes and chains, in one transaction; return how many."""
+    mine = [
+        each for each in notices if table.claim(connection, each.subject_ref, each.record_id, at)
+    ]
+    places = inbox.last_sequences(connection, {each.subject_ref for each in mine})
+    for each in mine:
+        ref = each.subject_ref
+        places[ref] = place = places.get(ref, 0) + 1
+        message = {
+            "subject_ref": ref,
+            "sequence": place,
+            "kind": InboxKind.INBOX_KIND_CASE_NOTICE,
+            "listing_id": b"",
+            "sent_at": to_micros(at),
+            "text": text_of(each.notice),
+        }
+        inbox.add(connection, [message])
+        table.told(connection, ref, each.record_id, place, each.envelope)
+        index, message_id = each.notice.receipt.index, inbox.message_id(place)
+        draft = records.case_notice(ref, each.record_id, index, message_id, at)
+        log.enqueue(connection, [draft])
+    return len(mine)
+
+
+def attach(connection: Connection, subject_ref: bytes, messages: Sequence[v1.InboxMessage]) -> None:
+    """Put the signed notices with the messages that tell of them."""
+    kind = InboxKind.INBOX_KIND_CASE_NOTICE
+    places = {
+        int.from_bytes(each.message_id, "big"): each for each in messages if each.kind == kind
+    }
+    if not places:
+        return
+    for place, notice in table.notices_of(connection, subject_ref, list(places)).items():
+        places[place].case_notice.CopyFrom(notice)
