@@ -26,6 +26,7 @@ from exchange.listings.screen_listings import ScreenDesk
 from exchange.log.servicer import LogServicer
 from exchange.members.servicer import MemberServicer
 from exchange.subjects.own_views import OwnViewDesk
+from exchange.subjects.rights import Rights
 from exchange.subjects.servicer import SubjectServicer
 from exchange.views.accesses import Accesses
 from exchange.views.request_view import ViewDesk
@@ -55,6 +56,7 @@ MEMBER_SERVICES = (
     "concordat.v1.ListingService",
     "concordat.v1.ReviewService",
     "concordat.v1.SupervisionService",
+    "concordat.v1.CaseService",
 )
 PUBLIC_SERVICES = (
     "concordat.v1.MemberService",
@@ -81,6 +83,7 @@ class Parts:
     signer: Signer
     clock: Clock
     provider_seconds: float
+    rights: Rights
 
 
 def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event) -> None:
@@ -135,7 +138,8 @@ def add_public_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     )
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_SubjectServiceServicer_to_server(
-        SubjectServicer(directory, store, parts.listings.office, own_views), server.server
+        SubjectServicer(directory, store, parts.listings.office, own_views, parts.rights),
+        server.server,
     )
     add_ConsentServiceServicer_to_server(ConsentServicer(anchors, store, signer), server.server)
     add_LogServiceServicer_to_server(

@@ -21,6 +21,7 @@ _SAFE_TO_RETRY = (
     {"service": "concordat.v1.ReviewService"},
     {"service": "concordat.v1.SubjectService"},
     {"service": "concordat.v1.SupervisionService"},
+    {"service": "concordat.v1.CaseService"},
     {"service": "concordat.v1.MemberService", "method": "ListMembers"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicence"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicenceStatus"},

@@ -73,6 +73,7 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.SubjectService/RequestErasure": _PUBLIC,
     "/concordat.v1.SupervisionService/ReportOutcomeCounts": _members(Role.ROLE_LENDER),
     "/concordat.v1.SupervisionService/ReadDrift": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.CaseService/LookUpCase": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT
     ),

@@ -56,6 +56,7 @@ REPEATED = {
     "/concordat.v1.SubjectService/RequestErasure",
     "/concordat.v1.SupervisionService/ReportOutcomeCounts",
     "/concordat.v1.SupervisionService/ReadDrift",
+    "/concordat.v1.CaseService/LookUpCase",
     "/concordat.v1.MemberService/ListMembers",
     "/concordat.v1.MemberService/SubmitLicence",
     "/concordat.v1.MemberService/SubmitLicenceStatus",
