@@ -1,7 +1,7 @@
 """The witness over HTTP: requests in, the cosigner's answers out.
 
 What is served, and to whom: anyone may call any of it. A submission is believed for the log's signature
-on it, and everything that can be read is public.
+on it, and everything that can be read is public, but for what is in custody: that goes to its subject alone.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from concordat.refusal import Refusal
 from witness.cosigner import Cosigner
+from witness.custody import Custody
 from witness.rules import RefusedError
 
 SIZE_TYPE = "text/x.tlog.size"
@@ -24,9 +25,12 @@ _FRESH = {"cache-control": "no-store"}
 class WitnessEndpoints:
     """The witness's resources; each only translates."""
 
-    def __init__(self, cosigner: Cosigner, max_body_bytes: int) -> None:
-        """Answer for ``cosigner``."""
+    def __init__(
+        self, cosigner: Cosigner, max_body_bytes: int, custody: Custody | None = None
+    ) -> None:
+        """Answer for ``cosigner``, and for ``custody`` where it is a custodian too."""
         self._cosigner = cosigner
+        self._custody = custody
         self._max_body_bytes = max_body_bytes
 
     async def add_checkpoint(self, request: Request) -> Response:
@@ -57,6 +61,19 @@ class WitnessEndpoints:
         ]
         return JSONResponse(rows, headers=_FRESH)
 
+    async def keep(self, request: Request) -> Response:
+        """``POST /custody``: keep a deferred notice, and sign for it."""
+        return _protobuf(await self._custodian().keep(await self._body(request)))
+
+    async def collect(self, request: Request) -> Response:
+        """``POST /custody/collect``: give its subject what has opened."""
+        return _protobuf(await self._custodian().collect(await self._body(request)))
+
+    def _custodian(self) -> Custody:
+        if self._custody is None:
+            raise HTTPException(404)
+        return self._custody
+
     async def health(self, _request: Request) -> Response:
         """``GET /healthz``: whether the database answers."""
         await self._cosigner.require_store()
@@ -78,20 +95,32 @@ class WitnessEndpoints:
         return bytes(body)
 
 
-def build_app(cosigner: Cosigner, *, max_body_bytes: int, prefix: str = "") -> Starlette:
+def build_app(
+    cosigner: Cosigner,
+    *,
+    max_body_bytes: int,
+    prefix: str = "",
+    custody: Custody | None = None,
+) -> Starlette:
     """Return the ASGI application; ``prefix`` is the path of both of the witness's URL prefixes."""
-    endpoints = WitnessEndpoints(cosigner, max_body_bytes)
+    endpoints = WitnessEndpoints(cosigner, max_body_bytes, custody)
     app = Starlette(
         routes=[
             Route("/healthz", endpoints.health),
             Route(f"{prefix}/add-checkpoint", endpoints.add_checkpoint, methods=["POST"]),
             Route(f"{prefix}/checkpoint/{{origin_hash}}", endpoints.latest),
             Route(f"{prefix}/evidence/{{origin_hash}}", endpoints.evidence),
+            Route(f"{prefix}/custody", endpoints.keep, methods=["POST"]),
+            Route(f"{prefix}/custody/collect", endpoints.collect, methods=["POST"]),
         ],
         exception_handlers={RefusedError: _refused, Refusal: _unavailable},
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _protobuf(content: bytes) -> Response:
+    return Response(content, media_type="application/x-protobuf", headers=_FRESH)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
-"""The witness's tables: where each log stands, and what speaks against it.
+"""The witness's tables: where each log stands, what speaks against it, and what it holds in custody.
 
-``cosigned_at`` and ``seen_at`` are seconds since the Unix epoch, the unit of a cosignature. Nothing here
-is personal: a log's checkpoints are public.
+``cosigned_at``, ``seen_at`` and ``opens_at`` are seconds since the Unix epoch, the unit of a cosignature. A log's
+checkpoints are public; a deposit is encrypted, under a tag that tells nobody whom it is about.
 """
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
@@ -31,4 +31,25 @@ evidence = Table(
     Column("offered_note", LargeBinary, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Index("evidence_origin", "origin", "kind"),
+)
+
+# Deferred notices, encrypted: this custodian's part of each; see ``witness.custody``.
+custody_deposit = Table(
+    "custody_deposit",
+    metadata,
+    Column("tag", LargeBinary(32), primary_key=True),
+    Column("deposit_id", LargeBinary(16), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("opens_at", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("receipt", LargeBinary, nullable=False),
+    Index("custody_deposit_by_time", "opens_at"),
+)
+
+# The latest binding that each subject who collected came with: an older key collects nothing more.
+custody_binding = Table(
+    "custody_binding",
+    metadata,
+    Column("tag", LargeBinary(32), primary_key=True),
+    Column("version", BigInteger, nullable=False),
 )

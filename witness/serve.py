@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from concordat.clock import MAX_SKEW, Clock
+from concordat.federation.anchors import TrustBundleError, load_anchors
 from concordat.settings import SettingsError
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import only_process
@@ -20,6 +21,7 @@ from concordat.trust.note import COSIGNATURE_V1, VerifierKey
 from witness import MIGRATIONS
 from witness.app import build_app
 from witness.cosigner import Cosigner
+from witness.custody import Custody
 from witness.records import latest_cosigned_at
 from witness.settings import WitnessSettings
 
@@ -58,6 +60,21 @@ def open_clock(floor: int, source: Callable[[], datetime] = lambda: datetime.now
     return Clock(datetime.fromtimestamp(floor, UTC), source)
 
 
+def open_custody(
+    settings: WitnessSettings, signer: Signer, store: GroupCommit, clock: Clock
+) -> Custody | None:
+    """Return the custodian of deferred notices; None without a trust bundle. Raises ``SettingsError``."""
+    if settings.trust_bundle is None:
+        return None
+    try:
+        anchors = load_anchors(settings.trust_bundle)
+    except TrustBundleError as error:
+        raise SettingsError(str(error)) from error
+    if vkey_of(settings, signer) not in anchors.witnesses:
+        raise SettingsError(f"{settings.name} is no witness of {settings.trust_bundle}")
+    return Custody(settings.name, signer, anchors, store, clock)
+
+
 def serve(settings: WitnessSettings) -> None:
     """Serve until SIGTERM or SIGINT; raises what opening things raises.
 
@@ -75,7 +92,12 @@ def serve(settings: WitnessSettings) -> None:
         closing.callback(store.close)
         clock = open_clock(store.run(latest_cosigned_at))
         cosigner = Cosigner(settings.name, signer, logs, store, clock)
-        app = build_app(cosigner, max_body_bytes=settings.max_body_bytes, prefix=settings.prefix)
+        app = build_app(
+            cosigner,
+            max_body_bytes=settings.max_body_bytes,
+            prefix=settings.prefix,
+            custody=open_custody(settings, signer, store, clock),
+        )
         _hand_on_warnings()
         server = _Server(
             uvicorn.Config(

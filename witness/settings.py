@@ -1,5 +1,6 @@
 """The witness's settings."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -70,6 +71,11 @@ class WitnessSettings(ProcessSettings):
     )
     logs: list[WitnessedLog] = Field(
         default=[], description="The logs whose checkpoints are cosigned."
+    )
+    trust_bundle: Path | None = Field(
+        default=None,
+        description="The trust bundle (JSON) of the federation whose deferred notices are held in custody; "
+        "unset for none.",
     )
     max_body_bytes: int = Field(
         default=131_072, ge=4096, le=262_144, description="A longer request is refused (413)."
