@@ -14,7 +14,8 @@ from exchange.drift.watch import DriftWatch
 from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
-from exchange.subjects import own_look_table
+from exchange.subjects import own_look_table, report_table
+from exchange.supervision.cases.look_up import forget_look_ups
 from exchange.views import table as views
 
 _log = structlog.get_logger("concordat.housekeeping")
@@ -33,6 +34,8 @@ def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> N
     """Expire consents whose time is over, erase what is older than ``keep_days``, and mark the time."""
     consents.expire(connection, to_micros(now))
     own_look_table.forget(connection, now - KEEP_LOOKS)
+    forget_look_ups(connection, now)
+    report_table.forget(connection, now - KEEP_LOOKS)
     erase_expired(connection, now, keep_days)
     at = to_micros(now)
     marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none()

@@ -19,11 +19,12 @@ from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
+from exchange.backup.starting import open_newest
 from exchange.drift.watch import DriftWatch
 from exchange.housekeeping import keep_house, latest_time, watch_drift, watch_lenders
 from exchange.limits.gate import Gate
 from exchange.listings.opening import open_courier, open_listings
-from exchange.log.opening import open_book, open_tiles
+from exchange.log.opening import open_book
 from exchange.log.public import public_app, serving
 from exchange.members.keeper import MemberKeeper, load
 from exchange.migrations import SCRIPTS
@@ -34,6 +35,8 @@ from exchange.services import (
     add_member_services,
     add_public_services,
 )
+from exchange.subjects.rights import open_rights
+from exchange.supervision.cases.opening import open_cases
 from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks
 
@@ -70,7 +73,7 @@ async def open_exchange(
     directory = MemberDirectory(anchors)
     store.run(lambda connection: load(connection, directory, clock.now()))
     keeper = MemberKeeper(directory, store, clock)
-    tiles = open_tiles(settings.log, store)
+    tiles = await asyncio.to_thread(open_newest, settings.log, anchors, store)
     alone = sqlite_file(settings.database) is not None  # the command holds it for this process
     book = open_book(settings.log, anchors, store, tiles, clock, alone=alone)
     links = ProviderLinks(identity, anchors)
@@ -94,6 +97,7 @@ async def open_exchange(
         signer,
         clock,
         settings.provider_timeout_seconds,
+        open_rights(settings.subjects, settings.limits, directory, listings.profiles, signer),
     )
 
     members = AioServer(
@@ -104,7 +108,8 @@ async def open_exchange(
     public = AioServer(
         settings.public_listen, public_port(identity), Admission(directory, clock, Port.PUBLIC)
     )
-    stopping = asyncio.Event()  # ends the streams that would else last for the whole of the grace
+    # The event ends the streams that would else last for the whole of the grace.
+    notices, stopping = open_cases(settings, parts, members), asyncio.Event()
     add_member_services(members, parts, stopping)
     add_public_services(public, parts, stopping)
     book.start()
@@ -117,6 +122,7 @@ async def open_exchange(
         asyncio.create_task(watch_drift(store, clock, parts.drift)),
         asyncio.create_task(listings.book.follow()),
         asyncio.create_task(listings.run_timer(clock)),
+        asyncio.create_task(notices.run()),
     ]
     if courier is not None:
         timers.append(asyncio.create_task(courier.run()))

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from concordat.settings import Address, ServerSettings, SettingsError
 from exchange.drift.settings import DriftSettings
 from exchange.limits.settings import LimitSettings
+from exchange.subjects.settings import SubjectsSettings
 from exchange.supervision.settings import SupervisionSettings
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -161,6 +162,7 @@ class ExchangeSettings(ServerSettings):
     listings: ListingsSettings = Field(default_factory=ListingsSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     drift: DriftSettings = Field(default_factory=DriftSettings)
+    subjects: SubjectsSettings = Field(default_factory=SubjectsSettings)
     supervision: SupervisionSettings = Field(default_factory=SupervisionSettings)
     provider_timeout_seconds: float = Field(
         default=5.0, gt=0, le=30, description="The longest that a view waits for a provider."

@@ -24,18 +24,27 @@ from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
 from exchange.subjects.own_look_table import own_look
+from exchange.subjects.report_table import erasure_done, report_given
+from exchange.supervision.cases.table import case_budget, case_file, case_look_up, case_notice
+from exchange.vault.table import keyring_mark, subject_key
 from exchange.views.table import access_entry, request_seen
 
 __all__ = [
     "access_entry",
     "calibration",
+    "case_budget",
+    "case_file",
+    "case_look_up",
+    "case_notice",
     "clock_mark",
     "consent",
     "consent_event",
     "court_sync",
     "drift_level",
+    "erasure_done",
     "filing_seen",
     "inbox_message",
+    "keyring_mark",
     "lender_limit",
     "lender_use",
     "listing",
@@ -53,6 +62,7 @@ __all__ = [
     "notice_mail",
     "outcome_count",
     "own_look",
+    "report_given",
     "request_seen",
     "retraction",
     "score_count",
@@ -60,4 +70,5 @@ __all__ = [
     "subject_binding",
     "subject_contact",
     "subject_flag",
+    "subject_key",
 ]

@@ -25,7 +25,6 @@ from concordat.clock import Clock
 from concordat.federation.directory import Member
 from concordat.refusal import Refusal
 from concordat.statements import digest_of
-from concordat.store.engine import open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.verify.bundle import assemble_bundle
 from concordat.verify.consent import open_binding, open_consent
@@ -43,6 +42,7 @@ from exchange.log.tile_store import DatabaseTiles, TileStore
 from exchange.log.witnesses import Witnesses
 from exchange.settings import ListingsSettings
 from exchange.subjects.own_views import OwnViewDesk
+from exchange.subjects.settings import SubjectsSettings
 from exchange.tables import access_entry, consent, metadata
 from exchange.views.accesses import Accesses
 from exchange.views.admit import Checked
@@ -51,6 +51,7 @@ from exchange.views.provider_link import ProviderLinks, _Link
 from exchange.views.request_view import ViewDesk
 from tests.builders import EXCHANGE, LENDER, Federation, Granted, Subject, signer
 from tests.own_view_builders import own_statement
+from tests.vault_builders import exchange_engine
 
 if TYPE_CHECKING:
     from concordat.v1.provider_service_pb2_grpc import ProviderServiceAsyncStub
@@ -203,7 +204,7 @@ async def stall(_message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
 
 def memory_engine() -> Engine:
     """Return a fresh database in memory with the exchange's tables."""
-    engine = open_engine("sqlite://")
+    engine = exchange_engine("sqlite://")
     metadata.create_all(engine)
     return engine
 
@@ -223,6 +224,7 @@ class ExchangeDesk:
     policy: WitnessPolicy = field(default_factory=WitnessPolicy)
     limits: LimitSettings = field(default_factory=LimitSettings)
     drift_settings: DriftSettings = field(default_factory=DriftSettings)
+    subjects_settings: SubjectsSettings = field(default_factory=SubjectsSettings)
     listings_settings: ListingsSettings = field(default_factory=ListingsSettings)
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ from exchange.listings.review_servicer import ReviewServicer
 from exchange.listings.screen_listings import ScreenDesk
 from exchange.members.keeper import MemberKeeper
 from exchange.members.servicer import MemberServicer
+from exchange.subjects.rights import open_rights
 from exchange.subjects.servicer import SubjectServicer
 from exchange.views.servicer import ViewServicer
 from tests.builders import EXCHANGE, LENDER, Federation, Granted, Subject, signer
@@ -64,7 +65,12 @@ class ExchangeServices:
         self.listings = ListingServicer(anchors, desk.store, checks, screens)
         self.supervision = SupervisionServicer(anchors, desk.store, desk.drift)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)
-        self.subjects = SubjectServicer(directory, desk.store, listings.office, desk.own_views)
+        rights = open_rights(
+            desk.subjects_settings, desk.limits, directory, listings.profiles, exchange
+        )
+        self.subjects = SubjectServicer(
+            directory, desk.store, listings.office, desk.own_views, rights
+        )
 
     def let_in(self, caller: str | None = None, at: datetime | None = None) -> None:
         """Have the running task answer a call of ``caller`` (anyone's, on the public port)."""

@@ -137,7 +137,9 @@ class _ErasureRuleEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErasureRul
     ERASURE_RULE_BEING_LOGGED: _ErasureRule.ValueType  # 9
     """The entry is waiting for its place in the log."""
     ERASURE_RULE_LIMIT_COUNTED: _ErasureRule.ValueType  # 10
-    """The limit of requests a day is still counted."""
+    """A limit that protects the subject, or the exchange, still counts it."""
+    ERASURE_RULE_COULD_BE_FILED_AGAIN: _ErasureRule.ValueType  # 11
+    """The same signed filing could be handed in once more, and would make the listing anew."""
 
 class ErasureRule(_ErasureRule, metaclass=_ErasureRuleEnumTypeWrapper):
     """Why something is kept for now. Sources in docs/rights-of-the-subject.md."""
@@ -163,7 +165,9 @@ ERASURE_RULE_KEY_BINDING: ErasureRule.ValueType  # 8
 ERASURE_RULE_BEING_LOGGED: ErasureRule.ValueType  # 9
 """The entry is waiting for its place in the log."""
 ERASURE_RULE_LIMIT_COUNTED: ErasureRule.ValueType  # 10
-"""The limit of requests a day is still counted."""
+"""A limit that protects the subject, or the exchange, still counts it."""
+ERASURE_RULE_COULD_BE_FILED_AGAIN: ErasureRule.ValueType  # 11
+"""The same signed filing could be handed in once more, and would make the listing anew."""
 
 @typing.final
 class SubjectReport(message.Message):

@@ -115,6 +115,21 @@ def open_own_view_request(
     return verified
 
 
+def open_erasure_request(
+    envelope: v1.Envelope, binding: Verified[v1.SubjectBinding], anchors: Anchors, at: datetime
+) -> Verified[v1.ErasureRequest]:
+    """Verify that the subject itself, by its bound key, asks for erasure, just now. Raises ``Refusal``."""
+    with refusing_untrusted():
+        verified = open_envelope(
+            envelope, v1.ErasureRequest, KeyRing(binding.message.public_key), at
+        )
+        request = verified.message
+        require_fresh(from_timestamp(request.issued_at), from_timestamp(request.expires_at), at)
+    _require_subject(request.subject_ref, binding)
+    anchors.require_federation(request.federation)
+    return verified
+
+
 def open_consent_status(
     envelope: v1.Envelope,
     consent: Verified[v1.Consent],

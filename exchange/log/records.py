@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from exchange.listings.cause import Cause
     from exchange.listings.machine import Listing
+    from exchange.supervision.orders.rules import Order
 
 _RESULTS = {
     "complete": ReleaseResult.RELEASE_RESULT_COMPLETE,
@@ -34,6 +35,7 @@ class Draft:
     kind: LogEntryKind.ValueType
     subject_ref: bytes  # empty where it is about no person
     record: bytes
+    sealed_for: bytes = b""  # whose key seals the record, where that is another's than the chain's
 
 
 def _draft(
@@ -219,6 +221,44 @@ def own_view(view: v1.OwnView, digest: bytes) -> Draft:
     return _draft(kind, view.issued_at, view.subject_ref, own_view=act)
 
 
+def report_act(
+    subject_ref: bytes, request_digest: bytes, report_digest: bytes, at: datetime
+) -> Draft:
+    """A page of a subject's report that is about to go out to it."""
+    act = v1.ReportAct(request_digest=request_digest, report_digest=report_digest)
+    return _draft(LogEntryKind.LOG_ENTRY_KIND_REPORT, to_timestamp(at), subject_ref, report=act)
+
+
+def erasure_request(
+    subject_ref: bytes, request_digest: bytes, erased: int, kept: int, at: datetime
+) -> Draft:
+    """A subject's request for erasure, and how many records went and stayed."""
+    act = v1.ErasureRequestAct(request_digest=request_digest, erased=erased, kept=kept)
+    kind = LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST
+    return _draft(kind, to_timestamp(at), subject_ref, erasure_request=act)
+
+
+def binding_act(binding: v1.SubjectBinding, digest: bytes, at: datetime) -> Draft:
+    """A key that took over from another."""
+    act = v1.BindingAct(version=binding.version, digest=digest)
+    kind = LogEntryKind.LOG_ENTRY_KIND_BINDING
+    return _draft(kind, to_timestamp(at), binding.subject_ref, binding=act)
+
+
+def order_act(order: Order, at: datetime) -> Draft:
+    """A regulator's order that was given, or what became of it."""
+    act = v1.OrderAct(
+        order_id=order.order_id,
+        listing_id=order.key[1],
+        regulator=order.regulator,
+        furnisher=order.furnisher,
+        stage=order.stage,
+        digest=order.digest,
+    )
+    kind = LogEntryKind.LOG_ENTRY_KIND_ORDER
+    return _draft(kind, to_timestamp(at), order.key[0], order=act)
+
+
 def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
     """A court's register that was found the same as its listings."""
     act = v1.MirrorAct(court=court, digest=digest)
@@ -238,6 +278,23 @@ def supervision(
     """A regulator's reading of aggregates; ``provider`` is empty for all."""
     act = v1.SupervisionAct(regulator=regulator, kind=kind, provider=provider)
     return _draft(LogEntryKind.LOG_ENTRY_KIND_SUPERVISION, to_timestamp(at), supervision=act)
+
+
+def case_look_up(act: v1.CaseLookUp, at: datetime) -> Draft:
+    """A regulator's look-up in a case, answered or refused: sealed, in nobody's chain."""
+    kind = LogEntryKind.LOG_ENTRY_KIND_CASE_LOOK_UP
+    if act.refusal:
+        kind = LogEntryKind.LOG_ENTRY_KIND_CASE_REFUSAL
+    return _draft(kind, to_timestamp(at), case_look_up=act)
+
+
+def case_notice(
+    subject_ref: bytes, record_id: bytes, index: int, message_id: bytes, at: datetime
+) -> Draft:
+    """A sealed entry that is opened to its subject: in its chain, from now on."""
+    act = v1.CaseNoticeAct(record_id=record_id, index=index, message_id=message_id)
+    kind = LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE
+    return _draft(kind, to_timestamp(at), subject_ref, case_notice=act)
 
 
 def screenings(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from concordat.trust.envelope import Verified
     from exchange.listings.ledger import Office
     from exchange.subjects.own_views import OwnViewDesk
+    from exchange.subjects.rights import Rights
 
 T = TypeVar("T")
 
@@ -49,14 +50,23 @@ class SubjectServicer(SubjectServiceServicer):
     """Answers wallets on the public port."""
 
     def __init__(
-        self, directory: MemberDirectory, store: GroupCommit, office: Office, own_views: OwnViewDesk
+        self,
+        directory: MemberDirectory,
+        store: GroupCommit,
+        office: Office,
+        own_views: OwnViewDesk,
+        rights: Rights,
     ) -> None:
-        """Take statements in at ``store``, as ``office`` does it; show scores through ``own_views``."""
+        """Take statements in at ``store``, as ``office`` does it; show scores through ``own_views``.
+
+        Reports and erasures are the business of ``rights``.
+        """
         self._directory = directory
         self._anchors = directory.anchors
         self._store = store
         self._office = office
         self._own_views = own_views
+        self._rights = rights
         self._fetch_many = inbox.fetching(office)
 
     async def ListOwnListings(
@@ -183,6 +193,26 @@ class SubjectServicer(SubjectServiceServicer):
         call = current_call()
         left = MAX_SECONDS if call.seconds_left is None else min(call.seconds_left, MAX_SECONDS)
         return await self._own_views.answer(request, call.at, left)
+
+    async def RequestReport(
+        self, request: v1.RequestReportRequest, context: Context
+    ) -> v1.RequestReportResponse:
+        """Give the subject a page of its report."""
+        del context
+        at = current_call().at
+        binding = open_binding(request.binding, self._anchors, at)
+        work = self._rights.report(request, binding, at)
+        return v1.RequestReportResponse(report=await self._run(binding, request.binding, work))
+
+    async def RequestErasure(
+        self, request: v1.RequestErasureRequest, context: Context
+    ) -> v1.RequestErasureResponse:
+        """Erase what can go, and tell what is kept."""
+        del context
+        at = current_call().at
+        binding = open_binding(request.binding, self._anchors, at)
+        work = self._rights.erasure(request, binding, at)
+        return v1.RequestErasureResponse(outcome=await self._run(binding, request.binding, work))
 
     async def _run(
         self,

@@ -1,0 +1,204 @@
+"""Reading a subject's report from the database, page by page: listings, consents, accesses, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from google.protobuf.message import Message
+from sqlalchemy import Connection, select
+
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.refusal import Refusal
+from concordat.v1 import Reason
+from exchange.consents import table as consents
+from exchange.listings.table import listing
+from exchange.log import sequencing
+from exchange.log import table as log
+from exchange.subjects.contact_table import address_of
+from exchange.subjects.flag_table import NO_FLAGS, flags_of
+from exchange.subjects.own_listings import own_listings
+from exchange.subjects.report_accesses import ChainEntry, reported_accesses, reported_erasures
+from exchange.subjects.report_sections import complaint_bodies, limits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from concordat.federation.directory import MemberDirectory
+    from exchange.listings.profile import Profiles
+
+PAGE_BYTES = 700_000
+MOST_ACCESSES = 5000
+_LISTINGS, _CONSENTS, _ACCESSES = 0, 1, 2
+_CHUNK = 500
+_KEY_BYTES = 16
+_TAG_BYTES = 8  # at most, around a part: what protobuf adds
+
+P_contra = TypeVar("P_contra", bound=Message, contravariant=True)
+
+
+class Appended(Protocol[P_contra]):
+    """What parts are added to."""
+
+    def append(self, part: P_contra, /) -> None:
+        """Add one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whom a report is about, and what it is read with."""
+
+    connection: Connection
+    directory: MemberDirectory
+    profiles: Profiles
+    subject_ref: bytes
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Page:
+    """A report that fills up."""
+
+    report: v1.SubjectReport
+    left: int  # bytes
+    count: int = 0
+    cursor: bytes = field(default=b"")
+
+    def take(self, section: int, key: bytes, part: P_contra, parts: Appended[P_contra]) -> bool:
+        """Add a part and go on behind it; return False where it must wait for the next page."""
+        size = part.ByteSize() + _TAG_BYTES
+        if self.count and size > self.left:
+            return False
+        parts.append(part)
+        self.left -= size
+        self.count += 1
+        self.cursor = bytes([section]) + key.rjust(_KEY_BYTES, b"\x00")
+        return True
+
+
+def report_page(source: Source, request_digest: bytes, after: bytes) -> v1.SubjectReport:
+    """Return the unsigned page that begins behind ``after``. Raises ``Refusal`` for a place that is none."""
+    section, key = _place(after)
+    signed_size = sequencing.signed(source.connection).size
+    entries = list(_chain(source, signed_size))
+    report = v1.SubjectReport(
+        federation=source.directory.anchors.federation,
+        subject_ref=source.subject_ref,
+        request_digest=request_digest,
+        as_of=to_timestamp(source.at),
+        after=after,
+        log_size=signed_size,
+        flags=_flags(source),
+    )
+    if not after:
+        _add_first(report, source, entries)
+    page = _Page(report, PAGE_BYTES, cursor=after)
+    readers = (_add_listings, _add_consents, _add_accesses)
+    for place in range(section, len(readers)):
+        start = key if place == section else b""
+        if not readers[place](page, source, start, entries):
+            report.next = page.cursor
+            break
+    return report
+
+
+def _place(after: bytes) -> tuple[int, bytes]:
+    if not after:
+        return _LISTINGS, b""
+    if len(after) != 1 + _KEY_BYTES or after[0] > _ACCESSES:
+        raise Refusal(Reason.REASON_MESSAGE_INVALID, "after is no page's next")
+    return after[0], after[1:]
+
+
+def _add_first(report: v1.SubjectReport, source: Source, entries: list[ChainEntry]) -> None:
+    """Add what is not paged."""
+    connection, ref = source.connection, source.subject_ref
+    contact = address_of(connection, ref)
+    report.contact_email = contact[0] if contact else ""
+    report.binding_version = consents.binding_versions(connection, [ref]).get(ref, 0)
+    report.erasures.extend(reported_erasures(entries))
+    report.complain_to.extend(complaint_bodies(source.directory, source.at))
+    names = connection.execute(
+        select(listing.c.profile).where(listing.c.subject_ref == ref).distinct()
+    ).scalars()
+    anchors = source.directory.anchors
+    exchange = source.directory.require(anchors.bundle.exchange_id, source.at)
+    own = source.profiles.name_of(exchange.licence)
+    report.limits.extend(limits_of(source.profiles, [own, *names]))
+
+
+def _add_listings(page: _Page, source: Source, after: bytes, _entries: list[ChainEntry]) -> bool:
+    while True:
+        found, more = own_listings(
+            source.connection, source.profiles, source.subject_ref, after, source.at
+        )
+        for own in found:
+            _shorten(own)
+            if not page.take(_LISTINGS, own.listing_id, own, page.report.listings):
+                return False
+            after = own.listing_id
+        if not more:
+            return True
+
+
+def _shorten(own: v1.OwnListing) -> None:
+    """Leave out the oldest steps of a history that no page holds."""
+    size = own.ByteSize()
+    while size > PAGE_BYTES and len(own.steps) > 1:
+        size -= own.steps[0].ByteSize()
+        del own.steps[0]
+
+
+def _add_consents(page: _Page, source: Source, after: bytes, _entries: list[ChainEntry]) -> bool:
+    while found := consents.page(source.connection, source.subject_ref, after, _CHUNK):
+        for record in found:
+            consent_id = v1.Consent.FromString(record.consent.payload).consent_id
+            if not page.take(_CONSENTS, consent_id, record, page.report.consents):
+                return False
+            after = consent_id
+    return True
+
+
+def _add_accesses(page: _Page, source: Source, after: bytes, entries: list[ChainEntry]) -> bool:
+    behind = int.from_bytes(after, "big")
+    accesses = page.report.accesses
+    for sequence, access in reported_accesses(entries, _cases(source, entries)):
+        if sequence <= behind:
+            continue
+        key = sequence.to_bytes(_KEY_BYTES, "big")
+        full = len(accesses) == MOST_ACCESSES
+        if full or not page.take(_ACCESSES, key, access, accesses):
+            return False
+    return True
+
+
+def _chain(source: Source, size: int) -> Iterator[ChainEntry]:
+    """Yield the subject's entries in a log of ``size`` that still open, in order."""
+    after = 0
+    while rows := log.chain(source.connection, source.subject_ref, after, size, _CHUNK):
+        for row in rows:
+            after = row.sequence
+            if row.record is not None:
+                yield ChainEntry(row.sequence, row.leaf_index, v1.LogRecord.FromString(row.record))
+
+
+def _cases(source: Source, entries: list[ChainEntry]) -> dict[bytes, v1.LogRecord]:
+    """Return the records of the look-ups that the subject was told of, by record id."""
+    told = [
+        entry.record.case_notice.record_id
+        for entry in entries
+        if entry.record.WhichOneof("act") == "case_notice"
+    ]
+    if not told:
+        return {}
+    found = log.openings(source.connection, [(b"", record_id) for record_id in told])
+    records = [v1.LogRecord.FromString(row.record) for row in found if row.record is not None]
+    return {record.record_id: record for record in records}
+
+
+def _flags(source: Source) -> v1.SubjectFlags:
+    ref = source.subject_ref
+    now = flags_of(source.connection, [ref]).get(ref, NO_FLAGS)
+    return v1.SubjectFlags(frozen=now.frozen, fraud_alert=now.fraud_alert)
