@@ -2,8 +2,10 @@
 
 import typer
 
+from exchange.commands.backup import backup
 from exchange.commands.check import check
 from exchange.commands.init import init
+from exchange.commands.restore import restore
 from exchange.commands.serve import serve
 
 app = typer.Typer(
@@ -15,6 +17,8 @@ app = typer.Typer(
 app.command()(init)
 app.command()(serve)
 app.command()(check)
+app.command()(backup)
+app.command()(restore)
 
 if __name__ == "__main__":
     app(prog_name="concordat-exchange")

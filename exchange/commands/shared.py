@@ -18,6 +18,7 @@ from concordat.rpc.tls import TlsFileError
 from concordat.settings import SettingsError, load_settings
 from concordat.store.engine import StoreError
 from concordat.trust.errors import KeyFileError
+from exchange.backup.errors import BackupError
 from exchange.settings import ExchangeSettings
 
 OUT = Console()
@@ -48,8 +49,8 @@ def read_settings(path: Path, *, as_json: bool = False) -> ExchangeSettings:
 
 
 @contextmanager
-def advising(*, as_json: bool = False) -> Iterator[None]:
-    """Show what stops the exchange in one line that says what to do, and exit with 1."""
+def advising(*, as_json: bool = False, doing: str = "start") -> Iterator[None]:
+    """Show what keeps the exchange from ``doing`` it in words that say what to do, and exit with 1."""
     try:
         yield
     except (
@@ -59,8 +60,9 @@ def advising(*, as_json: bool = False) -> Iterator[None]:
         StoreError,
         OSError,
         RuntimeError,
+        BackupError,
     ) as error:
-        complain(f"cannot start: {error}", as_json=as_json)
+        complain(f"cannot {doing}: {error}", as_json=as_json)
     except SQLAlchemyError as error:
         complain(f"the database failed: {type(error).__name__}; run check", as_json=as_json)
     except Refusal as refusal:

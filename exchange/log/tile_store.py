@@ -129,11 +129,11 @@ class DatabaseTiles:
 
     def read(self, path: str) -> bytes | None:
         """See ``TileStore``."""
-        return self._run(f"read {path}", lambda connection: _read(connection, path))
+        return self._run(f"read {path}", lambda connection: read_tile(connection, path))
 
     def write(self, tiles: Mapping[Tile, bytes]) -> None:
         """See ``TileStore``."""
-        self._run("write the log's tiles", lambda connection: _write(connection, tiles))
+        self._run("write the log's tiles", lambda connection: write_tiles(connection, tiles))
 
     def publish(self, connection: Connection, note: bytes) -> None:
         """See ``TileStore``; the state, written in the same transaction, holds the note."""
@@ -145,7 +145,8 @@ class DatabaseTiles:
             raise TileStoreError(f"cannot {what}: {error}") from error
 
 
-def _read(connection: Connection, path: str) -> bytes | None:
+def read_tile(connection: Connection, path: str) -> bytes | None:
+    """Return what the database keeps under ``path``, the checkpoint too; None where nothing is."""
     if path == CHECKPOINT:
         row = state(connection)
         return row.checkpoint or None if row is not None else None
@@ -153,7 +154,8 @@ def _read(connection: Connection, path: str) -> bytes | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def _write(connection: Connection, tiles: Mapping[Tile, bytes]) -> None:
+def write_tiles(connection: Connection, tiles: Mapping[Tile, bytes]) -> None:
+    """Keep tiles in the database; a full one takes the place of the partial ones of the tile before it."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(log_tile)
     statement = statement.on_conflict_do_update(

@@ -1,0 +1,204 @@
+"""Restoring a backup: everything that can be known is checked before anything is written.
+
+Whose backup it is, whether the file is whole, whether its log's entries give its checkpoint, and whether
+they lead to the newest checkpoint that anybody can still show: the witnesses first of all. An exchange
+that went on from an older log would sign a second history of the same log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from concordat.federation.anchors import Anchors
+from concordat.trust.errors import TrustError
+from exchange.backup.errors import BackupDamagedError, BackupError, Known
+from exchange.backup.filling import Filled, Plan, fill
+from exchange.backup.format import End, Header, TableHead, read_backup, read_header
+from exchange.backup.judging import require_continued
+from exchange.backup.known import (
+    Heard,
+    ask_witnesses,
+    enough,
+    known_from_file,
+    known_from_note,
+)
+from exchange.backup.raw import ENTRIES, head_of
+from exchange.backup.snapshot import Tell, silent
+from exchange.backup.tally import LogTally
+from exchange.backup.target import Left, place_for, require_room
+from exchange.log.opening import named_witnesses
+from exchange.log.tile_store import CHECKPOINT, FileTiles, TileStoreError
+from exchange.migrations import SCRIPTS
+from exchange.settings import ExchangeSettings
+from exchange.tables import metadata
+
+WITNESS_SECONDS = 10.0  # a restore waits longer than a view does
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was done, and on whose word the log is the newest."""
+
+    header: Header
+    end: End
+    filled: Filled
+    known: list[Known]
+    silent: dict[str, str]
+    unreadable: str | None
+    moved_to: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an operator asks for: the file, checkpoints kept elsewhere, whether to replace what is there."""
+
+    file: Path
+    checkpoints: Sequence[Path] = ()
+    replace: bool = False
+
+
+def restore(
+    settings: ExchangeSettings,
+    anchors: Anchors,
+    request: Request,
+    now: datetime,
+    tell: Tell = silent,
+    *,
+    seconds: float = WITNESS_SECONDS,
+) -> Restored:
+    """Restore a backup; the caller holds the database for this process alone.
+
+    Raises ``LogNotContinuedError`` where the log is not the newest known, ``BackupError`` for whatever else
+    speaks against it, ``StoreError`` where the database can't be opened. Nothing is changed then.
+    """
+    left = require_room(settings.database, replace=request.replace)
+    header = read_header(request.file)
+    require_ours(header, anchors)
+    ours = _own(header, anchors, request.file.name)
+    heard = ask_witnesses(named_witnesses(settings.log, anchors), anchors.log, seconds)
+    heard = heard.without_forgetful(ours.checkpoint if ours else None)
+    known = [
+        *heard.known.values(),
+        *(known_from_file(path, anchors) for path in request.checkpoints),
+        *_known_here(settings, anchors, left),
+    ]
+    tally, end = checked(request.file, [header.size, *(each.size for each in known)], tell)
+    tally.require(header.size, header.root, header.entries)
+    require_continued("the backup", ours, tally, known)
+    _require_heard(settings, anchors, heard, request.checkpoints)
+    plan = Plan(request.file, end, header, _newest(header, ours, known), left.clock_mark)
+    with place_for(settings.database, now, replace=request.replace) as place:
+        filled = fill(place.engine, plan, settings.log, tell)
+    return Restored(header, end, filled, known, heard.silent, left.unreadable, place.moved_to)
+
+
+def require_ours(header: Header, anchors: Anchors) -> None:
+    """Raise ``BackupError`` unless this program, with this trust bundle, can take the backup up."""
+    if (header.federation, header.origin) != (anchors.federation, anchors.log.name):
+        raise BackupError(
+            f"the backup is of {header.federation} with the log {header.origin}, and the trust bundle of "
+            f"{anchors.federation} with {anchors.log.name}: restore with the settings it was made with"
+        )
+    newest = ScriptDirectory(str(SCRIPTS)).get_current_head()
+    if header.schema != newest:
+        raise BackupError(
+            f"the backup is at schema {header.schema}, and this version's is {newest}: restore it with "
+            "the version that made it, then run init of this version, which brings it up to date"
+        )
+
+
+def _own(header: Header, anchors: Anchors, name: str) -> Known | None:
+    if not header.checkpoint:
+        return None
+    try:
+        known = known_from_note(header.checkpoint, anchors, name)
+    except TrustError as error:
+        raise BackupError(f"the backup's checkpoint is not this federation's: {error}") from error
+    if (known.size, known.root) != (header.size, header.root):
+        raise BackupDamagedError(f"{name} was altered: its checkpoint is not that of its header")
+    return replace(known, at=header.made_at)
+
+
+def _known_here(settings: ExchangeSettings, anchors: Anchors, left: Left) -> list[Known]:
+    """Return what the old database and the published files still show."""
+    found: list[Known] = []
+    if left.checkpoint:
+        found.append(_here(left.checkpoint, anchors, "the database that is replaced"))
+    if settings.log.tiles == "files":
+        try:
+            note = FileTiles(settings.log.folder).read(CHECKPOINT)
+        except TileStoreError as error:
+            raise BackupError(f"{settings.log.folder}: {error}") from error
+        if note is not None:
+            found.append(_here(note, anchors, f"the published log in {settings.log.folder.name}"))
+    return found
+
+
+def _here(note: bytes, anchors: Anchors, source: str) -> Known:
+    try:
+        return known_from_note(note, anchors, source)
+    except TrustError as error:
+        raise BackupError(
+            f"the checkpoint of {source} is damaged, or another log's ({error}): move it away first"
+        ) from error
+
+
+def _require_heard(
+    settings: ExchangeSettings, anchors: Anchors, heard: Heard, checkpoints: Sequence[Path]
+) -> None:
+    needed = enough(len(settings.log.witnesses), anchors.bundle.witness_quorum)
+    if len(heard.known) >= needed or checkpoints:
+        return
+    why = "; ".join(f"{name}: {reason}" for name, reason in heard.silent.items())
+    raise BackupError(
+        f"{len(heard.known)} of at least {needed} witnesses could be heard ({why}): with fewer, a newer "
+        "checkpoint may be missed. Try again when they are back, or give the newest checkpoint that you "
+        "or anybody else has kept: --checkpoint FILE"
+    )
+
+
+def checked(file: Path, sizes: Sequence[int], tell: Tell = silent) -> tuple[LogTally, End]:
+    """Read a backup whole; return the tally of its log with the roots at ``sizes``, and its end.
+
+    Raises ``BackupDamagedError`` for what is not whole, and ``BackupError`` where tables or columns are
+    not this version's.
+    """
+    wanted = {table.name: head_of(table) for table in metadata.sorted_tables}
+    tally, done, of, log_rows = LogTally(sizes), 0, 0, False
+    index = entry = 0
+    seen: set[str] = set()
+    for part in read_backup(file):
+        if isinstance(part, Header):
+            of = part.rows
+        elif isinstance(part, TableHead):
+            if wanted.get(part.name) != part:
+                raise BackupError(f"this version has no table {part.name} of the backup's columns")
+            seen.add(part.name)
+            log_rows = part.name == ENTRIES
+            if log_rows:
+                index, entry = map(part.columns.index, ("leaf_index", "entry"))
+        elif isinstance(part, End):
+            if missing := wanted.keys() - seen:
+                raise BackupError(f"the backup has no table {min(missing)}")
+            return tally, part
+        else:
+            if log_rows:
+                tally.add(*_entry(part[index], part[entry]))
+            done += 1
+            tell("checking", done, of)
+    raise BackupDamagedError("the end is missing")  # pragma: no cover - read_backup has raised
+
+
+def _entry(index: object, entry: object) -> tuple[int, bytes]:
+    if not isinstance(index, int) or not isinstance(entry, bytes):
+        raise BackupDamagedError("an entry of the log is none")
+    return index, entry
+
+
+def _newest(header: Header, ours: Known | None, known: Sequence[Known]) -> Known | None:
+    """Return the newest checkpoint where that is newer than the backup's: the last batch was published."""
+    newest = max(known, key=lambda each: each.size, default=ours)
+    return newest if newest is not None and newest.size > header.size else None
