@@ -140,8 +140,8 @@ class TrustBundle(message.Message):
 
     @builtins.property
     def witness_urls(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Where the witnesses are asked, which hold deferred notices for subjects too: HTTP prefixes; may be empty.
-        Nothing that they give is believed without the exchange's signature.
+        """Where the witnesses are asked, which hold deferred notices for subjects too: HTTP prefixes, one for each of
+        `witnesses` in their order, or none. Nothing that they give is believed without the exchange's signature.
         """
 
     def __init__(
