@@ -83,8 +83,9 @@ def restore(
     known = [
         *heard.known.values(),
         *(known_from_file(path, anchors) for path in request.checkpoints),
-        *_known_here(settings, anchors, left),
+        *_published(settings, anchors),
     ]
+    left = _shown_by(left, anchors, known)
     tally, end = checked(request.file, [header.size, *(each.size for each in known)], tell)
     tally.require(header.size, header.root, header.entries)
     require_continued("the backup", ours, tally, known)
@@ -122,28 +123,31 @@ def _own(header: Header, anchors: Anchors, name: str) -> Known | None:
     return replace(known, at=header.made_at)
 
 
-def _known_here(settings: ExchangeSettings, anchors: Anchors, left: Left) -> list[Known]:
-    """Return what the old database and the published files still show."""
-    found: list[Known] = []
-    if left.checkpoint:
-        found.append(_here(left.checkpoint, anchors, "the database that is replaced"))
-    if settings.log.tiles == "files":
-        try:
-            note = FileTiles(settings.log.folder).read(CHECKPOINT)
-        except TileStoreError as error:
-            raise BackupError(f"{settings.log.folder}: {error}") from error
-        if note is not None:
-            found.append(_here(note, anchors, f"the published log in {settings.log.folder.name}"))
-    return found
-
-
-def _here(note: bytes, anchors: Anchors, source: str) -> Known:
+def _published(settings: ExchangeSettings, anchors: Anchors) -> list[Known]:
+    """Return what the log's files still show; raise ``BackupError`` where it is not this log's."""
+    if settings.log.tiles != "files":
+        return []
+    folder = settings.log.folder
     try:
-        return known_from_note(note, anchors, source)
+        note = FileTiles(folder).read(CHECKPOINT)
+        known = note and known_from_note(note, anchors, f"the published log in {folder.name}")
+    except TileStoreError as error:
+        raise BackupError(f"{folder}: {error}") from error
     except TrustError as error:
         raise BackupError(
-            f"the checkpoint of {source} is damaged, or another log's ({error}): move it away first"
+            f"the checkpoint in {folder} is damaged, or another log's ({error}): move the folder away first"
         ) from error
+    return [known] if known else []
+
+
+def _shown_by(left: Left, anchors: Anchors, known: list[Known]) -> Left:
+    """Add what the database that is replaced shows to ``known``; return it, unreadable if that is nothing."""
+    if left.checkpoint:
+        try:
+            known.append(known_from_note(left.checkpoint, anchors, "the database that is replaced"))
+        except TrustError as error:
+            return replace(left, unreadable=f"its checkpoint does not verify: {error}")
+    return left
 
 
 def _require_heard(

@@ -37,6 +37,10 @@ def require_room(url: str, *, replace: bool) -> Left:
     file = sqlite_file(url)
     if file is not None and not any(path.exists() for path in _all_of(file)):
         return Left()
+    if file is not None and not file.exists() and not replace:
+        raise BackupError(
+            f"{file.name} is gone and what SQLite kept with it is not: --replace moves that aside"
+        )
     if not replace:
         filled = _filled(url)
         if filled is not None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +14,10 @@ from exchange.backup.errors import Known, LogNotContinuedError
 from exchange.backup.progress import progress_shown
 from exchange.backup.restoring import Request, Restored
 from exchange.backup.restoring import restore as run
+from exchange.backup.snapshot import Tell
 from exchange.backup.words import checkpoint_json, checkpoint_line, root_text
 from exchange.commands.shared import ERR, OUT, ConfigOption, advising, read_settings
+from exchange.settings import ExchangeSettings
 
 
 def restore(
@@ -42,37 +43,41 @@ def restore(
     Exit codes: 0 done; 1 refused, and nothing was changed; 2 the settings are wrong.
     """
     settings = read_settings(config, as_json=as_json)
+    request = Request(file, tuple(checkpoints or ()), replace)
     with (
         advising(as_json=as_json, doing="restore"),
-        _both_shown(as_json=as_json),
         only_process(settings.database),
         progress_shown(ERR) as tell,
     ):
-        request = Request(file, tuple(checkpoints or ()), replace)
-        anchors = load_anchors(settings.trust_bundle)
-        done = run(settings, anchors, request, datetime.now(UTC), tell)
+        done = _run(settings, request, tell, as_json=as_json)
+    if isinstance(done, LogNotContinuedError):
+        typer.echo(json.dumps(_refusal(done)))
+        raise typer.Exit(1)
     if as_json:
         typer.echo(json.dumps(_facts(done)))
     else:
         OUT.print("\n".join(_lines(done)), highlight=False, markup=False, soft_wrap=True)
 
 
-@contextmanager
-def _both_shown(*, as_json: bool) -> Iterator[None]:
-    """Let a program have both checkpoints of a refusal apart; people read them in the text."""
+def _run(
+    settings: ExchangeSettings, request: Request, tell: Tell, *, as_json: bool
+) -> Restored | LogNotContinuedError:
+    """Restore. A program is to get both checkpoints of a refusal apart; people read them in its text."""
     try:
-        yield
+        return run(settings, load_anchors(settings.trust_bundle), request, datetime.now(UTC), tell)
     except LogNotContinuedError as error:
         if not as_json:
             raise
-        refused = {
-            "ok": False,
-            "error": str(error),
-            "backup": None if error.ours is None else _checkpoint(error.ours),
-            "newest": _checkpoint(error.newest),
-        }
-        typer.echo(json.dumps(refused))
-        raise typer.Exit(1) from error
+        return error
+
+
+def _refusal(error: LogNotContinuedError) -> dict[str, object]:
+    return {
+        "ok": False,
+        "error": str(error),
+        "backup": None if error.ours is None else _checkpoint(error.ours),
+        "newest": _checkpoint(error.newest),
+    }
 
 
 def _checkpoint(known: Known) -> dict[str, object]:
