@@ -1,0 +1,258 @@
+"""A case look-up: what is refused, what is logged, what is released, and to whom it is told."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.refusal import Refusal
+from concordat.statements import cosign, digest_of
+from concordat.v1 import CaseScope, Reason
+from concordat.verify.case import require_one_subject
+from concordat.verify.mismatch import MismatchError
+from exchange.supervision.cases import table
+from tests.builders import DAY, LENDER, REGULATOR, signer
+from tests.case_builders import OFFICERS, CaseHouse
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[CaseHouse]:
+    house = CaseHouse()
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def house(shared: CaseHouse) -> Iterator[CaseHouse]:
+    shared.federation.at = max(shared.federation.at, shared.started)
+    yield shared
+    for custodian in shared.custodians:
+        custodian.away = False
+
+
+def last(house: CaseHouse) -> v1.CaseLookUp:
+    return house.sealed()[-1].case_look_up
+
+
+def test_a_case_that_two_officers_approved_is_answered_and_verifies(house: CaseHouse) -> None:
+    granted, _ = house.act()
+    case = house.case(house.ada)
+    seen = house.look_up(case)
+    assert {each.lender for each in seen.page.accesses} == {LENDER}
+    assert {each.consent_id for each in seen.page.accesses} == {granted.consent.consent_id}
+    assert [bool(each.refusal) for each in seen.page.accesses].count(True) == 2
+    consents = house.look_up(case, scope=CaseScope.CASE_SCOPE_CONSENTS).page.consents
+    assert [each.consent for each in consents] == [granted.envelope]
+    assert not house.look_up(case, scope=CaseScope.CASE_SCOPE_LISTINGS).page.listings
+    assert last(house).scopes == [CaseScope.CASE_SCOPE_LISTINGS]
+    assert last(house).case_digest == digest_of(case)
+
+
+@pytest.mark.parametrize(
+    "approvers",
+    [
+        (OFFICERS[0],),
+        (OFFICERS[0], OFFICERS[0]),
+        (OFFICERS[0], "stranger"),
+        (OFFICERS[0], REGULATOR),
+    ],
+    ids=["one", "one twice", "one and a stranger", "one and who calls"],
+)
+def test_fewer_than_two_approvers_are_refused_logged_and_told(
+    house: CaseHouse, approvers: tuple[str, ...]
+) -> None:
+    case = house.case(house.bob, approvers)
+    assert house.refused(case) == Reason.REASON_CASE_NOT_APPROVED
+    refused = last(house)
+    assert refused.refusal == Reason.REASON_CASE_NOT_APPROVED
+    assert (refused.regulator, refused.subject_ref) == (REGULATOR, house.bob.ref)
+
+
+def test_a_signature_more_than_two_changes_nothing(house: CaseHouse) -> None:
+    case = house.case(house.ada, OFFICERS)
+    cosign(case, signer("stranger"))
+    assert house.look_up(case).page.subject_ref == house.ada.ref
+
+
+def test_a_case_is_refused_at_its_end_and_after(house: CaseHouse) -> None:
+    at = house.federation.at
+    over = house.case(
+        house.bob,
+        issued_at=to_timestamp(at - DAY),
+        ends_at=to_timestamp(at),
+        notice_at=to_timestamp(at),
+    )
+    assert house.refused(over) == Reason.REASON_CASE_ENDED
+    assert last(house).refusal == Reason.REASON_CASE_ENDED
+
+
+def test_a_request_that_lay_about_for_two_weeks_begins_no_case(house: CaseHouse) -> None:
+    issued = house.federation.at - 14 * DAY - timedelta(seconds=1)
+    stale = house.case(house.bob, issued_at=to_timestamp(issued))
+    assert house.refused(stale) == Reason.REASON_CASE_ENDED
+
+
+@pytest.mark.parametrize(
+    "days",
+    [{"ends_at": 366}, {"notice_at": 181, "ends_at": 200}, {"notice_at": 91}, {"notice_at": -1}],
+)
+def test_a_case_or_an_embargo_that_is_too_long_is_refused(
+    house: CaseHouse, days: dict[str, int]
+) -> None:
+    at = house.federation.at
+    fields: dict[str, Any] = {k: to_timestamp(at + v * DAY) for k, v in days.items()}
+    wide = house.case(house.bob, **fields)
+    assert house.refused(wide) == Reason.REASON_CASE_TOO_WIDE
+    told = last(house).notice_at.ToDatetime(UTC)
+    assert at <= told <= at + 180 * DAY
+
+
+def test_a_scope_that_the_case_does_not_name_is_refused(house: CaseHouse) -> None:
+    case = house.case(house.bob, scopes=[CaseScope.CASE_SCOPE_CONSENTS])
+    assert house.refused(case) == Reason.REASON_CASE_TOO_WIDE
+
+
+@pytest.mark.parametrize("shares", ["case_reference", "case_id"])
+def test_a_second_subject_under_one_reference_or_id_is_refused(
+    house: CaseHouse, shares: str
+) -> None:
+    first = house.case(house.ada)
+    house.look_up(first)
+    said = v1.CaseRequest.FromString(first.payload)
+    second = house.case(house.bob, **{shares: getattr(said, shares)})
+    assert house.refused(second) == Reason.REASON_CASE_OTHER_SUBJECT
+    assert last(house).subject_ref == house.bob.ref
+
+
+def test_a_reference_is_never_used_for_a_second_case(house: CaseHouse) -> None:
+    first = house.case(house.ada)
+    house.look_up(first)
+    reference = v1.CaseRequest.FromString(first.payload).case_reference
+    again = house.case(house.ada, case_reference=reference)
+    assert house.refused(again) == Reason.REASON_CASE_ENDED
+
+
+def test_a_case_is_not_prolonged_under_its_own_id(house: CaseHouse) -> None:
+    first = house.case(house.ada)
+    house.look_up(first)
+    longer = v1.CaseRequest.FromString(first.payload)
+    longer.ends_at.CopyFrom(to_timestamp(house.federation.at + 200 * DAY))
+    fields = {field.name: getattr(longer, field.name) for field, _ in longer.ListFields()}
+    assert house.refused(house.case(house.ada, **fields)) == Reason.REASON_REPLAYED_WITH_OTHER_BYTES
+
+
+def test_what_is_not_the_regulators_own_signature_is_refused_and_logged(house: CaseHouse) -> None:
+    request = house.request(house.case(house.bob), signed_by=LENDER)
+    assert house.refused(request) == Reason.REASON_SIGNATURE_INVALID
+    assert last(house).refusal == Reason.REASON_SIGNATURE_INVALID
+
+
+def test_an_old_request_is_refused(house: CaseHouse) -> None:
+    request = house.request(house.case(house.ada))
+    house.later(minutes=6)
+    assert house.refused(request) == Reason.REASON_STATEMENT_NOT_FRESH
+
+
+def test_a_malformed_case_cannot_hide_the_attempt(house: CaseHouse) -> None:
+    case = v1.CaseRequest(subject_ref=house.bob.ref, legal_article="x" * 500)
+    envelope = house.case(house.bob)
+    envelope.payload = case.SerializeToString()
+    request = house.request(house.case(house.bob))
+    request.case.CopyFrom(envelope)
+    assert house.refused(request) == Reason.REASON_STATEMENT_MALFORMED
+    refused = last(house)
+    assert (refused.subject_ref, refused.legal_article) == (house.bob.ref, "")
+    assert refused.notice_at == to_timestamp(house.federation.at)  # it names no time: at once
+
+
+def test_a_repeated_look_up_reads_the_same_answer_and_counts_once(house: CaseHouse) -> None:
+    request = house.request(house.case(house.ada))
+    first = house.ask_case(request)
+    entries, spent = len(house.sealed()), _spent(house)
+    house.act()  # what happens meanwhile is not in it
+    assert house.ask_case(request) == first
+    assert (len(house.sealed()), _spent(house)) == (entries, spent)
+
+
+def test_the_same_id_for_another_look_up_is_refused(house: CaseHouse) -> None:
+    request = house.request(house.case(house.ada))
+    house.ask_case(request)
+    used = v1.CaseLookUpRequest.FromString(request.request.payload).look_up_id
+    other = house.request(house.case(house.bob), look_up_id=used)
+    assert house.refused(other) == Reason.REASON_REPLAYED_WITH_OTHER_BYTES
+
+
+def test_an_answer_holds_nobody_else(house: CaseHouse) -> None:
+    house.act(house.ada)
+    theirs, _ = house.act(house.bob)
+    seen = house.look_up(house.case(house.ada), scope=CaseScope.CASE_SCOPE_CONSENTS)
+    assert theirs.envelope not in [each.consent for each in seen.page.consents]
+    seen.page.consents.append(v1.ConsentRecord(consent=theirs.envelope))
+    with pytest.raises(MismatchError):
+        require_one_subject(seen.page, house.ada.ref)
+
+
+def test_pages_follow_each_other_without_gaps(
+    house: CaseHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        house.act()
+    case = house.case(house.ada)
+    whole = house.look_up(case).page.accesses
+    monkeypatch.setattr("exchange.supervision.cases.pages.ACCESSES", 2)
+    seen, after = list[v1.CaseAccess](), b""
+    while True:
+        answered = house.look_up(case, after=after)
+        seen += answered.page.accesses
+        if not (after := answered.answer.cursor):
+            break
+    assert seen == list(whole)
+    assert len(seen) > 4
+
+
+def test_an_entry_waits_for_custody_and_nothing_goes_out_without_it(house: CaseHouse) -> None:
+    for custodian in house.custodians[1:]:
+        custodian.away = True
+    request, spent = house.request(house.case(house.ada)), _spent(house)
+    assert house.refused(request) == Reason.REASON_NOTICE_NOT_HELD
+    entries = len(house.sealed())
+    assert _spent(house) == spent  # refused ones do not count
+    house.custodians[1].away = False
+    assert house.check(request, house.ask_case(request)).page.subject_ref == house.ada.ref
+    assert (len(house.sealed()), _spent(house)) == (entries, spent + 1)
+
+
+def test_without_custodians_nobody_is_looked_up() -> None:
+    lone = CaseHouse(custodians=1)
+    try:
+        assert lone.refused(lone.case(lone.ada)) == Reason.REASON_NOTICE_NOT_HELD
+        assert last(lone).refusal == Reason.REASON_NOTICE_NOT_HELD
+    finally:
+        lone.close()
+
+
+def test_the_budget_of_a_month_is_all_regulators_and_refused_ones_do_not_count() -> None:
+    house = CaseHouse(custodians=2, per_month=2)
+    try:
+        case = house.case(house.ada)
+        assert house.refused(house.case(house.ada, OFFICERS[:1])) == Reason.REASON_CASE_NOT_APPROVED
+        first = house.request(case)
+        house.ask_case(first)
+        house.ask_case(first)
+        house.look_up(case)
+        with pytest.raises(Refusal) as spent:
+            house.ask_case(house.request(case))
+        assert spent.value.reason == Reason.REASON_CASE_BUDGET_SPENT
+        july = datetime(2026, 7, 1, tzinfo=UTC)
+        assert spent.value.retry_after == july - house.federation.at
+        house.federation.at = july
+        assert house.look_up(case).page.subject_ref == house.ada.ref
+    finally:
+        house.close()
+
+
+def _spent(house: CaseHouse) -> int:
+    return house.desk.store.run(lambda connection: table.hold_month(connection, 202606))
