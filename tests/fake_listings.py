@@ -215,6 +215,16 @@ class _Servicer:
     def __init__(self, fake: ListingFederation) -> None:
         self.fake = fake
 
+    def __getattr__(self, name: str) -> Any:
+        """Serve nothing of what no test here needs."""
+        if not name[0].isupper():
+            raise AttributeError(name)
+
+        def absent(_request: Any, context: grpc.ServicerContext) -> Any:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, name)
+
+        return absent
+
     def _answer(
         self, method: str, request: Any, context: grpc.ServicerContext, make: Callable[[], Any]
     ) -> Any:
@@ -237,6 +247,22 @@ class _Servicer:
             return answer
 
         return self._answer("RequestOwnView", request, context, make)
+
+    def RequestReport(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def make() -> v1.RequestReportResponse:
+            fake = self.fake
+            report = v1.SubjectReport(
+                federation=fake.federation.name,
+                subject_ref=fake.person.ref,
+                request_digest=digest_of(request.request),
+                as_of=to_timestamp(fake.at),
+                flags=fake.flags,
+                listings=[story.own() for story in fake.stories],
+                consents=fake.consents,
+            )
+            return v1.RequestReportResponse(report=seal(report, signer(EXCHANGE)))
+
+        return self._answer("RequestReport", request, context, make)
 
     def ListOwnListings(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.ListOwnListingsResponse:

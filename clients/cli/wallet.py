@@ -23,6 +23,7 @@ from clients.cli.wallet_list import list_consents
 from clients.cli.wallet_listings import listings
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_report import report
+from clients.cli.wallet_report_check import report_check
 from clients.cli.wallet_statement import settle, statement
 from clients.sdk.client import WalletClient
 from clients.sdk.wallet_file import WalletFolder
@@ -82,6 +83,7 @@ app.command(epilog=CODES)(revoke)
 app.command("list", epilog=CODES)(list_consents)
 app.command(epilog=CODES)(accesses)
 app.command(epilog=CODES)(report)
+app.command("report-check", epilog=CODES)(report_check)
 for command in (
     *(listings, inbox, contest, dispute, appeal, statement, settle),
     *(freeze, unfreeze, alert, unalert, contact),

@@ -1,6 +1,6 @@
-"""`concordat wallet report`: your own score, provider by provider, why it is so, and what would lift it."""
+"""`concordat wallet report`: all there is about you; your score first, why it is so, and what would lift it."""
 
-import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +12,17 @@ from rich.text import Text
 
 from clients.cli import own_report_words as said
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
-from clients.cli.own_report_json import bundle_in, own_report_facts
 from clients.cli.render import band, interval_bar
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.cli.wallet_report_copy import Copy, facts_of, read_copy, write_copy
+from clients.cli.wallet_report_text import section_parts
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import ClientError
 from clients.sdk.wallet_file import WalletFolder
-from concordat.clock import Clock
-from concordat.verify.own_view import VerifiedOwnView, verify_own_view
+from clients.wallet_report.sections import document_of
+from concordat.verify.own_view import VerifiedOwnView
 
+_SCORE_TITLES = ("Your score", "Why it is not higher", "What would lift it")
 _BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "red"}
 
 
@@ -29,8 +31,12 @@ def report(
         list[str] | None,
         typer.Option("--provider", help="Ask this provider; repeat for more. Else all are asked."),
     ] = None,
+    score: Annotated[bool, typer.Option(help="Ask the providers for your score, too.")] = True,
     out: Annotated[
-        Path | None, typer.Option(help="Write a machine-readable copy (JSON) here.")
+        Path | None,
+        typer.Option(
+            help="Write a copy here: FILE.html, a signed page that prints well, or else JSON, for programs."
+        ),
     ] = None,
     copy: Annotated[
         Path | None,
@@ -41,36 +47,55 @@ def report(
     passphrase_file: PassphraseFile = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show your own score: each provider's, the unified one, what moved it, and what would lift it.
+    """Show all there is about you: your score and its reasons, listings, who looked, consents, your rights.
 
-    You get all of it, frozen or not. The look is yours: it stands among your accesses, no lender is told, and
-    it moves no score. All is checked: each provider's signature, and the unified score computed anew.
+    You get all of it, frozen or not. That you looked stands among your accesses; no lender is told, and it
+    moves no score. All is checked: the exchange's signature, each provider's, the score computed anew.
     """
     with failing("the report was not obtained", as_json=as_json):
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
         if copy is not None:
-            verified = verify_own_view(bundle_in(copy.read_bytes()), held.anchors, at=Clock().now())
-            _require_own(verified, held)
+            found = read_copy(copy, held.anchors)
+            _require_own(found, held)
         else:
-            with held.locked(), WalletClient(held.anchors) as client:
-                verified = client.own_view(held.key(), providers or (), seconds=seconds)
-        facts = own_report_facts(verified)
+            found = _asked(held, providers or (), seconds, score=score)
+        facts = facts_of(found)
         if out is not None:
-            out.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+            write_copy(out, found, facts)
     if as_json:
         echo_json(ok=True, **facts, out=str(out) if out else None)
         return
-    for part in report_parts(verified):
+    for part in whole_parts(found):
         console().print(part)
     if out is not None:
         console().print(f"Written to {out}.")
 
 
-def _require_own(verified: VerifiedOwnView, held: WalletFolder) -> None:
-    """Raise ``ClientError`` for a copy of somebody else's, which is nobody's own score here."""
-    if verified.view.subject_ref != held.key().subject_ref:
+def _asked(held: WalletFolder, providers: Sequence[str], seconds: float, *, score: bool) -> Copy:
+    with held.locked(), WalletClient(held.anchors) as client:
+        key = held.key()
+        own = client.own_view(key, providers, seconds=seconds) if score else None
+        return Copy(own, client.report(key, own))
+
+
+def _require_own(found: Copy, held: WalletFolder) -> None:
+    """Raise ``ClientError`` for a copy of somebody else's, which is nobody's own report here."""
+    if found.subject_ref != held.key().subject_ref:
         raise ClientError(
             "the copy is about another person than this wallet's; open it with that wallet"
+        )
+
+
+def whole_parts(found: Copy) -> Iterator[RenderableType]:
+    """Yield the report as a person would like to read it: the score, then all the rest."""
+    if found.own_view is not None:
+        yield from report_parts(found.own_view)
+    if found.report is not None:
+        document = document_of(found.report)
+        yield from section_parts(document, but=_SCORE_TITLES)
+        yield Text(
+            f"Signed by {found.report.exchange.member_id}, as of {dict(document.facts)['As of']}.",
+            "green",
         )
 
 

@@ -19,6 +19,7 @@ from clients.sdk.aio_client_base import AioClient
 from clients.sdk.aio_lender_listings import AioLenderListings
 from clients.sdk.aio_stream import AioStream
 from clients.sdk.aio_wallet_listings import AioWalletListings
+from clients.sdk.aio_wallet_rights import AioWalletRights
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from concordat import v1
 from concordat.clock import Clock
@@ -78,7 +79,7 @@ class AioLenderClient(AioLenderListings):
         )
 
 
-class AioWalletClient(AioWalletListings):
+class AioWalletClient(AioWalletListings, AioWalletRights):
     """Acts for a subject, over the public ports."""
 
     def __init__(self, anchors: Anchors, clock: Clock | None = None) -> None:

@@ -19,6 +19,7 @@ from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.lender_listings import LenderListings
 from clients.sdk.outbox import Outbox, answers
 from clients.sdk.wallet_listings import WalletListings
+from clients.sdk.wallet_rights import WalletRights
 from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors
@@ -72,7 +73,7 @@ class LenderClient(LenderListings):
         return self._transport.run(outcomes.report_outcomes(self._identity, self.book, counts))
 
 
-class WalletClient(WalletListings):
+class WalletClient(WalletListings, WalletRights):
     """Acts for a subject, over the public ports."""
 
     def __init__(self, anchors: Anchors, clock: Clock | None = None) -> None:

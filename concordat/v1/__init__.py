@@ -215,7 +215,6 @@ from concordat.v1.order_pb2 import SubmitOrderResponse as SubmitOrderResponse
 from concordat.v1.outcome_pb2 import DecisionReason as DecisionReason
 from concordat.v1.outcome_pb2 import OutcomeEvent as OutcomeEvent
 from concordat.v1.outcome_pb2 import OutcomeKind as OutcomeKind
-from concordat.v1.outcome_pb2 import OutcomeOfAccess as OutcomeOfAccess
 from concordat.v1.outcome_pb2 import ReviewerRole as ReviewerRole
 from concordat.v1.own_view_pb2 import OwnView as OwnView
 from concordat.v1.own_view_pb2 import OwnViewBundle as OwnViewBundle
@@ -255,6 +254,7 @@ from concordat.v1.subject_report_pb2 import ReportedErasure as ReportedErasure
 from concordat.v1.subject_report_pb2 import ReportedLimits as ReportedLimits
 from concordat.v1.subject_report_pb2 import ReportedOutcome as ReportedOutcome
 from concordat.v1.subject_report_pb2 import SubjectReport as SubjectReport
+from concordat.v1.subject_report_pb2 import SubjectReportBundle as SubjectReportBundle
 from concordat.v1.subject_report_pb2 import TermLength as TermLength
 from concordat.v1.subject_service_pb2 import ChangeContactRequest as ChangeContactRequest
 from concordat.v1.subject_service_pb2 import ChangeContactResponse as ChangeContactResponse
@@ -478,7 +478,6 @@ __all__ = [
     "OutcomeDue",
     "OutcomeEvent",
     "OutcomeKind",
-    "OutcomeOfAccess",
     "OutcomeReported",
     "OutcomeResult",
     "OutcomeTaken",
@@ -583,6 +582,7 @@ __all__ = [
     "SubjectLogEntry",
     "SubjectQuery",
     "SubjectReport",
+    "SubjectReportBundle",
     "SubjectRequest",
     "SubjectWords",
     "SubmitCalibrationRequest",

@@ -9,6 +9,7 @@ from concordat.v1 import consent_service_pb2 as consent_service_pb2
 from concordat.v1 import envelope_pb2 as envelope_pb2
 from concordat.v1 import listing_pb2 as listing_pb2
 from concordat.v1 import log_pb2 as log_pb2
+from concordat.v1 import own_view_pb2 as own_view_pb2
 from concordat.v1 import reason_pb2 as reason_pb2
 from concordat.v1 import subject_service_pb2 as subject_service_pb2
 from concordat.v1 import types_pb2 as types_pb2
@@ -272,6 +273,52 @@ class SubjectReport(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["as_of", b"as_of", "flags", b"flags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["accesses", b"accesses", "after", b"after", "as_of", b"as_of", "binding_version", b"binding_version", "complain_to", b"complain_to", "consents", b"consents", "contact_email", b"contact_email", "erasures", b"erasures", "federation", b"federation", "flags", b"flags", "limits", b"limits", "listings", b"listings", "log_size", b"log_size", "next", b"next", "outcomes", b"outcomes", "request_digest", b"request_digest", "subject_ref", b"subject_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class SubjectReportBundle(message.Message):
+    """A report with what it takes to check it offline: the copy that a subject keeps and hands on."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    PAGES_FIELD_NUMBER: builtins.int
+    REQUEST_FIELD_NUMBER: builtins.int
+    BINDING_FIELD_NUMBER: builtins.int
+    LICENCE_FIELD_NUMBER: builtins.int
+    OWN_VIEW_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def pages(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
+        """The exchange's SubjectReports, from the first page to the last."""
+
+    @builtins.property
+    def request(self) -> envelope_pb2.Envelope:
+        """The subject's SubjectRequest that they answer."""
+
+    @builtins.property
+    def binding(self) -> envelope_pb2.Envelope:
+        """The registrar's SubjectBinding of the key that signed it."""
+
+    @builtins.property
+    def licence(self) -> envelope_pb2.Envelope:
+        """The exchange's Licence."""
+
+    @builtins.property
+    def own_view(self) -> own_view_pb2.OwnViewBundle:
+        """The subject's own score; unset where it was not asked for."""
+
+    def __init__(
+        self,
+        *,
+        pages: abc.Iterable[envelope_pb2.Envelope] | None = ...,
+        request: envelope_pb2.Envelope | None = ...,
+        binding: envelope_pb2.Envelope | None = ...,
+        licence: envelope_pb2.Envelope | None = ...,
+        own_view: own_view_pb2.OwnViewBundle | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "licence", b"licence", "own_view", b"own_view", "request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "licence", b"licence", "own_view", b"own_view", "pages", b"pages", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

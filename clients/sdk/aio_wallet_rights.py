@@ -1,0 +1,24 @@
+"""A subject's report and erasure, over the public port: the asyncio calls."""
+
+from clients.sdk.aio_client_base import AioClient
+from clients.sdk.subject_report import request_erasure, request_report
+from clients.sdk.wallet import WalletKey
+from concordat import v1
+from concordat.verify.own_view import VerifiedOwnView
+from concordat.verify.subject_report import VerifiedReport
+
+
+class AioWalletRights(AioClient):
+    """Asks the exchange for all that it has about a subject, and to erase what can go."""
+
+    async def report(
+        self, key: WalletKey, own_view: VerifiedOwnView | None = None
+    ) -> VerifiedReport:
+        """Return the subject's whole report, verified; the score is part of it where it is handed in."""
+        return await self._transport.run(request_report(key, self.book, own_view, self._now))
+
+    async def erase(self, key: WalletKey, *, preview: bool = False) -> v1.ErasureOutcome:
+        """Have everything erased that can go, or only told what would; return the exchange's signed word."""
+        return await self._transport.run(
+            request_erasure(key, self.book, self._now, preview=preview)
+        )

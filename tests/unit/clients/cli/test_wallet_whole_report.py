@@ -1,0 +1,144 @@
+"""`concordat wallet report`, all but the score: text, JSON, and the signed page that anybody checks."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concordat import v1
+from concordat.statements import seal
+from tests.builders import PROVIDERS, signer
+from tests.unit.clients.cli.conftest import ListingDesk
+
+ONE, TWO, _ = PROVIDERS
+Wallet = tuple[str, str]
+
+
+@pytest.fixture
+def wallet(listed: ListingDesk) -> Wallet:
+    listed.fake.own_answers = {ONE: 640, TWO: 600}
+    option = listed.wallet()
+    listed.fake.in_force()
+    return option
+
+
+def page_of(desk: ListingDesk, wallet: Wallet, *options: object) -> Path:
+    path = desk.folder / "report.html"
+    told = desk.json("wallet", "report", "--out", path, *options, *wallet)
+    assert told["out"] == str(path)
+    return path
+
+
+def check(desk: ListingDesk, page: Path, code: int = 0) -> Any:
+    return desk.json("wallet", "report-check", page, *desk.trust, code=code)
+
+
+def test_the_text_has_listings_consents_rights_and_where_to_complain(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    result = listed.run("wallet", "report", *wallet)
+    assert result.exit_code == 0, result.output
+    for title in (
+        "Listings about you, in every state",
+        "Who asked for your data",
+        "Your consents",
+        "Your rights, and where to complain",
+    ):
+        assert title in result.stdout
+    assert "concordat wallet erase" in result.stdout
+
+
+def test_a_report_without_the_score_asks_no_provider(listed: ListingDesk, wallet: Wallet) -> None:
+    told = listed.json("wallet", "report", "--no-score", *wallet)
+    assert "RequestOwnView" not in listed.fake.seen
+    assert "score" not in told
+    (listing,) = told["report"]["listings"]
+    assert listing["steps"][0]["kind"] == "ListingFiling"
+
+
+def test_a_json_copy_is_shown_again_offline(listed: ListingDesk, wallet: Wallet) -> None:
+    path = listed.folder / "report.json"
+    listed.json("wallet", "report", "--out", path, *wallet)
+    asked = len(listed.fake.seen["RequestReport"])
+    again = listed.json("wallet", "report", "--from", path, *wallet)
+    assert again["report"] == json.loads(path.read_text())["report"]
+    assert len(listed.fake.seen["RequestReport"]) == asked
+
+
+def test_the_page_needs_nothing_from_anywhere_and_runs_nothing(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    page = page_of(listed, wallet).read_text("utf-8")
+    assert "<script" not in page
+    assert "default-src 'none'" in page
+    assert not re.findall(r"(?:src|href)=|url\(|@import", page)
+    assert "@media print" in page
+    assert check(listed, listed.folder / "report.html")["score"]
+
+
+def test_a_page_is_shown_again_and_renders_to_the_same_bytes(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    page = page_of(listed, wallet)
+    again = listed.folder / "again.html"
+    listed.json("wallet", "report", "--from", page, "--out", again, *wallet)
+    assert page.read_bytes() == again.read_bytes()
+
+
+def test_every_altered_visible_byte_is_found(listed: ListingDesk, wallet: Wallet) -> None:
+    page = page_of(listed, wallet, "--no-score")
+    whole = page.read_bytes()
+    text = whole.split(b'<template id="concordat-report">')[0]
+    places = [m.start() for m in re.finditer(rb"[0-9A-Za-z]", text)]
+    for place in (*places[:: len(places) // 12], places[-1]):
+        letter = b"x" if whole[place : place + 1] != b"x" else b"y"
+        page.write_bytes(whole[:place] + letter + whole[place + 1 :])
+        assert "signed" in check(listed, page, code=2)["advice"]
+    for altered in (whole.replace(b"</main>", b"<p>All paid.</p></main>"), whole + b"<p>More.</p>"):
+        page.write_bytes(altered)
+        check(listed, page, code=2)
+
+
+def test_a_page_whose_statements_were_exchanged_is_refused(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    page = page_of(listed, wallet, "--no-score")
+    whole = page.read_bytes()
+    signed = re.search(rb'report">([A-Za-z0-9+/=]+)<', whole)
+    assert signed is not None
+    middle = signed.start(1) + 1200
+    letter = b"A" if whole[middle : middle + 1] != b"A" else b"B"
+    page.write_bytes(whole[:middle] + letter + whole[middle + 1 :])
+    assert listed.run("wallet", "report-check", page, *listed.trust).exit_code != 0
+    page.write_bytes(b"<html></html>")
+    check(listed, page, code=2)
+
+
+def test_words_of_others_are_words_in_the_page_and_never_markup(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    listed.fake.stories.clear()
+    listed.fake.in_force()
+    own = listed.fake.stories[0].own()
+    own.words.text = "<script>alert(1)</script>"
+    listed.fake.stories[0].own = lambda: own  # type: ignore[method-assign]
+    page = page_of(listed, wallet, "--no-score").read_text("utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_report_about_somebody_else_or_not_the_exchanges_is_not_shown(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = seal
+    monkeypatch.setattr(
+        "tests.fake_listings.seal",
+        lambda message, *signers: genuine(
+            message,
+            *([signer("mallory")] if isinstance(message, v1.SubjectReport) else signers),
+        ),
+    )
+    told = listed.json("wallet", "report", "--no-score", *wallet, code=1)
+    assert told["reason"] == "ANSWER_NOT_VERIFIED"
