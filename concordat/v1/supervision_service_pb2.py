@@ -26,10 +26,11 @@ _sym_db = _symbol_database.Default()
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from concordat.v1 import drift_pb2 as concordat_dot_v1_dot_drift__pb2
 from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
+from concordat.v1 import statistics_pb2 as concordat_dot_v1_dot_statistics__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&concordat/v1/supervision_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x63oncordat/v1/drift.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"L\n\x1aReportOutcomeCountsRequest\x12.\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"/\n\x1bReportOutcomeCountsResponse\x12\x10\n\x08replaced\x18\x01 \x01(\x08\"F\n\x10ReadDriftRequest\x12\x32\n\x08provider\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^([a-z][a-z0-9-]{1,62})?$\"\xb2\x01\n\x11ReadDriftResponse\x12\x33\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\tproviders\x18\x02 \x03(\x0b\x32\x1b.concordat.v1.ProviderDriftB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x15\n\rsmallest_cell\x18\x03 \x01(\r\x12\x16\n\x0eleast_subjects\x18\x04 \x01(\r2\xce\x01\n\x12SupervisionService\x12j\n\x13ReportOutcomeCounts\x12(.concordat.v1.ReportOutcomeCountsRequest\x1a).concordat.v1.ReportOutcomeCountsResponse\x12L\n\tReadDrift\x12\x1e.concordat.v1.ReadDriftRequest\x1a\x1f.concordat.v1.ReadDriftResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&concordat/v1/supervision_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x18\x63oncordat/v1/drift.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1d\x63oncordat/v1/statistics.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"L\n\x1aReportOutcomeCountsRequest\x12.\n\x06\x63ounts\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"/\n\x1bReportOutcomeCountsResponse\x12\x10\n\x08replaced\x18\x01 \x01(\x08\"F\n\x10ReadDriftRequest\x12\x32\n\x08provider\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^([a-z][a-z0-9-]{1,62})?$\"\xb2\x01\n\x11ReadDriftResponse\x12\x33\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\tproviders\x18\x02 \x03(\x0b\x32\x1b.concordat.v1.ProviderDriftB\t\xbaH\x06\x92\x01\x03\x10\x80 \x12\x15\n\rsmallest_cell\x18\x03 \x01(\r\x12\x16\n\x0eleast_subjects\x18\x04 \x01(\r\"\x89\x01\n\x15ReadStatisticsRequest\x12\x32\n\x03\x64\x61y\x18\x01 \x01(\tB#\xbaH r\x1e\x32\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$H\x00\x12+\n\x05month\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[0-9]{4}-[0-9]{2}$H\x00\x42\x0f\n\x06period\x12\x05\xbaH\x02\x08\x01\"\x81\x01\n\x16ReadStatisticsResponse\x12\x33\n\x07read_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06tables\x18\x02 \x03(\x0b\x32\x18.concordat.v1.StatisticsB\x08\xbaH\x05\x92\x01\x02\x10\x10\x32\xab\x02\n\x12SupervisionService\x12j\n\x13ReportOutcomeCounts\x12(.concordat.v1.ReportOutcomeCountsRequest\x1a).concordat.v1.ReportOutcomeCountsResponse\x12L\n\tReadDrift\x12\x1e.concordat.v1.ReadDriftRequest\x1a\x1f.concordat.v1.ReadDriftResponse\x12[\n\x0eReadStatistics\x12#.concordat.v1.ReadStatisticsRequest\x1a$.concordat.v1.ReadStatisticsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,14 +45,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READDRIFTRESPONSE'].fields_by_name['read_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_READDRIFTRESPONSE'].fields_by_name['providers']._loaded_options = None
   _globals['_READDRIFTRESPONSE'].fields_by_name['providers']._serialized_options = b'\272H\006\222\001\003\020\200 '
-  _globals['_REPORTOUTCOMECOUNTSREQUEST']._serialized_start=173
-  _globals['_REPORTOUTCOMECOUNTSREQUEST']._serialized_end=249
-  _globals['_REPORTOUTCOMECOUNTSRESPONSE']._serialized_start=251
-  _globals['_REPORTOUTCOMECOUNTSRESPONSE']._serialized_end=298
-  _globals['_READDRIFTREQUEST']._serialized_start=300
-  _globals['_READDRIFTREQUEST']._serialized_end=370
-  _globals['_READDRIFTRESPONSE']._serialized_start=373
-  _globals['_READDRIFTRESPONSE']._serialized_end=551
-  _globals['_SUPERVISIONSERVICE']._serialized_start=554
-  _globals['_SUPERVISIONSERVICE']._serialized_end=760
+  _globals['_READSTATISTICSREQUEST'].oneofs_by_name['period']._loaded_options = None
+  _globals['_READSTATISTICSREQUEST'].oneofs_by_name['period']._serialized_options = b'\272H\002\010\001'
+  _globals['_READSTATISTICSREQUEST'].fields_by_name['day']._loaded_options = None
+  _globals['_READSTATISTICSREQUEST'].fields_by_name['day']._serialized_options = b'\272H r\0362\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_READSTATISTICSREQUEST'].fields_by_name['month']._loaded_options = None
+  _globals['_READSTATISTICSREQUEST'].fields_by_name['month']._serialized_options = b'\272H\027r\0252\023^[0-9]{4}-[0-9]{2}$'
+  _globals['_READSTATISTICSRESPONSE'].fields_by_name['read_at']._loaded_options = None
+  _globals['_READSTATISTICSRESPONSE'].fields_by_name['read_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_READSTATISTICSRESPONSE'].fields_by_name['tables']._loaded_options = None
+  _globals['_READSTATISTICSRESPONSE'].fields_by_name['tables']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_REPORTOUTCOMECOUNTSREQUEST']._serialized_start=204
+  _globals['_REPORTOUTCOMECOUNTSREQUEST']._serialized_end=280
+  _globals['_REPORTOUTCOMECOUNTSRESPONSE']._serialized_start=282
+  _globals['_REPORTOUTCOMECOUNTSRESPONSE']._serialized_end=329
+  _globals['_READDRIFTREQUEST']._serialized_start=331
+  _globals['_READDRIFTREQUEST']._serialized_end=401
+  _globals['_READDRIFTRESPONSE']._serialized_start=404
+  _globals['_READDRIFTRESPONSE']._serialized_end=582
+  _globals['_READSTATISTICSREQUEST']._serialized_start=585
+  _globals['_READSTATISTICSREQUEST']._serialized_end=722
+  _globals['_READSTATISTICSRESPONSE']._serialized_start=725
+  _globals['_READSTATISTICSRESPONSE']._serialized_end=854
+  _globals['_SUPERVISIONSERVICE']._serialized_start=857
+  _globals['_SUPERVISIONSERVICE']._serialized_end=1156
 # @@protoc_insertion_point(module_scope)

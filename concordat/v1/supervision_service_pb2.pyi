@@ -7,6 +7,7 @@ What the regulator supervises by: aggregates, with small cells suppressed, and n
 from collections import abc as abc
 from concordat.v1 import drift_pb2 as drift_pb2
 from concordat.v1 import envelope_pb2 as envelope_pb2
+from concordat.v1 import statistics_pb2 as statistics_pb2
 from google.protobuf import descriptor as descriptor
 from google.protobuf import message as message
 from google.protobuf import timestamp_pb2 as timestamp_pb2
@@ -117,5 +118,59 @@ class ReadDriftResponse(message.Message):
     _HasFieldArgType: _TypeAlias = typing.Literal["read_at", b"read_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["least_subjects", b"least_subjects", "providers", b"providers", "read_at", b"read_at", "smallest_cell", b"smallest_cell"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class ReadStatisticsRequest(message.Message):
+    """Request of ReadStatistics."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: builtins.int
+    MONTH_FIELD_NUMBER: builtins.int
+    day: builtins.str
+    """A day, UTC, such as 2026-10-31."""
+    month: builtins.str
+    """A month, UTC, such as 2026-10."""
+    def __init__(
+        self,
+        *,
+        day: builtins.str = ...,
+        month: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["day", b"day", "month", b"month", "period", b"period"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["day", b"day", "month", b"month", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_period: _TypeAlias = typing.Literal["day", "month"]  # noqa: Y015
+    _WhichOneofArgType_period: _TypeAlias = typing.Literal["period", b"period"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_period) -> _WhichOneofReturnType_period | None: ...
+
+@typing.final
+class ReadStatisticsResponse(message.Message):
+    """Response of ReadStatistics."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    READ_AT_FIELD_NUMBER: builtins.int
+    TABLES_FIELD_NUMBER: builtins.int
+    @builtins.property
+    def read_at(self) -> timestamp_pb2.Timestamp:
+        """When it was read."""
+
+    @builtins.property
+    def tables(self) -> containers.RepeatedCompositeFieldContainer[statistics_pb2.Statistics]:
+        """The tables of the period, each once; none where the period is older than what is kept, or than the exchange."""
+
+    def __init__(
+        self,
+        *,
+        read_at: timestamp_pb2.Timestamp | None = ...,
+        tables: abc.Iterable[statistics_pb2.Statistics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["read_at", b"read_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["read_at", b"read_at", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

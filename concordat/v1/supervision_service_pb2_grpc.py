@@ -46,6 +46,11 @@ class SupervisionServiceStub:
                 request_serializer=concordat_dot_v1_dot_supervision__service__pb2.ReadDriftRequest.SerializeToString,
                 response_deserializer=concordat_dot_v1_dot_supervision__service__pb2.ReadDriftResponse.FromString,
                 _registered_method=True)
+        self.ReadStatistics = channel.unary_unary(
+                '/concordat.v1.SupervisionService/ReadStatistics',
+                request_serializer=concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsRequest.SerializeToString,
+                response_deserializer=concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsResponse.FromString,
+                _registered_method=True)
 
 
 class SupervisionServiceServicer:
@@ -68,6 +73,14 @@ class SupervisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadStatistics(self, request, context):
+        """The statistics of a day or of a month that is over: all of its tables, whole, as they were made. There are no
+        filters. Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SupervisionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -80,6 +93,11 @@ def add_SupervisionServiceServicer_to_server(servicer, server):
                     servicer.ReadDrift,
                     request_deserializer=concordat_dot_v1_dot_supervision__service__pb2.ReadDriftRequest.FromString,
                     response_serializer=concordat_dot_v1_dot_supervision__service__pb2.ReadDriftResponse.SerializeToString,
+            ),
+            'ReadStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadStatistics,
+                    request_deserializer=concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsRequest.FromString,
+                    response_serializer=concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +155,33 @@ class SupervisionService:
             '/concordat.v1.SupervisionService/ReadDrift',
             concordat_dot_v1_dot_supervision__service__pb2.ReadDriftRequest.SerializeToString,
             concordat_dot_v1_dot_supervision__service__pb2.ReadDriftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/concordat.v1.SupervisionService/ReadStatistics',
+            concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsRequest.SerializeToString,
+            concordat_dot_v1_dot_supervision__service__pb2.ReadStatisticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,10 @@ class SupervisionServiceStub:
     """Drift of every provider against the calibration in force, and against earlier ones that are still counted.
     Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
     """
+    ReadStatistics: grpc.UnaryUnaryMultiCallable[supervision_service_pb2.ReadStatisticsRequest, supervision_service_pb2.ReadStatisticsResponse]
+    """The statistics of a day or of a month that is over: all of its tables, whole, as they were made. There are no
+    filters. Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+    """
 
 @typing.type_check_only
 class SupervisionServiceAsyncStub(SupervisionServiceStub):
@@ -55,6 +59,10 @@ class SupervisionServiceAsyncStub(SupervisionServiceStub):
     ReadDrift: aio.UnaryUnaryMultiCallable[supervision_service_pb2.ReadDriftRequest, supervision_service_pb2.ReadDriftResponse]  # type: ignore[assignment]
     """Drift of every provider against the calibration in force, and against earlier ones that are still counted.
     Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+    """
+    ReadStatistics: aio.UnaryUnaryMultiCallable[supervision_service_pb2.ReadStatisticsRequest, supervision_service_pb2.ReadStatisticsResponse]  # type: ignore[assignment]
+    """The statistics of a day or of a month that is over: all of its tables, whole, as they were made. There are no
+    filters. Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
     """
 
 class SupervisionServiceServicer(metaclass=abc_1.ABCMeta):
@@ -78,6 +86,16 @@ class SupervisionServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[supervision_service_pb2.ReadDriftResponse, abc.Awaitable[supervision_service_pb2.ReadDriftResponse]]:
         """Drift of every provider against the calibration in force, and against earlier ones that are still counted.
         Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+        """
+
+    @abc_1.abstractmethod
+    def ReadStatistics(
+        self,
+        request: supervision_service_pb2.ReadStatisticsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[supervision_service_pb2.ReadStatisticsResponse, abc.Awaitable[supervision_service_pb2.ReadStatisticsResponse]]:
+        """The statistics of a day or of a month that is over: all of its tables, whole, as they were made. There are no
+        filters. Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
         """
 
 def add_SupervisionServiceServicer_to_server(servicer: SupervisionServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
