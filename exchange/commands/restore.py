@@ -115,5 +115,6 @@ def _lines(done: Restored) -> Iterator[str]:
         yield "no witness could be asked: nobody can tell whether this is the newest log"
     if done.unreadable is not None:
         yield f"the database before could not be read: {done.unreadable}"
+    yield "before the next start: see to it that the keyring is that of the backup's database"
     if done.moved_to is not None:
         yield f"the database before is now {done.moved_to.name}"
