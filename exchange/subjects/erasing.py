@@ -43,7 +43,8 @@ ERASED_TEXT = "This message was erased at your request."
 def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datetime) -> None:
     """Erase what goes of ``held``, and log which entries' openings went."""
     _erase_openings(connection, ref, held.entries, at)
-    accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
+    if held.accesses:
+        accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
     for ids in _parts(held.consents):
         for table in (consent_event, consent):
             _delete(connection, table, ref, "consent_id", ids)
