@@ -11,6 +11,7 @@ from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DriftCause, DriftLevel
 from exchange.consents import table as consents
 from exchange.drift.watch import DriftWatch
+from exchange.lenders import duties, monitoring
 from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.schema import clock_mark
@@ -37,6 +38,9 @@ def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> N
     forget_look_ups(connection, now)
     report_table.forget(connection, now - KEEP_LOOKS)
     erase_expired(connection, now, keep_days)
+    duties.forget(connection, now, keep_days)
+    monitoring.run_due(connection, now)
+    monitoring.forget(connection, now)
     at = to_micros(now)
     marked = connection.execute(select(clock_mark.c.at)).scalar_one_or_none()
     if marked is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from concordat.v1.consent_service_pb2_grpc import add_ConsentServiceServicer_to_server
+from concordat.v1.lender_service_pb2_grpc import add_LenderServiceServicer_to_server
 from concordat.v1.listing_service_pb2_grpc import (
     add_FurnisherServiceServicer_to_server,
     add_ListingServiceServicer_to_server,
@@ -18,6 +19,7 @@ from concordat.v1.supervision_service_pb2_grpc import add_SupervisionServiceServ
 from concordat.v1.view_service_pb2_grpc import add_ViewServiceServicer_to_server
 from exchange.consents.servicer import ConsentServicer
 from exchange.drift.servicer import SupervisionServicer
+from exchange.lenders.servicer import LenderServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
 from exchange.listings.lender_servicer import ListingServicer
@@ -56,6 +58,7 @@ MEMBER_SERVICES = (
     "concordat.v1.ListingService",
     "concordat.v1.ReviewService",
     "concordat.v1.SupervisionService",
+    "concordat.v1.LenderService",
     "concordat.v1.CaseService",
 )
 PUBLIC_SERVICES = (
@@ -105,6 +108,8 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     )
     checks = CheckDesk(directory, accesses, listings, parts.gate, book, signer, clock)
     screens = ScreenDesk(directory, store, listings, parts.gate, book, signer, clock)
+    lenders = LenderServicer(anchors, store, book, clock.now, stopping)
+    add_LenderServiceServicer_to_server(lenders, server.server)
     add_MemberServiceServicer_to_server(MemberServicer(parts.keeper, stopping), server.server)
     add_ViewServiceServicer_to_server(ViewServicer(views), server.server)
     add_FurnisherServiceServicer_to_server(

@@ -2,6 +2,9 @@
 
 from exchange.consents.table import consent, consent_event, subject_binding
 from exchange.drift.table import drift_level, outcome_count, score_count
+from exchange.lenders.change_table import lender_change, lender_cursor
+from exchange.lenders.outcome_table import outcome_duty, outcome_event
+from exchange.lenders.periodic_table import periodic_consent
 from exchange.limits.limit_table import lender_limit
 from exchange.limits.use_table import lender_use
 from exchange.listings.notices.mail_table import notice_mail
@@ -45,6 +48,8 @@ __all__ = [
     "filing_seen",
     "inbox_message",
     "keyring_mark",
+    "lender_change",
+    "lender_cursor",
     "lender_limit",
     "lender_use",
     "listing",
@@ -61,7 +66,10 @@ __all__ = [
     "metadata",
     "notice_mail",
     "outcome_count",
+    "outcome_duty",
+    "outcome_event",
     "own_look",
+    "periodic_consent",
     "report_given",
     "request_seen",
     "retraction",

@@ -24,6 +24,7 @@ from concordat.trust.envelope import open_envelope, validate
 from concordat.v1 import Reason
 from exchange.consents.servicer import ConsentServicer
 from exchange.drift.servicer import SupervisionServicer
+from exchange.lenders.servicer import LenderServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
 from exchange.listings.lender_servicer import ListingServicer
@@ -64,6 +65,7 @@ class ExchangeServices:
         self.furnishers = FurnisherServicer(anchors, desk.store, listings.office)
         self.listings = ListingServicer(anchors, desk.store, checks, screens)
         self.supervision = SupervisionServicer(anchors, desk.store, desk.drift)
+        self.lenders = LenderServicer(anchors, desk.store, desk.book, desk.clock.now, self.stopping)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)
         rights = open_rights(
             desk.subjects_settings, desk.limits, directory, listings.profiles, exchange

@@ -131,6 +131,10 @@ def _outcome(act: v1.OutcomeReported, _: int) -> Told:
     return act.lender, "said what it decided", by
 
 
+def _monitoring(act: v1.MonitoringAct, _: int) -> Told:
+    return act.lender, "was told that a listing about you is in force", "it has your consent to be"
+
+
 def _report(act: v1.ReportAct, _: int) -> Told:
     del act
     return _YOU, "received your whole report", ""
@@ -192,6 +196,7 @@ _TOLD: Mapping[str, Callable[[Any, int], Told]] = {
     "report": _report,
     "erasure_request": _erasure_request,
     "binding": _binding,
+    "monitoring": _monitoring,
 }
 
 
@@ -313,6 +318,10 @@ def _of_outcome(act: v1.OutcomeReported) -> dict[str, Any]:
     }
 
 
+def _of_monitoring(act: v1.MonitoringAct) -> dict[str, Any]:
+    return {"lender": act.lender, "consent_id": act.consent_id}
+
+
 def _of_report(act: v1.ReportAct) -> dict[str, Any]:
     return {"request_digest": act.request_digest, "report_digest": act.report_digest}
 
@@ -377,4 +386,5 @@ _DETAILS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "report": _of_report,
     "erasure_request": _of_erasure_request,
     "binding": _of_binding,
+    "monitoring": _of_monitoring,
 }

@@ -18,6 +18,8 @@ _SAFE_TO_RETRY = (
     {"service": "concordat.v1.ListingService", "method": "CheckListings"},
     {"service": "concordat.v1.ListingService", "method": "ListRetractions"},
     {"service": "concordat.v1.ListingService", "method": "AcknowledgeRetraction"},
+    {"service": "concordat.v1.LenderService", "method": "ReportOutcomes"},
+    {"service": "concordat.v1.LenderService", "method": "ListOutcomesDue"},
     {"service": "concordat.v1.ReviewService"},
     {"service": "concordat.v1.SubjectService"},
     {"service": "concordat.v1.SupervisionService"},

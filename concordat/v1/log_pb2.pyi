@@ -90,6 +90,8 @@ class _LogEntryKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_LogEntryK
     """The subject asked for erasure, and what could go went. Record: `erasure_request`."""
     LOG_ENTRY_KIND_BINDING: _LogEntryKind.ValueType  # 25
     """Another key was bound to the subject; the one before is dead. Record: `binding`."""
+    LOG_ENTRY_KIND_MONITORING: _LogEntryKind.ValueType  # 26
+    """A lender with a periodic consent is told that a listing is in force; before it is. Record: `monitoring`."""
 
 class LogEntryKind(_LogEntryKind, metaclass=_LogEntryKindEnumTypeWrapper):
     """What kind of act an entry stands for."""
@@ -148,6 +150,8 @@ LOG_ENTRY_KIND_ERASURE_REQUEST: LogEntryKind.ValueType  # 24
 """The subject asked for erasure, and what could go went. Record: `erasure_request`."""
 LOG_ENTRY_KIND_BINDING: LogEntryKind.ValueType  # 25
 """Another key was bound to the subject; the one before is dead. Record: `binding`."""
+LOG_ENTRY_KIND_MONITORING: LogEntryKind.ValueType  # 26
+"""A lender with a periodic consent is told that a listing is in force; before it is. Record: `monitoring`."""
 
 class _ReleaseResult:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -371,6 +375,7 @@ class LogRecord(message.Message):
     REPORT_FIELD_NUMBER: builtins.int
     ERASURE_REQUEST_FIELD_NUMBER: builtins.int
     BINDING_FIELD_NUMBER: builtins.int
+    MONITORING_FIELD_NUMBER: builtins.int
     record_id: builtins.bytes
     """The entry's."""
     subject_ref: builtins.bytes
@@ -467,6 +472,10 @@ class LogRecord(message.Message):
     def binding(self) -> BindingAct:
         """For BINDING."""
 
+    @builtins.property
+    def monitoring(self) -> MonitoringAct:
+        """For MONITORING."""
+
     def __init__(
         self,
         *,
@@ -495,12 +504,13 @@ class LogRecord(message.Message):
         report: ReportAct | None = ...,
         erasure_request: ErasureRequestAct | None = ...,
         binding: BindingAct | None = ...,
+        monitoring: MonitoringAct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "supervision", b"supervision"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "monitoring", b"monitoring", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "supervision", b"supervision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref", "supervision", b"supervision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["act", b"act", "binding", b"binding", "calibration", b"calibration", "case_look_up", b"case_look_up", "case_notice", b"case_notice", "consent", b"consent", "erasure", b"erasure", "erasure_request", b"erasure_request", "intent", b"intent", "listing", b"listing", "member", b"member", "mirror", b"mirror", "monitoring", b"monitoring", "order", b"order", "outcome", b"outcome", "outcome_counts", b"outcome_counts", "own_look", b"own_look", "own_view", b"own_view", "record_id", b"record_id", "recorded_at", b"recorded_at", "refusal", b"refusal", "release", b"release", "report", b"report", "screening", b"screening", "subject", b"subject", "subject_ref", b"subject_ref", "supervision", b"supervision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "calibration", "own_look", "own_view", "outcome_counts", "supervision", "case_look_up", "case_notice", "order", "outcome", "report", "erasure_request", "binding"]  # noqa: Y015
+    _WhichOneofReturnType_act: _TypeAlias = typing.Literal["intent", "release", "refusal", "consent", "member", "erasure", "listing", "subject", "screening", "mirror", "calibration", "own_look", "own_view", "outcome_counts", "supervision", "case_look_up", "case_notice", "order", "outcome", "report", "erasure_request", "binding", "monitoring"]  # noqa: Y015
     _WhichOneofArgType_act: _TypeAlias = typing.Literal["act", b"act"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_act) -> _WhichOneofReturnType_act | None: ...
 
@@ -1217,6 +1227,30 @@ class BindingAct(message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = typing.Literal["digest", b"digest", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
+class MonitoringAct(message.Message):
+    """A lender with a periodic consent was told that a listing of the subject is in force, and nothing more."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    LENDER_FIELD_NUMBER: builtins.int
+    CONSENT_ID_FIELD_NUMBER: builtins.int
+    lender: builtins.str
+    """The lender."""
+    consent_id: builtins.bytes
+    """The consent it rests on."""
+    def __init__(
+        self,
+        *,
+        lender: builtins.str = ...,
+        consent_id: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["consent_id", b"consent_id", "lender", b"lender"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,7 @@ _ACTS = {
     LogEntryKind.LOG_ENTRY_KIND_REPORT: "report",
     LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST: "erasure_request",
     LogEntryKind.LOG_ENTRY_KIND_BINDING: "binding",
+    LogEntryKind.LOG_ENTRY_KIND_MONITORING: "monitoring",
 }
 
 

@@ -12,6 +12,7 @@ from concordat.trust.envelope import Verified
 from concordat.v1 import ConsentState, Reason
 from exchange.consents import table
 from exchange.consents.rules import next_state, state_at
+from exchange.lenders import monitoring
 from exchange.log import records
 from exchange.log import table as log
 
@@ -54,6 +55,7 @@ def grant(
         version = binding.message.version
         table.add(connection, terms, consent.digest, envelope, until, version, to_micros(at))
         log.enqueue(connection, [records.consent_act(terms, consent.digest, at)])
+        monitoring.granted(connection, terms, version, at)
         return Standing(ConsentState.CONSENT_STATE_ACTIVE, 0, 0, binding.message.version)
     state = state_at(row.state, until, to_micros(at))
     return Standing(state, row.uses, row.event_sequence, binding.message.version)
@@ -91,4 +93,5 @@ def apply_event(
     table.put_binding(connection, binding.message, binding_envelope, known)
     table.add_event(connection, change, envelope, after, to_micros(at))
     log.enqueue(connection, [records.consent_act(change, event.digest, at)])
+    monitoring.moved(connection, key, row.recipient, after, at)
     return Standing(after, row.uses, change.sequence, version)

@@ -68,6 +68,7 @@ _LOCK_CONSENTS = Lookup(
             consent.c.subject_ref,
             consent.c.consent_id,
             consent.c.digest,
+            consent.c.recipient,
             consent.c.state,
             consent.c.uses,
             consent.c.event_sequence,

@@ -20,6 +20,8 @@ from concordat.statements import digest_of, seal_batch
 from concordat.store.bulk import execute_many
 from concordat.trust.keys import Signer
 from concordat.v1 import ListingAction
+from exchange.lenders import monitoring
+from exchange.lenders.listing_changes import came_into_force
 from exchange.listings import machine, reading, recall
 from exchange.listings.announcements import Announcer, Change
 from exchange.listings.cause import Cause
@@ -203,6 +205,7 @@ class Ledger:
         drafts += recall.issue(self._connection, self._office, changes, self._at)
         log.enqueue(self._connection, drafts)
         self._office.announcer.announce(self._connection, changes, self._at)
+        monitoring.in_force(self._connection, came_into_force(changes, self._at), self._at)
 
     def _signed(self) -> list[tuple[Change, int]]:
         """Sign the exchange's own events, many at once."""

@@ -24,6 +24,7 @@ from concordat.verify.consent import PERIODS, require_active, require_consent_in
 from concordat.verify.listing_statements import open_screen_request
 from exchange.consents import table as consents
 from exchange.consents.rules import state_at
+from exchange.lenders import monitoring
 from exchange.limits.rules import Tally
 from exchange.listings import told
 from exchange.listings.showing import in_force
@@ -70,6 +71,7 @@ class _Subject:
     uses: int = 0
     state: ConsentState.ValueType = _ACTIVE
     flags: Flags = NO_FLAGS
+    binding_version: int = 0  # of the key that signed the consent
 
     @property
     def answered(self) -> bool:
@@ -255,6 +257,7 @@ def _require_usable(
     if subject.flags.frozen and covers(terms, _LISTINGS):
         raise Refusal(Reason.REASON_SUBJECT_FROZEN)
     subject.terms, subject.uses, subject.state = terms, row.uses, row.state
+    subject.binding_version = row.binding_version
 
 
 def _require_seldom(connection: Connection, subjects: Sequence[_Subject], at: datetime) -> None:
@@ -354,6 +357,14 @@ def _record(
     counted = [(s.key, s.uses, s.state) for s in subjects if s.answered and s.counts]
     if counted:
         consents.set_uses(connection, counted)
+        monitoring.used(
+            connection,
+            [
+                monitoring.Use(s.terms, s.binding_version, s.state, at)
+                for s in subjects
+                if s.answered and s.counts and s.terms is not None
+            ],
+        )
     log.enqueue(
         connection,
         records.screenings(

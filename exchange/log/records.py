@@ -259,6 +259,25 @@ def order_act(order: Order, at: datetime) -> Draft:
     return _draft(kind, to_timestamp(at), order.key[0], order=act)
 
 
+def outcome(event: v1.OutcomeEvent, digest: bytes, at: datetime) -> Draft:
+    """What a lender says came of an access."""
+    act = v1.OutcomeReported(
+        lender=event.lender,
+        access_id=event.access_id,
+        digest=digest,
+        reviewed=event.reviewed_by_person,
+    )
+    kind = LogEntryKind.LOG_ENTRY_KIND_OUTCOME
+    return _draft(kind, to_timestamp(at), event.subject_ref, outcome=act)
+
+
+def monitoring(lender: str, subject_ref: bytes, consent_id: bytes, at: datetime) -> Draft:
+    """A lender that is to be told that a listing is in force."""
+    act = v1.MonitoringAct(lender=lender, consent_id=consent_id)
+    kind = LogEntryKind.LOG_ENTRY_KIND_MONITORING
+    return _draft(kind, to_timestamp(at), subject_ref, monitoring=act)
+
+
 def mirror_act(court: str, digest: bytes, at: datetime) -> Draft:
     """A court's register that was found the same as its listings."""
     act = v1.MirrorAct(court=court, digest=digest)

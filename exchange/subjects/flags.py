@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, delete, insert, select
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.v1 import FlagKind, Reason
+from exchange.lenders.listing_changes import thawed
 from exchange.log import records
 from exchange.log import table as log
 from exchange.subjects.contact_table import subject_contact
@@ -49,6 +50,8 @@ def change_flag(
         envelope=envelope.SerializeToString(),
     )
     log.enqueue(connection, [records.subject_act(said, change.digest, at)])
+    if now.frozen and not after.frozen:
+        thawed(connection, said.subject_ref, at)
     return after
 
 

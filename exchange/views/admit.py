@@ -22,6 +22,7 @@ from concordat.verify.consent import PERIODS, require_active
 from exchange.consents import table as consents
 from exchange.consents.ledger import Standing, require_latest_binding
 from exchange.consents.rules import state_at
+from exchange.lenders import monitoring
 from exchange.limits.admission import is_others_consent
 from exchange.limits.gate import Gate
 from exchange.limits.questions import Pair, Question, Questions, question_of
@@ -223,9 +224,20 @@ def admit_many(
     counted = [(key, use.uses, use.state) for key, use in uses.items() if use.in_group]
     if counted:
         consents.set_uses(connection, counted)
+        monitoring.used(connection, _used(items, uses))
     if gate:
         _note(connection, gate, items, results, limited)
     return results
+
+
+def _used(items: Sequence[Checked], uses: Mapping[consents.Key, _Use]) -> list[monitoring.Use]:
+    """Return the consents of which uses were counted, each once."""
+    latest = {item.consent_key: item for item in items}
+    return [
+        monitoring.Use(item.consent.message, item.binding.message.version, use.state, item.at)
+        for key, item in latest.items()
+        if (use := uses.get(key)) is not None and use.in_group
+    ]
 
 
 def _note(

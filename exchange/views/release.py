@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 from concordat import v1
 from concordat.clock import from_timestamp, to_micros
 from concordat.refusal import Refusal
-from concordat.v1 import DataCategory, ProviderOutcomeKind, Reason
+from concordat.v1 import DataCategory, ProviderOutcomeKind, Purpose, Reason
 from exchange.drift.counting import ScoreCounter
 from exchange.drift.table import Cell
+from exchange.lenders import duties
+from exchange.lenders.duties import Access
 from exchange.limits.gate import Gate
 from exchange.limits.rules import Tally
 from exchange.listings import told
@@ -50,6 +52,12 @@ class Release:
         None  # of a view: whether every provider said that it knows no such subject
     )
     cells: tuple[Cell, ...] = ()  # of a view: the bins that its scores are counted in
+    purpose: Purpose.ValueType = Purpose.PURPOSE_UNSPECIFIED
+
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        """The access that it goes out under."""
+        return self.draft.subject_ref, self.access_id
 
     @classmethod
     def of_view(
@@ -73,6 +81,7 @@ class Release:
             shown=shown,
             nobody=all(provider.kind == _NO_RECORD for provider in view.providers),
             cells=cells,
+            purpose=view.purpose,
         )
 
     @classmethod
@@ -94,6 +103,7 @@ class Release:
             _flags(answer),
             flags_only=not answer.HasField("listings"),
             shown=shown,
+            purpose=answer.purpose,
         )
 
 
@@ -116,8 +126,7 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
         good = [
             release for release, refusal in zip(releases, stopped, strict=True) if refusal is None
         ]
-        _count(connection, counter, good)
-        enter(connection, good)
+        enter(connection, good, counter)
         _note(connection, gate, good, latest)
         return [
             refusal or release.draft.record_id
@@ -127,22 +136,26 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
     return release_many
 
 
-def _count(connection: Connection, counter: ScoreCounter, good: Sequence[Release]) -> None:
-    """Count where scores lie, once an access: what is read again under it was counted before."""
-    scored = {
-        (each.draft.subject_ref, each.access_id): (each.at, each.cells)
-        for each in good
-        if each.cells
-    }
-    if scored:
-        fresh = table.not_released(connection, scored)
-        counter.count(connection, [scored[key] for key in fresh])
+def _count(connection: Connection, counter: ScoreCounter | None, good: Sequence[Release]) -> None:
+    """Count where scores lie and what outcomes are owed, once an access: what is read again was counted before."""
+    counted = {each.key: each for each in good if each.cells or each.purpose in duties.OWED}
+    if not counted:
+        return
+    fresh = table.not_released(connection, counted)
+    scored = [(counted[key].at, counted[key].cells) for key in fresh if counted[key].cells]
+    if counter is not None and scored:
+        counter.count(connection, scored)
+    owed = [key for key in fresh if counted[key].purpose in duties.OWED]
+    duties.owe(connection, [Access(counted[key].lender, fresh[key]) for key in owed])
 
 
-def enter(connection: Connection, releases: Sequence[Release]) -> None:
+def enter(
+    connection: Connection, releases: Sequence[Release], counter: ScoreCounter | None = None
+) -> None:
     """Record releases that were found good in this transaction, and who was told of which listings."""
     if not releases:
         return
+    _count(connection, counter, releases)
     table.release(connection, [_row(release) for release in releases])
     log.enqueue(connection, [release.draft for release in releases])
     told.record(

@@ -47,6 +47,7 @@ access_entry = Table(
     # Of whom less than a whole score was asked: ``Question.asked_of``; NULL for a whole score, or none.
     Column("asked_of", LargeBinary(32)),
     Index("access_entry_by_consent", "subject_ref", "consent_id", "recorded_at"),
+    Index("access_entry_by_lender", "lender", "recorded_at"),
     Index(
         "access_entry_by_question",
         "subject_ref",
@@ -126,7 +127,7 @@ _QUESTIONS_SINCE = Lookup(
 )
 _NOT_RELEASED = Lookup(
     lambda wanted: (
-        select(access_entry.c.subject_ref, access_entry.c.access_id)
+        select(access_entry.c.subject_ref, access_entry.c.access_id, access_entry.c.recorded_at)
         .where(wanted, access_entry.c.released_at.is_(None))
         .with_for_update()
     ),
@@ -212,12 +213,15 @@ def release(connection: Connection, rows: Sequence[dict[str, object]]) -> None:
 
 def not_released(
     connection: Connection, keys: Iterable[tuple[bytes, bytes]]
-) -> set[tuple[bytes, bytes]]:
-    """Return the accesses, of these (subject_ref, access_id), under which nothing was released before.
+) -> dict[tuple[bytes, bytes], int]:
+    """Return when those of these accesses were let in under which nothing was released before; by their keys.
 
     They are held, so that two processes that release under one access do not both find it so.
     """
-    return {(row.subject_ref, row.access_id) for row in _NOT_RELEASED.run(connection, keys)}
+    return {
+        (row.subject_ref, row.access_id): row.recorded_at
+        for row in _NOT_RELEASED.run(connection, keys)
+    }
 
 
 def forget(connection: Connection, keys: Iterable[tuple[bytes, bytes]]) -> None:

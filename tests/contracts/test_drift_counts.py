@@ -135,7 +135,7 @@ class DriftCountsContract:
                 fresh = views.not_released(connection, [(ref, access_id), (ref, bytes(16))])
                 sleep(0.05)
                 views.release(connection, [row | {"digest": bytes(32)}])
-                return fresh == {(ref, access_id)}
+                return fresh == {(ref, access_id): 1}
 
             return store.run(job)
 

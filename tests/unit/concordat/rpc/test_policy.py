@@ -27,6 +27,7 @@ def test_only_probes_and_watches_go_without_a_deadline() -> None:
     assert contract == {
         "/concordat.v1.MemberService/WatchMembers",
         "/concordat.v1.RegistrarService/WatchBindings",
+        "/concordat.v1.LenderService/WatchChanges",
     }
 
 

@@ -1,0 +1,1 @@
+"""Lenders' duties after an access, and the changes that they subscribe to."""
