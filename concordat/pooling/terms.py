@@ -155,11 +155,6 @@ class Trees:
         at_zero = _boxes(steps, within, [0] * readings)
         return cls(steps, within, at_zero, values, int(values[at_zero.all(axis=0)].sum()))
 
-    def value(self, readings: Sequence[int]) -> int:
-        """Return what the trees are worth together, millionths."""
-        inside = _boxes(self.steps, self.within, readings)
-        return int(self.values[inside.all(axis=0)].sum())
-
     def add(self, readings: Sequence[int], shares: list[int]) -> int:
         """Add each reading's share to `shares`; return what the trees are worth at 0."""
         inside = _boxes(self.steps, self.within, readings)
