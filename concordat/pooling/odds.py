@@ -14,9 +14,15 @@ from concordat.pooling.points import POINTS_HIGHEST, POINTS_LOWEST
 _SURE = 1e-6
 
 
+def sigmoid(log_odds: Floats) -> Floats:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    half: Floats = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
+    return half
+
+
 def probability(log_odds: Floats) -> Floats:
     """Return 1 / (1 + exp(-L)), held to 1 .. 999,999 parts per million as in views."""
-    return np.clip(1 / (1 + np.exp(-log_odds)), _SURE, 1 - _SURE)
+    return np.clip(sigmoid(log_odds), _SURE, 1 - _SURE)
 
 
 def points_of(log_odds: Floats, scale: v1.PointScale) -> Floats:

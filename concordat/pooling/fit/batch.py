@@ -6,18 +6,16 @@ It rounds readings as the pool does and adds terms as floats, so that it agrees 
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from concordat import v1
 from concordat.pooling.fit.lines import Lines
 from concordat.pooling.fit.shared import Shared, expected
-from concordat.pooling.fit.trees import Grown, tree_values
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from concordat.pooling.fit.trees import Grown, with_trees
+from concordat.pooling.measures import Bools, Floats
 
 _MICRO = 1e6
-_REACH = 1.645
+REACH = 1.645
+"""Standard deviations on each side of a 90 % interval."""
 
 
 class _Opened:
@@ -120,10 +118,7 @@ def pooled_log_odds(
 def sums_of_terms(model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = None) -> Floats:
     """Return the sums of terms (n,) that the log-odds told follow from; arguments as `readings_of`."""
     opened, readings = _of(model), readings_of(model, scores, heard=heard)
-    out = opened.lines(readings)
-    for tree in opened.trees:
-        out += tree_values(tree, readings)
-    return out
+    return with_trees(opened.lines(readings), opened.trees, readings)
 
 
 def variance_left(model: v1.PoolingModel, heard: Bools) -> Floats:
@@ -149,6 +144,6 @@ def interval(model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = No
     """
     opened = _of(model)
     known = np.isfinite(scores) if heard is None else np.isfinite(scores) & heard
-    half = _REACH * np.sqrt(opened.width * variance_left(model, known) + opened.fit_variance)
+    half = REACH * np.sqrt(opened.width * variance_left(model, known) + opened.fit_variance)
     total = sums_of_terms(model, scores, heard=heard)
     return np.column_stack([opened.as_told(total - half), opened.as_told(total + half)])

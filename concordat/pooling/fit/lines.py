@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
 from concordat import v1
 from concordat.pooling.fit.nonneg import fit_logistic, logit
-
-Floats = npt.NDArray[np.float64]
+from concordat.pooling.measures import Floats
 
 _BENDS = (0.25, 0.5, 0.75, 0.9)
 _PENALTY_LINE, _PENALTY_BEND, _PENALTY_PAIR = 1.0, 30.0, 30.0

@@ -6,15 +6,14 @@ the *distinct* scores, so that coarse and tied scores keep their steps. Beyond t
 level.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from concordat.pooling.fit.nonneg import fit_logistic, logit
 from concordat.pooling.fit.sample import Scale
-
-Floats = npt.NDArray[np.float64]
+from concordat.pooling.measures import Floats
 
 SEGMENTS = 20
 _STIFF = 4.0
@@ -40,6 +39,11 @@ class RiskMap:
         """Return the log-odds of each score; NaN stays NaN."""
         found: Floats = np.interp(scores, self.scores, self.log_odds)
         return np.where(np.isfinite(scores), found, np.nan)
+
+
+def log_odds_by(maps: Sequence[RiskMap], scores: Floats) -> Floats:
+    """Return the log-odds of scores (n, k) by the map of each column; NaN stays NaN."""
+    return np.column_stack([read(column) for read, column in zip(maps, scores.T, strict=True)])
 
 
 def fit_map(scores: Floats, outcomes: Floats, scale: Scale) -> RiskMap:

@@ -1,20 +1,13 @@
 """Penalised logistic regression whose coefficients may be held at or above 0."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from concordat.pooling.measures import Bools, Floats
+from concordat.pooling.odds import sigmoid
 
 _STEPS, _HALVINGS, _EXCHANGES, _PATIENCE = 30, 12, 500, 3
 _SMALL, _TINY = 1e-5, 1e-6
 _CLIP = 30.0
-
-
-def sigmoid(log_odds: Floats) -> Floats:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    half: Floats = 0.5 * (1.0 + np.tanh(0.5 * log_odds))
-    return half
 
 
 def logit(p: float) -> float:

@@ -1,27 +1,46 @@
-"""Cross-fitted models, asked about some of the providers."""
+"""Asking cross-fitted models of each subject the one that did not see it."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from concordat.pooling.fit import CrossFit, interval, pooled_log_odds
-from concordat.pooling.measures import Bools, Floats
+from concordat import v1
+from concordat.pooling.measures import Bools, Floats, Ints
 
 
-def pooled_out_of_fold(fitted: CrossFit, scores: Floats, heard: Bools) -> Floats:
-    """Return pooled log-odds (n,) of `scores` (n, k), each row by the model that did not see it.
+class Ask(Protocol):
+    """A question to a model, such as `pooled_log_odds` or `interval` of `concordat.pooling.fit`."""
 
-    A provider that is not `heard` (n, k) counts as not asked; a NaN that is heard is a NO_RECORD.
+    def __call__(
+        self, model: v1.PoolingModel, scores: Floats, *, heard: Bools | None = None
+    ) -> Floats:
+        """Answer row by row."""
+        ...
+
+
+def out_of_fold(
+    ask: Ask,
+    models: Sequence[v1.PoolingModel],
+    fold: Ints,
+    scores: Floats,
+    heard: Bools | None = None,
+) -> Floats:
+    """Return what each row's model answers, (n,) or (n, ...) as `ask` does.
+
+    Args:
+        ask: the question.
+        models: of each fold.
+        fold: (n,) the place of each row's model.
+        scores: (n, k), NaN where a provider has no record.
+        heard: (n, k), False where a provider was not asked; None: all were.
     """
-    found = np.empty(scores.shape[0])
-    for fold, model in enumerate(fitted.models):
-        rows = fitted.fold == fold
-        found[rows] = pooled_log_odds(model, scores[rows], heard=heard[rows])
-    return found
-
-
-def interval_out_of_fold(fitted: CrossFit, scores: Floats, heard: Bools) -> Floats:
-    """Return the ends (n, 2) of the 90 % intervals, as `pooled_out_of_fold`."""
-    found = np.empty((scores.shape[0], 2))
-    for fold, model in enumerate(fitted.models):
-        rows = fitted.fold == fold
-        found[rows] = interval(model, scores[rows], heard=heard[rows])
-    return found
+    parts = [fold == number for number in range(len(models))]
+    answers = [
+        ask(model, scores[rows], heard=None if heard is None else heard[rows])
+        for model, rows in zip(models, parts, strict=True)
+    ]
+    out = np.empty((len(scores), *answers[0].shape[1:]))
+    for rows, answer in zip(parts, answers, strict=True):
+        out[rows] = answer
+    return out

@@ -15,41 +15,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from concordat import v1
-from concordat.pooling.fit.batch import (
-    pooled_log_odds,
-    readings_of,
-    sums_of_terms,
-    variance_left,
-)
+from concordat.pooling.fit.batch import pooled_log_odds
 from concordat.pooling.fit.lines import Lines, fit_lines
-from concordat.pooling.fit.maps import RiskMap, fit_map, fit_told
+from concordat.pooling.fit.maps import RiskMap, fit_map, fit_told, log_odds_by
 from concordat.pooling.fit.nonneg import fit_logistic, logit
+from concordat.pooling.fit.out_of_fold import out_of_fold
 from concordat.pooling.fit.sample import Sample, Scale, check_sample
 from concordat.pooling.fit.shared import Shared, expected, fit_shared
-from concordat.pooling.fit.trees import Boosting, Grown, boost, tree_values
+from concordat.pooling.fit.trees import Boosting, Grown, boost, with_trees
+from concordat.pooling.fit.widths import set_widths
 from concordat.pooling.fit.written import write_model
+from concordat.pooling.measures import Floats, Ints
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 METHOD = "shared-risk-1"
-_TAKEN_AWAY, _HOW_MANY = (
-    0.5,
-    0.3,
-)  # weight of a subject with some of its providers taken away; share of them
-_LINES, _TREES, _PULL = (
-    0.4,
-    0.6,
-    15.0,
-)  # what the weights of lines and trees are pulled to, and how hard
-_REACH = 1.645
-_TOLD_FEWER = 0.5  # weight of a subject with some of its providers taken away, in the last step
-_ENOUGH = 100  # subjects for which a share of 90 % can be told
+_HOW_MANY = 0.3  # share of the subjects that come again with some of their providers taken away
+_TAKEN_AWAY = 0.5  # weight of such a subject in the terms
+_TOLD_FEWER = 0.5  # weight of such a subject in the last step
+_LINES = 0.4  # what the weight of lines is pulled to
+_TREES = 0.6  # what the weight of trees is pulled to
+_PULL = 15.0  # how hard both are
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,25 +53,18 @@ class Parts:
 
     def readings(self, scores: Floats) -> Floats:
         """Return the readings that the terms are of (n, d), everybody asked."""
-        log_odds = np.column_stack([m(s) for m, s in zip(self.maps, scores.T, strict=True)])
+        log_odds = log_odds_by(self.maps, scores)
         recorded = np.isfinite(scores).astype(np.float64) if self.counts else None
         return _used(expected(self.shared, log_odds, recorded), self.counts)
 
-    def of_lines(self, readings: Floats) -> Floats:
-        """Return the log-odds by the straight terms."""
-        return self.lines(readings)
-
     def of_trees(self, readings: Floats) -> Floats:
         """Return the log-odds by the trees."""
-        out = np.full(len(readings), self.start)
-        for tree in self.trees:
-            out += tree_values(tree, readings)
-        return out
+        return with_trees(self.start, self.trees, readings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blend:
-    """How much lines and trees count: log-odds = start + lines * of_lines + trees * of_trees."""
+    """How much lines and trees count: log-odds = start + lines * by lines + trees * by trees."""
 
     start: float
     lines: float
@@ -153,8 +134,8 @@ def fit_pool(
     told = _told(sample, models, fold, seed)
     for model in (*models, whole):
         model.told.extend(told)
-    cross = CrossFit(_out_of_fold(sample.scores, models, fold), fold, models)
-    _widen([*models, whole], sample, cross, seed)
+    cross = CrossFit(out_of_fold(pooled_log_odds, models, fold, sample.scores), fold, models)
+    set_widths([*models, whole], sample, fold, seed)
     tell("done", 1.0)
     return Fitted(whole, cross)
 
@@ -182,7 +163,7 @@ def fit_parts(sample: Sample, scales: list[Scale], counts: bool, seed: int) -> P
         fit_map(column[k], outcomes[k], scale)
         for column, k, scale in zip(sample.scores.T, known.T, scales, strict=True)
     ]
-    log_odds = np.column_stack([m(s) for m, s in zip(maps, sample.scores.T, strict=True)])
+    log_odds = log_odds_by(maps, sample.scores)
     start = logit((outcomes.sum() + 0.5) / (len(outcomes) + 1))
     shared = fit_shared(log_odds, start, record_counts=counts)
     rng = np.random.default_rng(seed)
@@ -218,7 +199,7 @@ def _blend(sample: Sample, parts: list[Parts], fold: Ints) -> Blend:
     for number, part in enumerate(parts):
         rows = fold == number
         readings = part.readings(sample.scores[rows])
-        of_lines[rows], of_trees[rows] = part.of_lines(readings), part.of_trees(readings)
+        of_lines[rows], of_trees[rows] = part.lines(readings), part.of_trees(readings)
     rate = logit(float(sample.outcomes.mean()))
     both = np.column_stack([of_lines - rate, of_trees - rate])
     # Coefficients are pulled to 0; so what they are to be pulled to stands in the offset.
@@ -234,18 +215,6 @@ def _blend(sample: Sample, parts: list[Parts], fold: Ints) -> Blend:
     return Blend(rate + float(b[0]) - rate * (lines + trees), lines, trees)
 
 
-def _out_of_fold(
-    scores: Floats, models: list[v1.PoolingModel], fold: Ints, heard: Bools | None = None
-) -> Floats:
-    """Return the log-odds of each subject by the model of its fold."""
-    log_odds = np.empty(len(scores))
-    for number, model in enumerate(models):
-        rows = fold == number
-        asked = None if heard is None else heard[rows]
-        log_odds[rows] = pooled_log_odds(model, scores[rows], heard=asked)
-    return log_odds
-
-
 def _told(
     sample: Sample, models: list[v1.PoolingModel], fold: Ints, seed: int
 ) -> list[v1.ToldKnot]:
@@ -256,8 +225,8 @@ def _told(
     fewer = (known & keep).any(axis=1)
     sums = np.concatenate(
         [
-            _out_of_fold(sample.scores, models, fold),
-            _out_of_fold(sample.scores, models, fold, keep)[fewer],
+            out_of_fold(pooled_log_odds, models, fold, sample.scores),
+            out_of_fold(pooled_log_odds, models, fold, sample.scores, keep)[fewer],
         ]
     )
     outcomes = np.concatenate([sample.outcomes, sample.outcomes[fewer]]).astype(np.float64)
@@ -267,51 +236,6 @@ def _told(
         v1.ToldKnot(sum_micro=round(at * 1e6), log_odds_micro=round(level * 1e6))
         for at, level in zip(knots.tolist(), levels.tolist(), strict=True)
     ]
-
-
-def _widen(models: list[v1.PoolingModel], sample: Sample, cross: CrossFit, seed: int) -> None:
-    """Set each model's `effect_micro`, `width_permille` and `fit_variance_micro`."""
-    for model in models:
-        readings = readings_of(model, sample.scores)[:, : len(model.providers)]
-        centred = np.column_stack([np.ones(len(readings)), readings])
-        slopes = np.linalg.lstsq(centred, sums_of_terms(model, sample.scores), rcond=None)[0]
-        for reading, slope in zip(model.providers, slopes[1:], strict=True):
-            reading.effect_micro = round(max(float(slope), 0.0) * 1e6)
-    said = np.stack([sums_of_terms(m, sample.scores) for m in models[:-1]])
-    # Jackknife over the folds: how far the fit itself would move with other subjects.
-    spread = (len(said) - 1) * float(said.var(axis=0).mean())
-    width = _width(sample, cross, spread, seed)
-    for model in models:
-        model.width_permille = min(round(1000 * width), 100_000)
-        model.fit_variance_micro = round(spread * 1e6)
-
-
-def _width(sample: Sample, cross: CrossFit, spread: float, seed: int) -> float:
-    """Return by how much to multiply variances so that 90 % of intervals hold what everybody would say.
-
-    That is, for every number of providers heard of which there are enough subjects, at least.
-    """
-    rng = np.random.default_rng(seed)
-    known = np.isfinite(sample.scores)
-    keep = known & (rng.random(known.shape) < rng.random((len(sample), 1)))
-    rows = keep.any(axis=1) & (known & ~keep).any(axis=1)
-    if not rows.any():
-        return 1.0
-    ratio, heard = [], []
-    for number, model in enumerate(cross.models):
-        mine = rows & (cross.fold == number)
-        if not mine.any():
-            continue
-        scores = sample.scores[mine]
-        part, all_of_it = (sums_of_terms(model, scores, heard=h) for h in (keep[mine], None))
-        missed = ((part - all_of_it) / _REACH) ** 2
-        left = variance_left(model, keep[mine])
-        ratio.append(np.maximum(missed - spread, 0.0) / np.maximum(left, 1e-9))
-        heard.append(keep[mine].sum(axis=1))
-    ratios, counts = np.concatenate(ratio), np.concatenate(heard)
-    groups = [ratios[counts == count] for count in np.unique(counts)]
-    enough = [group for group in groups if len(group) >= _ENOUGH] or [ratios]
-    return max(0.01, *(float(np.quantile(group, 0.9)) for group in enough))
 
 
 def _silent(what: str, share: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from concordat import v1
 from concordat.pooling.declared import POINTS
-from concordat.pooling.fit import METHOD, CrossFit, Progress, Sample, Scale, cross_fit
+from concordat.pooling.fit import METHOD, CrossFit, Progress, Sample, Scale, fit_pool
 from concordat.pooling.fit.report_groups import group_fits
 from concordat.pooling.fit.report_providers import provider_fits
 from concordat.pooling.fit.report_subsets import subset_fits
@@ -44,14 +44,14 @@ def build_report(
         SampleInvalid: as `fit_pool`.
     """
     tell = progress or _silent
-    other = cross_fit(
+    other = fit_pool(
         sample,
         scales,
         no_record_counts=not no_record_counts,
         folds=len(fitted.models),
         seed=seed,
         progress=_part(tell, "no record the other way"),
-    )
+    ).cross
     return v1.FitReport(
         method=METHOD,
         subjects=len(sample),

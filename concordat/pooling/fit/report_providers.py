@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from concordat import v1
-from concordat.pooling.fit import CrossFit, Sample
-from concordat.pooling.fit.out_of_fold import pooled_out_of_fold
+from concordat.pooling.fit import CrossFit, Sample, pooled_log_odds
+from concordat.pooling.fit.out_of_fold import out_of_fold
 from concordat.pooling.measures import Bools, Floats, Ints, equal_count_bins, measures
 from concordat.pooling.odds import probability
 
@@ -93,5 +93,5 @@ def _large(before: Ints, start: int, end: int) -> bool:
 def _without(sample: Sample, fitted: CrossFit, place: int) -> v1.Measures:
     heard = np.ones(sample.scores.shape, np.bool_)
     heard[:, place] = False
-    log_odds = pooled_out_of_fold(fitted, sample.scores, heard)
+    log_odds = out_of_fold(pooled_log_odds, fitted.models, fitted.fold, sample.scores, heard)
     return measures(probability(log_odds), sample.outcomes)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from concordat import v1
-from concordat.pooling.fit import CrossFit, Sample
-from concordat.pooling.fit.out_of_fold import interval_out_of_fold, pooled_out_of_fold
+from concordat.pooling.fit import CrossFit, Sample, interval, pooled_log_odds
+from concordat.pooling.fit.out_of_fold import out_of_fold
 from concordat.pooling.measures import Bools, measures
 from concordat.pooling.odds import probability
 
@@ -36,8 +36,9 @@ def subset_fits(
 def _fit_of(
     sample: Sample, fitted: CrossFit, asked: Bools, scored: Bools, heard: int
 ) -> v1.SubsetFit:
-    log_odds = pooled_out_of_fold(fitted, sample.scores, asked)[scored]
-    low, high = interval_out_of_fold(fitted, sample.scores, asked)[scored].T
+    models, fold = fitted.models, fitted.fold
+    log_odds = out_of_fold(pooled_log_odds, models, fold, sample.scores, asked)[scored]
+    low, high = out_of_fold(interval, models, fold, sample.scores, asked)[scored].T
     everybody = fitted.log_odds[scored]
     held = (low <= everybody) & (everybody <= high)
     return v1.SubsetFit(

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from concordat import v1
+from concordat.pooling.measures import Bools, Floats
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Strings = npt.NDArray[np.str_]
 
 LEAST_OF_EACH = 20

@@ -8,10 +8,8 @@ risk in one reading never lowers the expectation of another.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from concordat.pooling.measures import Bools, Floats
 
 LEAST_LOADING, MOST_LOADING = 0.05, 0.95
 LEAST_SPREAD = 0.1

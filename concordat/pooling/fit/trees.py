@@ -5,15 +5,13 @@ with the largest gain first. A split is taken only where the right side is worth
 lies below either side is held to its side of their middle, so that the whole tree is monotone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from concordat.pooling.fit.nonneg import sigmoid
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from concordat.pooling.measures import Floats, Ints
+from concordat.pooling.odds import sigmoid
 
 BINS = 128
 
@@ -55,6 +53,14 @@ def tree_values(tree: Grown, readings: Floats) -> Floats:
         goes_right = readings[rows, tree.readings[child]] > tree.above[child]
         waiting.append((tree.left[child], rows[~goes_right]))
         waiting.append((tree.right[child], rows[goes_right]))
+    return out
+
+
+def with_trees(start: Floats | float, trees: Iterable[Grown], readings: Floats) -> Floats:
+    """Return `start`, a number or (n,), and what all `trees` are worth at each row of `readings` (n, d)."""
+    out = np.full(len(readings), start)
+    for tree in trees:
+        out += tree_values(tree, readings)
     return out
 
 

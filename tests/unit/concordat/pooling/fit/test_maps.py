@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from concordat.pooling.fit.maps import MOST_LOG_ODDS, RiskMap, fit_map
-from concordat.pooling.fit.nonneg import logit, sigmoid
+from concordat.pooling.fit.nonneg import logit
 from concordat.pooling.fit.sample import Scale
+from concordat.pooling.odds import sigmoid
 
 SCALE = Scale(0, 100, riskier=False)
 UPSIDE = Scale(0, 100, riskier=True)

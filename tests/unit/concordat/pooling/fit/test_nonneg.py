@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from concordat.pooling.fit.nonneg import fit_logistic, logit, sigmoid
+from concordat.pooling.fit.nonneg import fit_logistic, logit
+from concordat.pooling.odds import sigmoid
 
 DRAW = np.random.default_rng(3)
 DESIGN = np.column_stack([np.ones(400), DRAW.normal(size=(400, 5))])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from concordat import v1
-from concordat.pooling.fit import CrossFit, Sample, Scale, cross_fit, pooled_log_odds
-from concordat.pooling.fit.out_of_fold import pooled_out_of_fold
+from concordat.pooling.fit import CrossFit, Sample, Scale, fit_pool, pooled_log_odds
+from concordat.pooling.fit.out_of_fold import out_of_fold
 from concordat.pooling.fit.report import build_report
 from concordat.pooling.fit.report_groups import OTHERS, shown_groups
 from concordat.pooling.fit.report_providers import baseline, own_log_odds
@@ -45,7 +45,7 @@ def sample() -> Sample:
 
 @pytest.fixture(scope="module")
 def fitted(sample: Sample) -> CrossFit:
-    return cross_fit(sample, SCALES, no_record_counts=False, folds=2)
+    return fit_pool(sample, SCALES, no_record_counts=False, folds=2).cross
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_pool_is_measured_on_outcomes_that_its_models_did_not_see(
     assert report.pooled == measures(probability(fitted.log_odds), sample.outcomes)
     assert (report.subjects, report.defaults, report.folds) == (SUBJECTS, sample.outcomes.sum(), 2)
     heard = np.ones(sample.scores.shape, np.bool_)
-    again = pooled_out_of_fold(fitted, sample.scores, heard)
+    again = out_of_fold(pooled_log_odds, fitted.models, fitted.fold, sample.scores, heard)
     np.testing.assert_allclose(again, fitted.log_odds, atol=1e-9)
     for fold, model in enumerate(fitted.models):
         rows = fitted.fold == fold
@@ -171,7 +171,7 @@ def test_groups_are_told_with_their_gap_and_what_the_switch_does_to_them(
 
 def test_no_model_reads_a_group(sample: Sample, fitted: CrossFit) -> None:
     without = Sample(sample.providers, sample.scores, sample.outcomes)
-    again = cross_fit(without, SCALES, no_record_counts=False, folds=2)
+    again = fit_pool(without, SCALES, no_record_counts=False, folds=2).cross
     np.testing.assert_array_equal(again.log_odds, fitted.log_odds)
 
 

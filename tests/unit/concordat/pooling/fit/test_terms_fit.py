@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from concordat.pooling.fit.lines import fit_lines
-from concordat.pooling.fit.nonneg import logit, sigmoid
+from concordat.pooling.fit.nonneg import logit
 from concordat.pooling.fit.trees import Boosting, Grown, boost, tree_values
+from concordat.pooling.odds import sigmoid
 from tests.fit_builders import Floats
 
 SMALL = Boosting(bags=2, rounds=15, least=4.0)
