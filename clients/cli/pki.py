@@ -50,6 +50,12 @@ def init(
         list[str] | None,
         typer.Option(help="A witness's verifier key, as its init prints it; repeat for more."),
     ] = None,
+    witness_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where that witness is asked (HTTP prefix), in the same order; all or none."
+        ),
+    ] = None,
     witness_quorum: Annotated[
         int, typer.Option(min=0, max=32, help="Witnesses that must cosign a checkpoint.")
     ] = 0,
@@ -73,7 +79,7 @@ def init(
                 registrar_public=registrar_public_endpoint,
                 log=log_url,
             ),
-            witnesses=WitnessTerms(witness or (), witness_quorum),
+            witnesses=WitnessTerms(witness or (), witness_quorum, witness_url or ()),
             passphrase=read_passphrase(passphrase_file),
             days=days,
         )

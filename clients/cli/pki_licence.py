@@ -23,7 +23,7 @@ from clients.cli.pki_options import (
     told_plainly,
 )
 from clients.pki import LicenceSpec, Pki, PkiError, SigningProgress, read_scale
-from clients.pki.files import read_passphrase
+from clients.pki.files import read_passphrase, read_public_key
 from concordat import v1
 from concordat.trust.keys import Ed25519Signer
 from concordat.trust.sealed import SealingKey
@@ -84,6 +84,14 @@ def licence(
             "folder here.",
         ),
     ] = "",
+    approver: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.pub",
+            help="Of a regulator: the public key (PEM) of an officer who approves case look-ups; any two approve "
+            "one. Repeat for up to eight.",
+        ),
+    ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="Days it is in force.")] = 365,
     scale: Annotated[
         Path | None,
@@ -110,6 +118,7 @@ def licence(
             own_profile=own_profile,
             furnishes=cast("list[v1.ListingBasis.ValueType]", furnishes or []),
             sealing_key=_sealing_key(pki, member_id, role, sealing_key),
+            approvers=[read_public_key(path) for path in approver or ()],
             days=days,
             score_scale=read_scale(scale, member_id) if scale else None,
         )

@@ -46,10 +46,14 @@ class Endpoints:
 
 @dataclass(frozen=True, slots=True)
 class WitnessTerms:
-    """The federation's witnesses, by verifier key ("name+hash+base64"), and how many must cosign."""
+    """The federation's witnesses, by verifier key ("name+hash+base64"), and how many must cosign.
+
+    ``urls`` are the HTTP prefixes at which they are asked: one for each key, in that order, or none.
+    """
 
     keys: Sequence[str] = ()
     quorum: int = 0
+    urls: Sequence[str] = ()
 
 
 def utc_now() -> datetime:
@@ -62,6 +66,7 @@ class Pki:
 
     Layout: ``trust-bundle.json``, ``roots/root-<n>.key``, ``ca/{ca.crt,ca.key}``, ``log.key``,
     ``members/<member_id>/{signing.key,signing.pub,sealing.key,tls.crt,tls.key,licence.env}``,
+    of a regulator ``approver-<n>.{key,pub}`` too,
     ``statuses/<member_id>-<n>.env``. ``passphrase`` opens the roots' and the CA's keys; those of
     members and the log are plain, for servers that start alone.
     """
@@ -114,6 +119,7 @@ class Pki:
             log_origin=f"{federation}/log",
             log_url=endpoints.log,
             witnesses=witnesses.keys,
+            witness_urls=witnesses.urls,
             witness_quorum=witnesses.quorum,
             registrar_key=registrar.public_key,
             tls_ca_pem=authority.certificate_pem.decode(),
@@ -204,6 +210,27 @@ class Pki:
         except KeyFileError as error:
             raise PkiError(str(error)) from error
         return key.public_key
+
+    def add_approvers(
+        self, member_id: str, count: int, passphrase: bytes | None = None
+    ) -> list[bytes]:
+        """Make the keys of a regulator's officers; return their public halves, for a licence.
+
+        In earnest each officer makes its own, and hands over ``approver-<n>.pub`` alone. Raises ``PkiError`` where
+        the member has no folder yet, or has such keys.
+        """
+        files, made = self.member(member_id), list[bytes]()
+        if not files.folder.is_dir():
+            raise PkiError(f"{member_id} has no keys yet; run: concordat pki member {member_id}")
+        for number in range(1, count + 1):
+            signer = Ed25519Signer.generate()
+            try:
+                signer.save(files.approver_key(number), passphrase)
+            except KeyFileError as error:
+                raise PkiError(str(error)) from error
+            save_public_key(files.approver_key(number).with_suffix(".pub"), signer.public_key)
+            made.append(signer.public_key)
+        return made
 
     def issue_certificate(
         self,

@@ -44,6 +44,10 @@ class MemberFiles:
         """X25519 key that opens the evidence sealed to a reviewer or appeal body; absent for others."""
         return self.folder / "sealing.key"
 
+    def approver_key(self, number: int) -> Path:
+        """Ed25519 key of a regulator's officer who approves case look-ups, from 1; absent for others."""
+        return self.folder / f"approver-{number}.key"
+
     @property
     def tls_certificate(self) -> Path:
         """TLS certificate, PEM."""

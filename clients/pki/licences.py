@@ -17,6 +17,7 @@ class LicenceSpec:
 
     ``purposes`` go with ROLE_LENDER, ``score_scale`` with ROLE_PROVIDER,
     ``own_profile`` (a name) with PROFILE_OWN: exactly, or the licence breaks its bounds.
+    ``approvers`` are the raw public keys of a regulator's officers who approve case look-ups.
     ``sealing_key`` is the raw X25519 public key of who reviews or hears appeals; ``furnishes`` is what
     debts a furnisher may file, empty for all that its roles allow. ``not_before`` is five minutes ago
     and ``not_after`` is ``days`` from now unless set.
@@ -34,6 +35,7 @@ class LicenceSpec:
     score_scale: v1.ScoreScale | None = None
     sealing_key: bytes = b""
     furnishes: Sequence[v1.ListingBasis.ValueType] = ()
+    approvers: Sequence[bytes] = ()
     not_before: datetime | None = None
     not_after: datetime | None = None
 
@@ -41,10 +43,13 @@ class LicenceSpec:
 def make_licence(
     spec: LicenceSpec, anchors: Anchors, public_key: bytes, version: int, at: datetime
 ) -> v1.Licence:
-    """Return the unsigned licence; its one key is valid as long as the licence is."""
+    """Return the unsigned licence; its one key, and its approvers', are valid as long as the licence is."""
     not_before = to_timestamp(spec.not_before or at - BACKDATED)
     not_after = to_timestamp(spec.not_after or at + timedelta(days=spec.days))
-    key = v1.SigningKey(public_key=public_key, not_before=not_before, not_after=not_after)
+    key, *approvers = (
+        v1.SigningKey(public_key=each, not_before=not_before, not_after=not_after)
+        for each in (public_key, *spec.approvers)
+    )
     return v1.Licence(
         licence_id=new_id(),
         federation=anchors.federation,
@@ -61,6 +66,7 @@ def make_licence(
         own_profile=spec.own_profile,
         sealing_key=spec.sealing_key,
         furnishes=spec.furnishes,
+        approvers=approvers,
         not_before=not_before,
         not_after=not_after,
         version=version,

@@ -22,6 +22,7 @@ LOG, WITNESS = (
 LENDER, OTHER_LENDER = "harbour-credit", "northgate-lending"
 REVIEWER, APPEALS, COURT = "credit-ombudsman", "appeals-board", "commercial-court"
 UNLICENSED = "unlisted-scores"
+APPROVERS = 3  # officers of the regulator; any two approve a case look-up
 
 OTHERS = {
     EXCHANGE: "exchange",
@@ -159,7 +160,7 @@ def licence_everyone(
     for spec in specs:
         if spec.member_id not in (EXCHANGE, REGISTRAR):  # their keys came with the trust bundle
             pki.add_member(spec.member_id)
-        pki.issue_licence(_sealing(pki, spec))
+        pki.issue_licence(_approving(pki, _sealing(pki, spec)))
     pki.add_member(UNLICENSED)
 
 
@@ -168,6 +169,13 @@ def _sealing(pki: Pki, spec: LicenceSpec) -> LicenceSpec:
     if spec.member_id not in (REVIEWER, APPEALS):
         return spec
     return replace(spec, sealing_key=pki.add_sealing_key(spec.member_id))
+
+
+def _approving(pki: Pki, spec: LicenceSpec) -> LicenceSpec:
+    """Return the terms with fresh keys of the officers who approve case look-ups, of the regulator."""
+    if spec.member_id != REGULATOR:
+        return spec
+    return replace(spec, approvers=pki.add_approvers(spec.member_id, APPROVERS))
 
 
 def _plain(

@@ -166,7 +166,8 @@ class Sandbox(Parties):
             signer.save(folder / "signing.key", None)
             name = cast.witness_key_name(member_id)
             keys.append(str(VerifierKey(name, COSIGNATURE_V1, signer.public_key)))
-        return WitnessTerms(keys, len(keys) // 2 + 1 if keys else 0)
+        urls = [f"http://{self.ports[member].member_address}" for member in self.witness_ids]
+        return WitnessTerms(keys, len(keys) // 2 + 1 if keys else 0, urls)
 
     def _start(self, *member_ids: str) -> None:
         for member_id in member_ids:

@@ -11,9 +11,10 @@ from clients.sandbox.layout import Layout
 from clients.sandbox.processes import SandboxError
 from clients.sandbox.wallets import Wallet, save_wallet
 from clients.sdk import LenderClient, MemberClient, MemberIdentity, WalletClient
-from clients.sdk.client import ReviewerClient
+from clients.sdk.client import RegulatorClient, ReviewerClient
 from concordat import v1
 from concordat.federation.anchors import Anchors
+from concordat.trust.keys import Ed25519Signer
 from concordat.trust.sealed import SealingKey
 
 WALLETS = "wallets"
@@ -26,7 +27,9 @@ class Parties:
         """Find everything by ``layout``; the keys are there once they are made."""
         self.layout = layout
         self._pki: Pki | None = None
-        self._clients: list[LenderClient | MemberClient | ReviewerClient | WalletClient] = []
+        self._clients: list[
+            LenderClient | MemberClient | RegulatorClient | ReviewerClient | WalletClient
+        ] = []
 
     @property
     def folder(self) -> Path:
@@ -76,6 +79,20 @@ class Parties:
         client = MemberClient(self.anchors, self.identity(cast.REGULATOR))
         self._clients.append(client)
         return client
+
+    def supervisor(self) -> RegulatorClient:
+        """Return the regulator's client for what it reads and looks up; closed with the sandbox."""
+        client = RegulatorClient(self.anchors, self.identity(cast.REGULATOR))
+        self._clients.append(client)
+        return client
+
+    def approvers(self) -> list[Ed25519Signer]:
+        """Return the keys of the regulator's officers: any two of them approve a case look-up."""
+        files = self.pki.member(cast.REGULATOR)
+        return [
+            Ed25519Signer.load(files.approver_key(number), None)
+            for number in range(1, cast.APPROVERS + 1)
+        ]
 
     def reviewer(self, member_id: str = cast.REVIEWER) -> ReviewerClient:
         """Return the client of who decides disputes, or (``cast.APPEALS``) appeals; closed with the sandbox."""

@@ -91,6 +91,7 @@ class ProcessPlan:
             "listen": self.ports[member_id].member_address,
             "database": "sqlite:///witness.sqlite",
             "logs": [{"vkey": str(pki.anchors.log)}],
+            "trust_bundle": pki.folder / TRUST_BUNDLE,
         }
 
     def _changes(self, member_id: str) -> tuple[Settings, Settings]:

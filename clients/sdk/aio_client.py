@@ -20,6 +20,7 @@ from clients.sdk.aio_lender_listings import AioLenderListings
 from clients.sdk.aio_stream import AioStream
 from clients.sdk.aio_wallet_listings import AioWalletListings
 from clients.sdk.aio_wallet_rights import AioWalletRights
+from clients.sdk.cases_client import AioCaseClient
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from concordat import v1
 from concordat.clock import Clock
@@ -152,8 +153,8 @@ class AioMemberClient(AioClient):
         await self._transport.run(members.submit_calibration(self.anchors, calibration))
 
 
-class AioRegulatorClient(AioClient):
-    """What a regulator reads: aggregates, about no person; each reading is logged."""
+class AioRegulatorClient(AioCaseClient):
+    """What a regulator reads: aggregates, about no person; and one named person in a case. Each is logged."""
 
     async def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
         """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""

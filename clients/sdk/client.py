@@ -14,6 +14,7 @@ from clients.sdk import (
     views,
     wallet,
 )
+from clients.sdk.cases_client import CaseClient
 from clients.sdk.client_base import Client
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.lender_listings import LenderListings
@@ -146,8 +147,8 @@ class MemberClient(Client):
         self._transport.run(members.submit_calibration(self.anchors, calibration))
 
 
-class RegulatorClient(Client):
-    """What a regulator reads: aggregates, about no person; each reading is logged."""
+class RegulatorClient(CaseClient):
+    """What a regulator reads: aggregates, about no person; and one named person in a case. Each is logged."""
 
     def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
         """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""
