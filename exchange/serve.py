@@ -16,7 +16,6 @@ from concordat.rpc.admission import Admission
 from concordat.rpc.aio_server import AioServer
 from concordat.rpc.policy import Port
 from concordat.rpc.tls import TlsIdentity, member_port, public_port
-from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
 from exchange.backup.starting import open_newest
@@ -27,7 +26,6 @@ from exchange.listings.opening import open_courier, open_listings
 from exchange.log.opening import open_book
 from exchange.log.public import public_app, serving
 from exchange.members.keeper import MemberKeeper, load
-from exchange.migrations import SCRIPTS
 from exchange.services import (
     MEMBER_SERVICES,
     PUBLIC_SERVICES,
@@ -37,6 +35,8 @@ from exchange.services import (
 )
 from exchange.subjects.rights import open_rights
 from exchange.supervision.cases.opening import open_cases
+from exchange.vault.fitting import open_vault
+from exchange.vault.rotation import watch_keys
 from exchange.views.dispatch import Dispatcher
 from exchange.views.provider_link import ProviderLinks
 
@@ -66,8 +66,7 @@ async def open_exchange(
     anchors = load_anchors(settings.trust_bundle)
     identity = TlsIdentity.load(settings.tls_certificate, settings.tls_key)
     signer = settings.signer()
-    engine = open_engine(settings.database)
-    require_current(engine, SCRIPTS)
+    engine, vault = open_vault(settings.database, settings.storage_keys)
     store = GroupCommit(engine, "exchange-store")
     clock = clock or Clock(floor=store.run(latest_time))
     directory = MemberDirectory(anchors)
@@ -121,6 +120,7 @@ async def open_exchange(
         asyncio.create_task(watch_lenders(store, clock, gate)),
         asyncio.create_task(watch_drift(store, clock, parts.drift)),
         asyncio.create_task(listings.book.follow()),
+        asyncio.create_task(watch_keys(store, vault, settings.storage_keys)),
         asyncio.create_task(listings.run_timer(clock)),
         asyncio.create_task(notices.run()),
     ]

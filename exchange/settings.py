@@ -158,6 +158,11 @@ class ListingsSettings(BaseModel):
 class ExchangeSettings(ServerSettings):
     """What an exchange process needs beyond what every server has."""
 
+    storage_keys: Path = Field(
+        default=Path("storage_keys.json"),
+        description="The keyring that what is kept of people is sealed under; `init` makes it. Keep a copy "
+        "apart from those of the database: without it they cannot be read.",
+    )
     log: LogSettings
     listings: ListingsSettings = Field(default_factory=ListingsSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

@@ -21,7 +21,6 @@ from concordat.clock import Clock
 from concordat.rpc.admission import CURRENT_CALL, Call
 from concordat.statements import seal
 from concordat.store import group_commit
-from concordat.store.engine import open_engine
 from concordat.store.group_commit import GroupCommit
 from exchange.listings import timer
 from exchange.listings.book import ListingBook
@@ -31,6 +30,7 @@ from exchange.settings import ListingsSettings
 from exchange.subjects.servicer import SubjectServicer
 from tests.builders import EXCHANGE, Federation, Subject, signer
 from tests.exchange_services import NO_CONTEXT, subject_request
+from tests.vault_builders import exchange_engine
 
 
 class Process:
@@ -41,7 +41,7 @@ class Process:
         self.federation = federation
         self.engine: Engine | None = None
         if shared is None:
-            self.engine = open_engine(url)
+            self.engine = exchange_engine(url)
         self.store = shared or GroupCommit(_of(self.engine))
         self.clock = Clock(source=lambda: federation.at)
         self.listings = open_listings(

@@ -491,7 +491,8 @@ def _evidence_of(message: Message) -> set[bytes]:
 def _stored_and_read(listing: Listing) -> Listing:
     row = cast("Any", SimpleNamespace(**listing_values(listing)))
     sources = cast("Any", [SimpleNamespace(**values) for values in source_values(listing)][::-1])
-    read = listing_of(row, sources)
+    words = listing.words.SerializeToString() if listing.words else None
+    read = listing_of(row, sources, words)
     assert read == listing
     return read
 

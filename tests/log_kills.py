@@ -36,7 +36,6 @@ from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors
 from concordat.refusal import Refusal
-from concordat.store.engine import open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint
 from concordat.trust.merkle import ReadNode
@@ -51,6 +50,7 @@ from exchange.log.witnesses import Witnesses
 from exchange.tables import metadata
 from tests.builders import Federation, signer
 from tests.sequencer_builders import ORIGIN, Audited, LogSide, audit, draft, settle
+from tests.vault_builders import exchange_engine
 
 ROOT = Path(__file__).parents[1]
 WRITERS = 4
@@ -190,7 +190,7 @@ def _hook(life: _Life) -> None:
 
 def open_store(folder: Path) -> GroupCommit:
     """Open a round's database, made if need be."""
-    engine = open_engine(f"sqlite:///{folder}/exchange.db")
+    engine = exchange_engine(f"sqlite:///{folder}/exchange.db")
     metadata.create_all(engine)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA synchronous=OFF")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import Clock
@@ -37,7 +37,6 @@ from concordat.trust.tiles import ENTRIES, WIDTH, Tile, decode_bundle, split_til
 from exchange.log import records, table
 from exchange.log.records import Draft
 from exchange.log.sequencer import Published, Sequencer
-from exchange.log.table import log_opening
 from exchange.log.tile_store import CHECKPOINT, TileStore
 from exchange.log.witnesses import Witnesses
 from tests.builders import AT, NAME, signer
@@ -130,8 +129,7 @@ class LogSide:
 
     def rows(self) -> list[Any]:
         """Return all openings in the order of the log."""
-        query = select(log_opening).order_by(log_opening.c.leaf_index)
-        return list(self.store.run(lambda connection: connection.execute(query).all()))
+        return list(self.store.run(lambda connection: table.openings_from(connection, 0)))
 
     def waiting(self) -> int:
         """Return how many drafts have no index yet."""

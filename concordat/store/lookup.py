@@ -8,7 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, column, text, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    column,
+    text,
+    tuple_,
+)
+from sqlalchemy.types import TypeDecorator
 
 _AT_ONCE = 4096  # keys: below what databases take of parameters in one statement
 
@@ -51,4 +62,10 @@ def _among(columns: Sequence[Column[Any]], size: int) -> ColumnElement[bool]:
         "(" + ", ".join(f":key{n}_{m}" for m in range(len(columns))) + ")" for n in range(size)
     )
     wanted = text(f"WITH wanted({parts}) AS (VALUES {keys}) SELECT {parts} FROM wanted")  # noqa: S608
-    return tuple_(*columns).in_(wanted.columns(*map(column, names)))
+    converted = [
+        bindparam(f"key{n}_{m}", type_=of.type)
+        for m, of in enumerate(columns)
+        if isinstance(of.type, TypeDecorator)
+        for n in range(size)
+    ]
+    return tuple_(*columns).in_(wanted.bindparams(*converted).columns(*map(column, names)))

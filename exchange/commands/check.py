@@ -24,6 +24,10 @@ from exchange.log.tile_store import CHECKPOINT, FileTiles
 from exchange.members.keeper import load
 from exchange.migrations import SCRIPTS
 from exchange.settings import ExchangeSettings
+from exchange.vault.cipher import Vault
+from exchange.vault.fitting import require_marked
+from exchange.vault.keyring import load as load_keyring
+from exchange.vault.rotation import progress
 
 _SOON = timedelta(days=30)
 
@@ -32,7 +36,7 @@ def check(
     config: ConfigOption,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Check trust bundle, keys, certificate, database, own licence and log, and say what to do about each.
+    """Check trust bundle, keys, certificate, database, keyring, licence and log, and say what to do about each.
 
     Exit codes: 0 all well; 1 something is wrong; 2 the settings are wrong.
     """
@@ -41,6 +45,7 @@ def check(
         ("trust bundle", _trust_bundle),
         ("certificate", _certificate),
         ("database", _database),
+        ("storage keys", _storage_keys),
         ("own licence", _licence),
         ("calibration", _calibration),
         ("log", _the_log),
@@ -89,6 +94,18 @@ def _database(settings: ExchangeSettings) -> str:
     with opened_to_read(settings.database) as connection:
         require_current(connection.engine, SCRIPTS)
         return f"{connection.dialect.name}, at this version's schema"
+
+
+def _storage_keys(settings: ExchangeSettings) -> str:
+    """Check that the keyring is there, for its owner alone, and this database's."""
+    vault = Vault(load_keyring(settings.storage_keys))
+    with opened_to_read(settings.database) as connection:
+        require_marked(connection, vault)
+        how_far = progress(connection, vault.keyring.newest)
+    left = (
+        f"; {how_far.older} keys are under an older one: run rotate-keys" if how_far.older else ""
+    )
+    return f"keys of {how_far.subjects} subjects, wrapping key {vault.keyring.newest}{left}"
 
 
 def _licence(settings: ExchangeSettings) -> str:

@@ -16,8 +16,10 @@ from concordat.store.engine import migrate, open_engine
 from concordat.store.exclusive import only_process
 from concordat.v1 import Reason
 from exchange.commands.shared import OUT, ConfigOption, advising, read_settings
+from exchange.database import open_database
 from exchange.members.keeper import keep_calibration, keep_licence, load
 from exchange.migrations import SCRIPTS
+from exchange.vault.fitting import adopt, ready_keyring, require_fitting
 
 
 def init(
@@ -34,9 +36,11 @@ def init(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Create or migrate the database, and take in licences and calibrations; repeating changes nothing.
+    """Create or migrate the database and its keyring, and take in licences and calibrations.
 
-    Exit codes: 0 done; 1 the trust bundle or the database cannot be opened, or a licence or a
+    Repeating changes nothing. A keyring is made for a new database, never for one that has its own.
+
+    Exit codes: 0 done; 1 the trust bundle, the keyring or the database cannot be opened, or a licence or a
     calibration does not verify (then none is taken in); 2 the settings are wrong.
     """
     settings = read_settings(config, as_json=as_json)
@@ -46,7 +50,15 @@ def init(
         directory = MemberDirectory(anchors)
         engine = open_engine(settings.database)
         try:
+            keyring = ready_keyring(engine, settings.storage_keys)
+        finally:
+            engine.dispose()
+        engine = open_database(settings.database, keyring, settings.storage_keys)
+        try:
             migrate(engine, SCRIPTS)
+            with engine.begin() as connection:
+                adopt(connection)
+            require_fitting(engine, settings.storage_keys)
             with engine.begin() as connection:
                 load(connection, directory, now)
                 for path in licences or ():

@@ -25,11 +25,13 @@ from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from concordat.v1 import ConsentState
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
+from exchange.vault.sealing import seal, unseal, unseal_many
 
 subject_binding = Table(
     "subject_binding",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("version", Integer, nullable=False),  # of the latest binding seen
     Column("envelope", LargeBinary, nullable=False),
 )
@@ -37,7 +39,7 @@ subject_binding = Table(
 consent = Table(
     "consent",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("consent_id", LargeBinary(16), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
     Column("recipient", String(64), nullable=False),
@@ -54,7 +56,7 @@ consent = Table(
 consent_event = Table(
     "consent_event",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("consent_id", LargeBinary(16), primary_key=True),
     Column("sequence", BigInteger, primary_key=True),
     Column("received_at", BigInteger, nullable=False),
@@ -129,9 +131,10 @@ def lock(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[An
 def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Terms]:
     """Return the consents that exist, with what they say, locked until the transaction ends."""
     rows = _LOCK_TERMS.run(connection, keys)
+    envelopes = unseal_many(connection, [(row.subject_ref, row.envelope) for row in rows])
     return {
         (row.subject_ref, row.consent_id): Terms(
-            v1.Consent.FromString(v1.Envelope.FromString(row.envelope).payload),
+            v1.Consent.FromString(v1.Envelope.FromString(envelope).payload),
             row.recipient,
             row.state,
             row.uses,
@@ -139,7 +142,8 @@ def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Te
             row.binding_version,
             row.granted_at,
         )
-        for row in rows
+        for row, envelope in zip(rows, envelopes, strict=True)
+        if envelope is not None
     }
 
 
@@ -158,7 +162,8 @@ def binding_versions(
 def binding_of(connection: Connection, subject_ref: bytes) -> v1.Envelope | None:
     """Return the latest binding seen of a subject; None where there is none."""
     query = select(subject_binding.c.envelope).where(subject_binding.c.subject_ref == subject_ref)
-    raw = connection.execute(query).scalar_one_or_none()
+    sealed = connection.execute(query).scalar_one_or_none()
+    raw = None if sealed is None else unseal(connection, subject_ref, sealed)
     return None if raw is None else v1.Envelope.FromString(raw)
 
 
@@ -180,12 +185,18 @@ def put_binding(
     connection: Connection, binding: v1.SubjectBinding, envelope: v1.Envelope, known: int | None
 ) -> None:
     """Keep a binding that is newer than the one ``known`` (a version, or None)."""
-    values = {"version": binding.version, "envelope": envelope.SerializeToString()}
+    if known is not None and known >= binding.version:
+        return
+    raw = envelope.SerializeToString()
+    values = {
+        "version": binding.version,
+        "envelope": seal(connection, binding.subject_ref, raw),
+    }
     if known is None:
         connection.execute(
             insert(subject_binding).values(subject_ref=binding.subject_ref, **values)
         )
-    elif known < binding.version:
+    else:
         connection.execute(
             update(subject_binding)
             .where(subject_binding.c.subject_ref == binding.subject_ref)
@@ -215,7 +226,7 @@ def add(
             valid_until=until,
             binding_version=binding_version,
             granted_at=granted_at,
-            envelope=envelope.SerializeToString(),
+            envelope=seal(connection, terms.subject_ref, envelope.SerializeToString()),
         )
     )
 
@@ -234,7 +245,7 @@ def add_event(
             consent_id=event.consent_id,
             sequence=event.sequence,
             received_at=at,
-            envelope=envelope.SerializeToString(),
+            envelope=seal(connection, event.subject_ref, envelope.SerializeToString()),
         )
     )
     connection.execute(
@@ -246,13 +257,14 @@ def add_event(
 
 def event_envelope(connection: Connection, event: v1.ConsentEvent) -> bytes | None:
     """Return the recorded event of the same consent and sequence, serialised, if there is one."""
-    return connection.execute(
+    sealed = connection.execute(
         select(consent_event.c.envelope).where(
             consent_event.c.subject_ref == event.subject_ref,
             consent_event.c.consent_id == event.consent_id,
             consent_event.c.sequence == event.sequence,
         )
     ).scalar_one_or_none()
+    return None if sealed is None else unseal(connection, event.subject_ref, sealed)
 
 
 def page(
@@ -273,19 +285,26 @@ def page(
         )
         .order_by(consent_event.c.consent_id, consent_event.c.sequence)
     ).all()
+    of_events: dict[bytes, list[v1.Envelope]] = {}
+    for event, envelope in zip(events, _opened(connection, subject_ref, events), strict=True):
+        of_events.setdefault(event.consent_id, []).append(envelope)
     return [
         v1.ConsentRecord(
-            consent=v1.Envelope.FromString(row.envelope),
+            consent=envelope,
             state=row.state,
             uses=row.uses,
-            events=[
-                v1.Envelope.FromString(event.envelope)
-                for event in events
-                if event.consent_id == row.consent_id
-            ],
+            events=of_events.get(row.consent_id, ()),
         )
-        for row in rows
+        for row, envelope in zip(rows, _opened(connection, subject_ref, rows), strict=True)
     ]
+
+
+def _opened(
+    connection: Connection, subject_ref: bytes, rows: Sequence[Row[*tuple[Any, ...]]]
+) -> list[v1.Envelope]:
+    """Return a subject's envelopes; an empty one where its key is erased."""
+    opened = unseal_many(connection, [(subject_ref, row.envelope) for row in rows])
+    return [v1.Envelope.FromString(raw or b"") for raw in opened]
 
 
 def expire(connection: Connection, at: int) -> int:

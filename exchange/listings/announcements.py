@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection
 
 from concordat.clock import to_micros
 from concordat.v1 import InboxKind, ListingAction, ListingActKind
@@ -13,7 +13,7 @@ from exchange.listings.cause import Cause
 from exchange.listings.machine import Listing
 from exchange.listings.reading import Key
 from exchange.subjects import inbox_table as inbox
-from exchange.subjects.contact_table import subject_contact
+from exchange.subjects.contact_table import contacts_of
 
 # Puts a notice in the mail: connection, subject_ref, message_id, listing_id, time.
 Post = Callable[[Connection, bytes, bytes, bytes, datetime], None]
@@ -21,9 +21,6 @@ Post = Callable[[Connection, bytes, bytes, bytes, datetime], None]
 Wording = Callable[["Change", str], str]
 
 DEFAULT_LANGUAGE = "en"
-_CONTACTS = select(subject_contact).where(
-    subject_contact.c.subject_ref.in_(bindparam("refs", expanding=True))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +66,7 @@ class Announcer:
         if not changes:
             return
         refs = {change.after.subject_ref for change in changes}
-        contacts = {
-            row.subject_ref: row for row in connection.execute(_CONTACTS, {"refs": list(refs)})
-        }
+        contacts = contacts_of(connection, refs)
         places = Counter(inbox.last_sequences(connection, refs))
         rows: list[dict[str, object]] = []
         for change in changes:

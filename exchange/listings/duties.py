@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, and_, or_, select
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
@@ -13,7 +12,7 @@ from exchange.listings import reading
 from exchange.listings.machine import Listing, Source
 from exchange.listings.machine.due import RECONFIRMED_WITHIN
 from exchange.listings.standing import standing_of
-from exchange.listings.table import listing, listing_source, listing_step
+from exchange.listings.table import listing, listing_source
 
 PAGE = 50  # listings; each is at most two duties
 CHECK_SETTLEMENT_WITHIN = timedelta(days=10)
@@ -119,23 +118,15 @@ def _duty(kind: DutyKind.ValueType, listing: Listing, own: Source, due_at: datet
 
 def _statement(connection: Connection, key: reading.Key, statement_id: bytes) -> v1.Envelope | None:
     """Return a Dispute that was raised; None where a reviewer or the regulator opened the review."""
-    raw = connection.execute(
-        select(listing_step.c.envelope).where(
-            listing_step.c.subject_ref == key[0],
-            listing_step.c.listing_id == key[1],
-            listing_step.c.statement_id == statement_id,
-        )
-    ).scalar_one_or_none()
-    return None if raw is None else v1.Envelope.FromString(raw)
+    return reading.statements_of(connection, key, [statement_id]).get(statement_id)
 
 
-def _subject_settled(steps: Sequence[Row[Any]]) -> bool:
+def _subject_settled(steps: Sequence[reading.Step]) -> bool:
     """Tell whether it was the subject who said that the debt is paid."""
     for step in reversed(steps):
-        envelope = v1.Envelope.FromString(step.envelope)
-        if "listing-event" not in envelope.payload_type:
+        if "listing-event" not in step.envelope.payload_type:
             continue
-        event = v1.ListingEvent.FromString(envelope.payload)
+        event = v1.ListingEvent.FromString(step.envelope.payload)
         if event.action == ListingAction.LISTING_ACTION_SETTLE:
             return not event.actor
     return False

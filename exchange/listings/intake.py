@@ -20,6 +20,7 @@ from exchange.listings.machine import Actor, Listing, Party, PastDebt
 from exchange.listings.machine.listing import LIVE
 from exchange.listings.reading import FilingSeen
 from exchange.listings.table import filing_seen, sealed_attachment
+from exchange.vault.sealing import seal_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,6 +254,7 @@ def dispute_one(
     after = ledger.move(after, Cause.dispute(said, verified.digest, envelope))
     ledger.write()
     if attachments:
+        sealed = seal_many(connection, [(said.subject_ref, each.sealed) for each in attachments])
         connection.execute(
             insert(sealed_attachment),
             [
@@ -260,9 +262,9 @@ def dispute_one(
                     "subject_ref": said.subject_ref,
                     "dispute_id": said.dispute_id,
                     "place": place,
-                    "sealed": attachment.sealed,
+                    "sealed": raw,
                 }
-                for place, attachment in enumerate(attachments)
+                for place, raw in enumerate(sealed)
             ],
         )
     return after

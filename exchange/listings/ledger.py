@@ -39,6 +39,7 @@ from exchange.listings.table import (
 from exchange.log import records
 from exchange.log import table as log
 
+from exchange.vault.sealing import seal_many
 _AT_ONCE = 1000  # signatures of the exchange under one root
 
 _KEY = ("subject_ref", "listing_id")
@@ -231,11 +232,14 @@ class Ledger:
                 "sequence": sequence,
                 "statement_id": change.cause.statement_id,
                 "digest": change.cause.digest,
-                "envelope": change.cause.envelope,
+                "envelope": sealed,
                 "at": to_micros(self._at),
                 "state": change.after.state,
             }
-            for change, sequence in moves
+        said = [(change.after.subject_ref, change.cause.envelope) for change, _ in moves]
+            for (change, sequence), sealed in zip(
+                moves, seal_many(self._connection, said), strict=True
+            )
         ]
         if rows:
             execute_many(self._connection, _INSERT_STEP, rows)
@@ -250,16 +254,32 @@ class Ledger:
         changed = [entry for entry in self._entries.values() if entry.changed]
         new = [entry for entry in changed if entry.before is None]
         if new:
-            rows = [self._values(entry, revision) for entry in new]
+            rows = self._values(new, revision)
             execute_many(self._connection, _INSERT, rows)
             self._remember_debts([entry.now for entry in new])
         old = [entry for entry in changed if entry.before is not None]
         if old:
-            rows = [_with_key(self._values(entry, revision)) for entry in old]
+            rows = list(map(_with_key, self._values(old, revision)))
             execute_many(self._connection, _UPDATE, rows)
         self._write_sources(changed)
 
-    def _values(self, entry: _Entry, revision: int) -> Values:
+    def _values(self, entries: list[_Entry], revision: int) -> list[Values]:
+        """Return the rows of listings, the subjects' words sealed."""
+        said = [
+            (entry.now.subject_ref, entry.now.words.SerializeToString())
+            for entry in entries
+            if entry.now.words
+        ]
+        sealed = iter(seal_many(self._connection, said))
+        return [
+            {
+                **self._plain_values(entry, revision),
+                "words": next(sealed) if entry.now.words else None,
+            }
+            for entry in entries
+        ]
+
+    def _plain_values(self, entry: _Entry, revision: int) -> Values:
         due = machine.next_due(entry.now, self.profile_of(entry.now))
         if due is not None and due <= self._at:
             due = entry.now.expires_at  # it waits to be reconfirmed, and is followed when it is

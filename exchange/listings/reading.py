@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
+from concordat import v1
 from concordat.clock import from_micros
 from concordat.store.lookup import Lookup
 from exchange.listings.machine import Listing
@@ -21,6 +22,7 @@ from exchange.listings.table import (
     listing_source,
     listing_step,
 )
+from exchange.vault.sealing import unseal_each, unseal_many
 
 Key = tuple[bytes, bytes]  # subject_ref, listing_id
 Debt = tuple[bytes, bytes]  # subject_ref, debt commitment
@@ -39,6 +41,16 @@ class Stored:
     def key(self) -> Key:
         """What it is found by."""
         return self.listing.subject_ref, self.listing.listing_id
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a listing: the signed statement that caused it, when, and the state after it."""
+
+    sequence: int
+    envelope: v1.Envelope
+    at: int  # microseconds
+    state: v1.ListingState.ValueType
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +162,10 @@ def _with_sources(connection: Connection, rows: Sequence[Row[Any]]) -> dict[Key,
     sources: dict[Key, list[Row[Any]]] = defaultdict(list)
     for source in _SOURCES.run(connection, keys):
         sources[source.subject_ref, source.listing_id].append(source)
+    words = unseal_each(connection, [(row.subject_ref, row.words) for row in rows])
     return {
-        key: Stored(listing_of(row, sources[key]), row.steps, row.revision)
-        for key, row in zip(keys, rows, strict=True)
+        key: Stored(listing_of(row, sources[key], said), row.steps, row.revision)
+        for key, row, said in zip(keys, rows, words, strict=True)
     }
 
 
@@ -190,7 +203,7 @@ def dispute_id_used(
     return lies.first() is not None
 
 
-def steps_of(connection: Connection, key: Key, most: int) -> Sequence[Row[Any]]:
+def steps_of(connection: Connection, key: Key, most: int) -> list[Step]:
     """Return what happened to a listing, in order; the latest ``most`` where there is more."""
     query = (
         select(listing_step)
@@ -198,7 +211,32 @@ def steps_of(connection: Connection, key: Key, most: int) -> Sequence[Row[Any]]:
         .order_by(listing_step.c.sequence.desc())
         .limit(most)
     )
-    return connection.execute(query).all()[::-1]
+    rows = connection.execute(query).all()[::-1]
+    opened = unseal_many(connection, [(key[0], row.envelope) for row in rows])
+    return [
+        Step(row.sequence, v1.Envelope.FromString(raw), row.at, row.state)
+        for row, raw in zip(rows, opened, strict=True)
+        if raw is not None
+    ]
+
+
+def statements_of(
+    connection: Connection, key: Key, statement_ids: Iterable[bytes]
+) -> dict[bytes, v1.Envelope]:
+    """Return those of a listing's signed statements that have these ids, by id."""
+    rows = connection.execute(
+        select(listing_step.c.statement_id, listing_step.c.envelope).where(
+            listing_step.c.subject_ref == key[0],
+            listing_step.c.listing_id == key[1],
+            listing_step.c.statement_id.in_(list(statement_ids)),
+        )
+    ).all()
+    opened = unseal_many(connection, [(key[0], row.envelope) for row in rows])
+    return {
+        row.statement_id: v1.Envelope.FromString(raw)
+        for row, raw in zip(rows, opened, strict=True)
+        if raw is not None
+    }
 
 
 def syncs(connection: Connection) -> Mapping[str, datetime]:

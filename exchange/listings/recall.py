@@ -19,6 +19,7 @@ from exchange.listings.machine import recall_cause
 from exchange.listings.table import listing_told, retraction
 from exchange.log import records
 from exchange.log import table as log
+from exchange.vault.sealing import seal, seal_many, unseal_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +76,13 @@ def issue(
         for envelope in seal_batch(statements[start : start + _AT_ONCE], office.signer)
     ]
     digests = [digest_of(envelope) for envelope in envelopes]
+    sealed = seal_many(
+        connection,
+        [
+            (row.subject_ref, envelope.SerializeToString())
+            for row, envelope in zip(told, envelopes, strict=True)
+        ],
+    )
     issued, due = to_micros(at), to_micros(at + ACKNOWLEDGE_WITHIN)
     connection.execute(
         insert(retraction),
@@ -85,12 +93,12 @@ def issue(
                 "subject_ref": row.subject_ref,
                 "listing_id": row.listing_id,
                 "digest": digest,
-                "envelope": envelope.SerializeToString(),
+                "envelope": envelope,
                 "issued_at": issued,
                 "due_at": due,
             }
             for row, statement, envelope, digest in zip(
-                told, statements, envelopes, digests, strict=True
+                told, statements, sealed, digests, strict=True
             )
         ],
     )
@@ -138,12 +146,14 @@ def _statement(
 def open_retractions(connection: Connection, lender: str, most: int) -> list[v1.Envelope]:
     """Return what a lender has not acknowledged, oldest first."""
     query = (
-        select(retraction.c.envelope)
+        select(retraction.c.subject_ref, retraction.c.envelope)
         .where(retraction.c.lender == lender, retraction.c.acknowledged_at.is_(None))
         .order_by(retraction.c.issued_at, retraction.c.retraction_id)
         .limit(most)
     )
-    return [v1.Envelope.FromString(raw) for raw in connection.execute(query).scalars()]
+    rows = connection.execute(query).all()
+    opened = unseal_many(connection, [(row.subject_ref, row.envelope) for row in rows])
+    return [v1.Envelope.FromString(raw) for raw in opened if raw is not None]
 
 
 def overdue(connection: Connection, now: datetime) -> Sequence[Row[Any]]:
@@ -171,10 +181,9 @@ def acknowledge(
         raise Refusal(Reason.REASON_LISTING_UNKNOWN, "no such retraction of this lender's")
     if row.acknowledged_at is not None:
         return
+    sealed = seal(connection, row.subject_ref, envelope.SerializeToString())
     connection.execute(
-        update(retraction)
-        .where(*key)
-        .values(acknowledged_at=to_micros(at), acknowledgement=envelope.SerializeToString())
+        update(retraction).where(*key).values(acknowledged_at=to_micros(at), acknowledgement=sealed)
     )
     listing_key = (row.subject_ref, row.listing_id)
     listing = reading.by_keys(connection, [listing_key])[listing_key].listing

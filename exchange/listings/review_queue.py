@@ -13,7 +13,8 @@ from exchange.consents import table as consents
 from exchange.listings import reading
 from exchange.listings.machine import Listing
 from exchange.listings.standing import standing_of
-from exchange.listings.table import listing, listing_step, sealed_attachment
+from exchange.listings.table import listing, sealed_attachment
+from exchange.vault.sealing import unseal_many
 
 _STAGES: dict[int, tuple[DisputeStage.ValueType, ...]] = {
     Role.ROLE_REVIEWER: (
@@ -94,14 +95,7 @@ def _statements(connection: Connection, stored: Listing) -> dict[bytes, v1.Envel
     wanted = [source.filing_id for source in stored.live_sources]
     wanted += [stored.dispute.dispute_id] if stored.dispute else []
     wanted += [stored.ruling.ruling_id] if stored.ruling else []
-    rows = connection.execute(
-        select(listing_step.c.statement_id, listing_step.c.envelope).where(
-            listing_step.c.subject_ref == stored.subject_ref,
-            listing_step.c.listing_id == stored.listing_id,
-            listing_step.c.statement_id.in_(wanted),
-        )
-    )
-    return {row.statement_id: v1.Envelope.FromString(row.envelope) for row in rows}
+    return reading.statements_of(connection, (stored.subject_ref, stored.listing_id), wanted)
 
 
 def _attachments(
@@ -115,7 +109,10 @@ def _attachments(
         )
         .order_by(sealed_attachment.c.place)
     )
-    return [v1.SealedAttachment(sealed=raw) for raw in connection.execute(query).scalars()]
+    kept = [(subject_ref, raw) for raw in connection.execute(query).scalars()]
+    return [
+        v1.SealedAttachment(sealed=raw) for raw in unseal_many(connection, kept) if raw is not None
+    ]
 
 
 def _is(envelope: v1.Envelope, kind: str) -> bool:

@@ -16,8 +16,7 @@ Values = dict[str, object]
 
 
 def listing_values(listing: Listing) -> Values:
-    """Return the columns of a listing that are its own; ledger and timer add theirs."""
-    words = listing.words
+    """Return the columns of a listing that are its own and not sealed; the ledger adds its own, and the words."""
     return {
         "subject_ref": listing.subject_ref,
         "listing_id": listing.listing_id,
@@ -43,8 +42,6 @@ def listing_values(listing: Listing) -> Values:
         "evidence": b"".join(sorted(listing.evidence)),
         **_dispute_values(listing.dispute),
         **_ruling_values(listing.ruling),
-        "words": words.text if words else None,
-        "words_language": words.language if words else None,
         "kind": listing.kind,
         "basis": listing.basis,
         "mark": mark_of(listing) or 0,
@@ -91,8 +88,8 @@ def source_values(listing: Listing) -> list[Values]:
     ]
 
 
-def listing_of(row: Row[Any], sources: Sequence[Row[Any]]) -> Listing:
-    """Return the listing that a row and its sources' rows hold."""
+def listing_of(row: Row[Any], sources: Sequence[Row[Any]], words: bytes | None) -> Listing:
+    """Return the listing that a row and its sources' rows hold; ``words`` are its own, unsealed."""
     return Listing(
         listing_id=row.listing_id,
         subject_ref=row.subject_ref,
@@ -118,7 +115,7 @@ def listing_of(row: Row[Any], sources: Sequence[Row[Any]]) -> Listing:
         heard=_hashes(row.heard),
         evidence=_hashes(row.evidence),
         prolonged_from=_moment(row.prolonged_from),
-        words=v1.SubjectWords(text=row.words, language=row.words_language) if row.words else None,
+        words=None if words is None else v1.SubjectWords.FromString(words),
         withdrawal=row.withdrawal,
     )
 

@@ -12,12 +12,13 @@ from sqlalchemy import (
 )
 
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
 
 # One row a listing: a value of ``machine.Listing``, and what it is found by.
 listing = Table(
     "listing",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("listing_id", LargeBinary(16), primary_key=True),
     Column("debt", LargeBinary(32), nullable=False),  # the debt commitment
     Column("profile", String(32), nullable=False),
@@ -50,8 +51,7 @@ listing = Table(
     Column("ruling_reviewer", String(64)),
     Column("ruled_at", BigInteger),
     Column("ruling_appealed", Boolean),
-    Column("words", String(2000)),  # the subject's own
-    Column("words_language", String(35)),
+    Column("words", LargeBinary),  # the subject's own, a SubjectWords, sealed
     Column("steps", Integer, nullable=False),  # how many there are in listing_step
     Column("kind", Integer, nullable=False),  # ListingKind
     Column("basis", Integer, nullable=False),  # ListingBasis
@@ -69,7 +69,7 @@ listing = Table(
 listing_source = Table(
     "listing_source",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("listing_id", LargeBinary(16), primary_key=True),
     Column("source", String(64), primary_key=True),
     Column("place", Integer, nullable=False),  # the order in which they joined
@@ -88,7 +88,7 @@ filing_seen = Table(
     Column("source", String(64), primary_key=True),
     Column("filing_id", LargeBinary(16), primary_key=True),
     Column("digest", LargeBinary(32), nullable=False),
-    Column("subject_ref", LargeBinary(32), nullable=False),
+    subject_ref(nullable=False),
     Column("listing_id", LargeBinary(16), nullable=False),
 )
 
@@ -96,7 +96,7 @@ filing_seen = Table(
 listing_debt = Table(
     "listing_debt",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("debt", LargeBinary(32), primary_key=True),
     Column("listing_id", LargeBinary(16), nullable=False),  # the latest
 )
@@ -105,12 +105,12 @@ listing_debt = Table(
 listing_step = Table(
     "listing_step",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("listing_id", LargeBinary(16), primary_key=True),
     Column("sequence", Integer, primary_key=True, autoincrement=False),
     Column("statement_id", LargeBinary(16), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),  # sealed
     Column("at", BigInteger, nullable=False),
     Column("state", Integer, nullable=False),  # after it
     Index("listing_step_by_id", "subject_ref", "listing_id", "statement_id", unique=True),
@@ -120,17 +120,19 @@ listing_step = Table(
 sealed_attachment = Table(
     "sealed_attachment",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("dispute_id", LargeBinary(16), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
-    Column("sealed", LargeBinary, nullable=False),
+    Column(
+        "sealed", LargeBinary, nullable=False
+    ),  # to the reviewer, and again under the subject's key
 )
 
 # Who was told of a listing, in which answer: whom a retraction must reach (R14).
 listing_told = Table(
     "listing_told",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("listing_id", LargeBinary(16), primary_key=True),
     Column("answer_digest", LargeBinary(32), primary_key=True),
     Column("lender", String(64), nullable=False),
@@ -146,14 +148,14 @@ retraction = Table(
     metadata,
     Column("lender", String(64), primary_key=True),
     Column("retraction_id", LargeBinary(16), primary_key=True),
-    Column("subject_ref", LargeBinary(32), nullable=False),
+    subject_ref(nullable=False),
     Column("listing_id", LargeBinary(16), nullable=False),
     Column("digest", LargeBinary(32), nullable=False),
-    Column("envelope", LargeBinary, nullable=False),
+    Column("envelope", LargeBinary, nullable=False),  # sealed
     Column("issued_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("acknowledged_at", BigInteger),
-    Column("acknowledgement", LargeBinary),
+    Column("acknowledgement", LargeBinary),  # sealed
     Index("retraction_by_due", "acknowledged_at", "due_at"),
     Index("retraction_by_listing", "subject_ref", "listing_id"),
 )

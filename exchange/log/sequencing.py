@@ -23,7 +23,7 @@ from concordat.trust.commitment import (
 )
 from concordat.trust.merkle import EMPTY_ROOT
 from exchange.log import table
-from exchange.log.table import Head, Opening
+from exchange.log.table import Head, Opening, Waiting
 from exchange.log.tile_store import TileStore
 
 MAX_BATCH = 1024
@@ -147,7 +147,7 @@ def assign(connection: Connection, lease: Lease, at: datetime) -> Batch | None:
 
 
 def _open_all(
-    rows: Sequence[Row[Any]], heads: dict[bytes, Head], first_index: int, now: int
+    rows: Sequence[Waiting], heads: dict[bytes, Head], first_index: int, now: int
 ) -> list[Opening]:
     """Make each draft an entry: salted, and linked to the subject's entry before."""
     logged_at = to_timestamp(from_micros(now))
@@ -156,7 +156,8 @@ def _open_all(
     for index, row in enumerate(rows, first_index):
         head = heads.get(row.subject_ref, _NO_HEAD)
         salt, link_salt, sequence = next(salts), next(salts), head.sequence + 1
-        of_record = record_commitment(row.record, salt)
+        # What nobody can open any more keeps its place, under a commitment to nothing.
+        of_record = salt if row.record is None else record_commitment(row.record, salt)
         commitment = commitment_of(of_record, link_commitment(sequence, head.commitment, link_salt))
         entry = v1.LogEntry(
             kind=row.kind, logged_at=logged_at, record_id=row.record_id, commitment=commitment
@@ -174,7 +175,8 @@ def _open_all(
                 link_salt=link_salt,
                 record_commitment=of_record,
                 record=row.record,
-                salt=salt,
+                salt=None if row.record is None else salt,
+                sealed_for=row.sealed_for,
             )
         )
         heads[row.subject_ref] = Head(sequence, commitment)

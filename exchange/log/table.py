@@ -33,8 +33,11 @@ from sqlalchemy import (
 
 from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
+from concordat.v1 import LogEntryKind
 from exchange.log.records import Draft
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
+from exchange.vault.sealing import seal_many, unseal_each
 
 # What waits to be sequenced, in order. Written in the transaction of the act that it stands for.
 log_queue = Table(
@@ -48,8 +51,9 @@ log_queue = Table(
     ),
     Column("record_id", LargeBinary(16), nullable=False),
     Column("kind", Integer, nullable=False),
-    Column("subject_ref", LargeBinary(32), nullable=False),
-    Column("record", LargeBinary, nullable=False),
+    subject_ref(nullable=False),
+    Column("record", LargeBinary, nullable=False),  # sealed
+    subject_ref("sealed_for"),  # whose key seals it; NULL for the subject's, or nobody's
 )
 
 # What opens an entry, in the order of the subject's chain. Erasing one clears record and salt. Entries
@@ -57,7 +61,7 @@ log_queue = Table(
 log_opening = Table(
     "log_opening",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("record_id", LargeBinary(16), nullable=False),
     Column("leaf_index", BigInteger, nullable=False),
@@ -67,9 +71,12 @@ log_opening = Table(
     Column("previous", LargeBinary(32), nullable=False),
     Column("link_salt", LargeBinary(32), nullable=False),
     Column("record_commitment", LargeBinary(32), nullable=False),
-    Column("record", LargeBinary),
-    Column("salt", LargeBinary(32)),
+    Column("record", LargeBinary),  # sealed, as is the salt
+    Column("salt", LargeBinary),
     Column("erased_under", LargeBinary(16)),  # record id of the erasure that cleared the two before
+    subject_ref(
+        "sealed_for"
+    ),  # whose key seals record and salt; NULL for the subject's, or nobody's
     Index("log_opening_by_record", "subject_ref", "record_id", unique=True),
     Index("log_opening_by_index", "leaf_index"),
 )
@@ -126,11 +133,28 @@ class Opening(NamedTuple):
     record: bytes | None
     salt: bytes | None
     erased_under: bytes | None = None
+    sealed_for: bytes | None = None
 
     @property
     def key(self) -> Key:
         """What it is found by."""
         return self.subject_ref, self.record_id
+
+    @property
+    def sealed_under(self) -> bytes:
+        """Whose key seals what opens it; empty where it is about no person."""
+        return self.sealed_for or self.subject_ref
+
+
+class Waiting(NamedTuple):
+    """A row of ``log_queue``, its record as it reads; None where its key is erased."""
+
+    queue_id: int
+    record_id: bytes
+    kind: LogEntryKind.ValueType
+    subject_ref: bytes
+    record: bytes | None
+    sealed_for: bytes | None
 
 
 _ENQUEUE = insert(log_queue)
@@ -173,21 +197,26 @@ class Head:
 
 def enqueue(connection: Connection, drafts: Sequence[Draft]) -> None:
     """Queue drafts; they are durable with the transaction, and sequenced in this order."""
+    said = [(draft.sealed_for or draft.subject_ref, draft.record) for draft in drafts]
     rows = [
         {
             "record_id": draft.record_id,
             "kind": draft.kind,
             "subject_ref": draft.subject_ref,
-            "record": draft.record,
+            "record": sealed,
+            "sealed_for": draft.sealed_for or None,
         }
-        for draft in drafts
+        for draft, sealed in zip(drafts, seal_many(connection, said), strict=True)
     ]
     execute_many(connection, _ENQUEUE, rows)
 
 
-def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
+def waiting(connection: Connection, most: int) -> list[Waiting]:
     """Return the oldest queued drafts, at most ``most``."""
-    return connection.execute(_WAITING, {"most": most}).all()
+    rows = [Waiting(*row) for row in connection.execute(_WAITING, {"most": most})]
+    sealed = [(row.sealed_for or row.subject_ref, row.record) for row in rows]
+    opened = unseal_each(connection, sealed)
+    return [row._replace(record=record) for row, record in zip(rows, opened, strict=True)]
 
 
 def anything_waits(connection: Connection) -> bool:
@@ -208,12 +237,27 @@ def heads(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, Head]:
 
 def add_openings(connection: Connection, openings: Sequence[Opening]) -> None:
     """Keep the openings of entries that have just got their index."""
-    execute_many(connection, _OPEN, [opening._asdict() for opening in openings])
+    there = [each for each in openings if each.record is not None and each.salt is not None]
+    said = [(each.sealed_under, part or b"") for each in there for part in (each.record, each.salt)]
+    sealed = iter(seal_many(connection, said))
+    rows = [opening._asdict() for opening in openings]
+    for opening, row in zip(openings, rows, strict=True):
+        if opening.record is not None and opening.salt is not None:
+            row["record"], row["salt"] = next(sealed), next(sealed)
+    execute_many(connection, _OPEN, rows)
 
 
 def openings(connection: Connection, keys: Iterable[Key]) -> list[Opening]:
     """Return the openings among ``keys`` that were sequenced."""
-    return [Opening(*row) for row in _BY_RECORD.run(connection, keys)]
+    return _unsealed(connection, _BY_RECORD.run(connection, keys))
+
+
+def _unsealed(connection: Connection, rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Opening]:
+    """Return openings as they read; one whose key is erased opens nothing."""
+    found = [Opening(*row) for row in rows]
+    sealed = [(each.sealed_under, part) for each in found for part in (each.record, each.salt)]
+    parts = iter(unseal_each(connection, sealed))
+    return [each._replace(record=next(parts), salt=next(parts)) for each in found]
 
 
 def chain(
@@ -230,7 +274,7 @@ def chain(
         .order_by(log_opening.c.sequence)
         .limit(most)
     )
-    return [Opening(*row) for row in connection.execute(query)]
+    return _unsealed(connection, connection.execute(query))
 
 
 def chain_end(connection: Connection, subject_ref: bytes, size: int) -> Head | None:
@@ -278,7 +322,7 @@ def openings_from(connection: Connection, index: int) -> list[Opening]:
         .where(log_opening.c.leaf_index >= index)
         .order_by(log_opening.c.leaf_index)
     )
-    return [Opening(*row) for row in connection.execute(query)]
+    return _unsealed(connection, connection.execute(query))
 
 
 def state(connection: Connection, *, lock: bool = False) -> Row[Any] | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Column, Connection, Integer, LargeBinary, Table, bindparam, select
 
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
 
 subject_flag = Table(
     "subject_flag",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("frozen", Boolean, nullable=False),
     Column("fraud_alert", Boolean, nullable=False),
     Column("sequence", Integer, nullable=False),  # of the latest change

@@ -14,6 +14,7 @@ from exchange.log import records
 from exchange.log import table as log
 from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of, subject_flag
+from exchange.vault.sealing import seal
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,7 +48,7 @@ def change_flag(
         fraud_alert=after.fraud_alert,
         sequence=after.sequence,
         digest=after.digest,
-        envelope=envelope.SerializeToString(),
+        envelope=seal(connection, said.subject_ref, envelope.SerializeToString()),
     )
     log.enqueue(connection, [records.subject_act(said, change.digest, at)])
     if now.frozen and not after.frozen:
@@ -73,11 +74,9 @@ def change_contact(
         connection,
         subject_contact,
         said.subject_ref,
-        email=said.email,
-        language=said.language,
         sequence=said.sequence,
         digest=change.digest,
-        envelope=envelope.SerializeToString(),
+        envelope=seal(connection, said.subject_ref, envelope.SerializeToString()),
     )
     log.enqueue(connection, [records.subject_act(said, change.digest, at)])
 

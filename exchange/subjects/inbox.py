@@ -5,26 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from concordat import v1
-from concordat.clock import from_micros, to_micros, to_timestamp
+from concordat.clock import to_micros, to_timestamp
 from concordat.refusal import Refusal
 from concordat.v1 import InboxKind, NoticeChannel
 from exchange.consents import table as consents
 from exchange.consents.ledger import require_latest_binding
 from exchange.listings.intake import serve_notices
 from exchange.subjects import inbox_table
+from exchange.supervision.cases.notices import attach
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from concordat.trust.envelope import Verified
     from exchange.listings.ledger import Office
     from exchange.listings.reading import Key
+    from exchange.subjects.inbox_table import Message
 
 PAGE = 100
 _LAST = (1 << 63) - 1  # what the column holds
@@ -99,23 +101,15 @@ def _page(connection: Connection, ask: Ask, served: list[tuple[Key, v1.NoticePro
         for row in fresh
         if row.kind == InboxKind.INBOX_KIND_LISTING_NOTICE
     ]
-    return [_message(row) for row in rows], len(found) > PAGE
+    messages = [row.as_sent for row in rows]
+    attach(connection, ask.subject_ref, messages)
+    return messages, len(found) > PAGE
 
 
-def _proof(row: Row[Any], digest: bytes, at: datetime) -> v1.NoticeProof:
+def _proof(row: Message, digest: bytes, at: datetime) -> v1.NoticeProof:
     return v1.NoticeProof(
         channel=NoticeChannel.NOTICE_CHANNEL_INBOX,
         served_at=to_timestamp(at),
         notice_hash=hashlib.sha256(row.text.encode()).digest(),
         evidence_digest=digest,
-    )
-
-
-def _message(row: Row[Any]) -> v1.InboxMessage:
-    return v1.InboxMessage(
-        message_id=inbox_table.message_id(row.sequence),
-        kind=row.kind,
-        listing_id=row.listing_id,
-        sent_at=to_timestamp(from_micros(row.sent_at)),
-        text=row.text,
     )

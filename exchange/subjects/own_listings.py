@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from concordat import v1
 from concordat.clock import from_micros, to_micros, to_timestamp
@@ -98,12 +97,12 @@ def _add_dispute(
         own.appeal_until.CopyFrom(to_timestamp(until))
 
 
-def _step(row: Row[Any]) -> v1.ListingStep:
+def _step(step: reading.Step) -> v1.ListingStep:
     return v1.ListingStep(
-        sequence=row.sequence,
-        statement=v1.Envelope.FromString(row.envelope),
-        at=to_timestamp(from_micros(row.at)),
-        state=row.state,
+        sequence=step.sequence,
+        statement=step.envelope,
+        at=to_timestamp(from_micros(step.at)),
+        state=step.state,
     )
 
 

@@ -20,12 +20,13 @@ from sqlalchemy import (
 
 from concordat.clock import to_micros
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
 
 # Kept for two days: a request lives for minutes, and looks are counted for a day.
 own_look = Table(
     "own_look",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("request_id", LargeBinary(16), primary_key=True),
     Column("request_digest", LargeBinary(32), nullable=False),
     Column("look_id", LargeBinary(16), nullable=False),  # record id of its entry in the log

@@ -26,11 +26,12 @@ from sqlalchemy import (
 from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
 
 access_entry = Table(
     "access_entry",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("access_id", LargeBinary(16), primary_key=True),
     Column("lender", String(64), nullable=False),
     Column("consent_id", LargeBinary(16), nullable=False),

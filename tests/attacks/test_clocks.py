@@ -10,7 +10,7 @@ import pytest
 
 from concordat import v1
 from concordat.clock import to_timestamp
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import Reason, Role
 from provider.answering import Desk
@@ -19,6 +19,7 @@ from provider.notices import NoticeBoard
 from provider.settings import ConsentSettings
 from tests.builders import AT, EXCHANGE, LENDER, PROVIDERS, Granted, signer
 from tests.exchange_services import ExchangeServices, reason_of, subject_request
+from tests.vault_builders import exchange_engine
 
 SELF = PROVIDERS[0]
 PAUSE = v1.ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
@@ -42,7 +43,7 @@ class Parties:
     def __init__(self) -> None:
         self.services = ExchangeServices()
         self.federation = self.services.federation
-        self._engine = open_engine("sqlite://")
+        self._engine = exchange_engine("sqlite://")
         migrate(self._engine, SCRIPTS)
         self._store = GroupCommit(self._engine)
         self.board = NoticeBoard(SELF, self.federation.anchors, self._store)

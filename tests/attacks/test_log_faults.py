@@ -19,7 +19,6 @@ from sqlalchemy import Connection
 from concordat import v1
 from concordat.federation.anchors import Anchors
 from concordat.refusal import Refusal
-from concordat.store.engine import open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.checkpoint import open_checkpoint
 from concordat.trust.merkle import leaf_hash, root_of
@@ -49,6 +48,7 @@ from tests.sequencer_builders import (
 from tests.unit.witness.desk import WITNESS_KEY
 from tests.unit.witness.desk import Desk as WitnessDesk
 from tests.unit.witness.desk import Log as WitnessedLog
+from tests.vault_builders import exchange_engine
 from tests.witness_servers import key_of, serve_answers, serve_app, trusting
 
 UNAVAILABLE = Reason.REASON_LOG_UNAVAILABLE
@@ -304,7 +304,7 @@ class Bench:
 
 @contextmanager
 def bench_of(folder: Path, size: int, database: str = "sqlite://") -> Iterator[Bench]:
-    engine = open_engine(database)
+    engine = exchange_engine(database)
     metadata.create_all(engine)
     store = GroupCommit(engine)
     side, key = LogSide(store, FileTiles(folder)), RecordingSigner()
@@ -518,7 +518,7 @@ def test_a_copy_taken_between_the_indexes_and_the_checkpoint_leads_to_what_was_p
 def witnessed_desk(
     url: str, *, engine_url: str = "sqlite://", refuse: bool = True, seconds: float = 30.0
 ) -> ExchangeDesk:
-    engine = open_engine(engine_url)
+    engine = exchange_engine(engine_url)
     metadata.create_all(engine)
     return ExchangeDesk(
         engine=engine,

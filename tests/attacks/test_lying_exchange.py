@@ -10,13 +10,14 @@ from sqlalchemy import Engine
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.statements import seal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import Reason
 from provider.answering import Desk
 from provider.migrations import SCRIPTS
 from provider.notices import NoticeBoard
 from tests.builders import AT, DAY, EXCHANGE, LENDER, PROVIDERS, Federation, Granted, signer
+from tests.vault_builders import exchange_engine
 
 SELF, ANOTHER, _ = PROVIDERS
 REVOKE = v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
@@ -68,7 +69,7 @@ class Node:
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    engine = open_engine("sqlite://")
+    engine = exchange_engine("sqlite://")
     migrate(engine, SCRIPTS)
     node = Node(engine)
     yield node

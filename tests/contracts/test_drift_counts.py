@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DriftCause, DriftLevel, Reason
 from concordat.verify.outcome_counts import open_outcome_counts
@@ -28,6 +28,7 @@ from exchange.tables import access_entry, drift_level, log_queue, outcome_count,
 from exchange.views import table as views
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation
 from tests.drift_builders import fitted, outcome_counts, report
+from tests.vault_builders import exchange_engine
 
 ALDER, BIRCH, CEDAR = PROVIDERS
 NONE, WATCH, STALE = (
@@ -57,7 +58,7 @@ class Exchange:
         """Return the database thread of one more process; on SQLite, which allows one, of the same."""
         if self._opened and self.url.startswith("sqlite"):
             return self.store
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._opened.append((GroupCommit(engine), engine))
         return self._opened[-1][0]
 
@@ -296,12 +297,12 @@ class TestOnSqlite(DriftCountsContract):
 @pytest.fixture(scope="module")
 def postgres_drift(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
     server.dispose()
     url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return url

@@ -19,7 +19,7 @@ from concordat import v1
 from concordat.clock import Clock, to_micros, to_timestamp
 from concordat.federation.directory import MemberDirectory
 from concordat.refusal import Refusal
-from concordat.store.engine import StoreError, migrate, open_engine, require_current
+from concordat.store.engine import StoreError, migrate, require_current
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import ConsentEventKind, ConsentState, LogEntryKind, Period, Reason
 from concordat.verify.consent import open_binding, open_consent_event
@@ -41,6 +41,7 @@ from exchange.views.admit import Admitted, Checked, admit_many
 from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, Granted, signer
 from tests.exchange_builders import ExchangeDesk, checked, put_on_record, read_entries
 from tests.exchange_services import Idling
+from tests.vault_builders import exchange_engine
 
 PAUSE = ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
 RESUME = ConsentEventKind.CONSENT_EVENT_KIND_RESUME
@@ -60,7 +61,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.federation = Federation()
-        self.engine = open_engine(url)
+        self.engine = exchange_engine(url)
         self.main = GroupCommit(self.engine)
         self._others: list[tuple[GroupCommit, Engine]] = []
 
@@ -68,7 +69,7 @@ class Store:
         """Return what a second process would have: on SQLite, which allows one, the first again."""
         if self.engine.dialect.name == "sqlite":
             return self.main
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._others.append((GroupCommit(engine), engine))
         return self._others[-1][0]
 
@@ -767,7 +768,7 @@ def _from_another_connection(url: str) -> list[Any]:
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(str(make_url(url).database))) as connection:
             return connection.execute("SELECT access_id, released_at FROM access_entry").fetchall()
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     with engine.connect() as connection:
         query = select(access_entry.c.access_id, access_entry.c.released_at)
         rows = [(bytes(row.access_id), row.released_at) for row in connection.execute(query)]
@@ -788,12 +789,12 @@ class TestOnSqlite(ExchangeStoreContract):
 def postgres_exchange(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
     url = make_url(postgres_url)
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
     server.dispose()
     own = url.set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = open_engine(own)
+    engine = exchange_engine(own)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return own
@@ -811,14 +812,14 @@ class TestOnPostgres(ExchangeStoreContract):
 
 
 def test_an_empty_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/empty.db")
+    engine = exchange_engine(f"sqlite:///{tmp_path}/empty.db")
     with pytest.raises(StoreError, match="run init first"):
         require_current(engine, SCRIPTS)
     engine.dispose()
 
 
 def test_a_database_that_does_not_answer_is_named_so(tmp_path: Path) -> None:
-    engine = open_engine(f"postgresql+psycopg://nobody@/none?host={tmp_path}")
+    engine = exchange_engine(f"postgresql+psycopg://nobody@/none?host={tmp_path}")
     with pytest.raises(StoreError, match="does not answer"):
         require_current(engine, SCRIPTS)
     engine.dispose()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from concordat.clock import to_micros
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import Reason
 from exchange.limits.gate import Ask, Gate, Moved
@@ -25,6 +25,7 @@ from exchange.tables import consent, lender_limit, lender_use
 from exchange.views.admit import Admitted, admit_many
 from tests.builders import AT, DAY, LENDER, Federation, Granted
 from tests.exchange_builders import checked, put_on_record
+from tests.vault_builders import exchange_engine
 
 MINUTE, HOUR, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
 OTHER = "quickcash"
@@ -71,7 +72,7 @@ class Exchange:
         return self._opened[0][1]
 
     def _open(self) -> GroupCommit:
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._opened.append((GroupCommit(engine), engine))
         return self._opened[-1][0]
 
@@ -436,12 +437,12 @@ class TestOnSqlite(LenderLimitsContract):
 @pytest.fixture(scope="module")
 def postgres_limits(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
     server.dispose()
     url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return url

@@ -21,7 +21,7 @@ from concordat import v1
 from concordat.clock import to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.statements import seal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.v1 import ListingAction, ListingState, Reason, Role
 from concordat.verify.listing_statements import open_filing, open_member_event
 from exchange.listings import book as book_module
@@ -76,6 +76,7 @@ from tests.listing_builders import (
     withdrawn,
 )
 from tests.listing_processes import Process, die_before_answering, die_in_the_middle
+from tests.vault_builders import exchange_engine
 
 T = TypeVar("T")
 RECONFIRM = ListingAction.LISTING_ACTION_RECONFIRM
@@ -210,7 +211,7 @@ class Exchange:
 @contextmanager
 def transaction(url: str) -> Iterator[Connection]:
     """Be in a transaction that nobody else is in."""
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     try:
         with engine.begin() as connection:
             yield connection
@@ -733,7 +734,7 @@ class TestOnSqlite(ListingStoreContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         url = f"sqlite:///{tmp_path}/exchange.db"
-        engine = open_engine(url)
+        engine = exchange_engine(url)
         migrate(engine, SCRIPTS)
         engine.dispose()
         exchange = Exchange(url)
@@ -745,12 +746,12 @@ class TestOnSqlite(ListingStoreContract):
 def postgres_listings(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
     url = make_url(postgres_url)
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
     server.dispose()
     own = url.set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = open_engine(own)
+    engine = exchange_engine(own)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return own
@@ -759,7 +760,7 @@ def postgres_listings(postgres_url: str) -> str:
 class TestOnPostgres(ListingStoreContract):
     @pytest.fixture
     def exchange(self, postgres_listings: str) -> Iterator[Exchange]:
-        engine = open_engine(postgres_listings)
+        engine = exchange_engine(postgres_listings)
         with engine.begin() as connection:
             connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}"))
         engine.dispose()

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from concordat import v1
 from concordat.clock import Clock, from_micros
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.checkpoint import Checkpoint, open_checkpoint
 from concordat.trust.tiles import ENTRIES, WIDTH, Tile, tile_at
@@ -48,6 +48,7 @@ from tests.sequencer_builders import (
     served,
     settle,
 )
+from tests.vault_builders import exchange_engine
 
 _DATABASE = "log_store_contract"
 
@@ -58,7 +59,7 @@ class Place(LogSide):
     def __init__(self, url: str, folder: Path | None) -> None:
         self.url = url
         self.folder = folder
-        self.engine = open_engine(url)
+        self.engine = exchange_engine(url)
         if self.engine.dialect.name == "sqlite":
             with self.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA synchronous=OFF")
@@ -73,7 +74,7 @@ class Place(LogSide):
         """Return what a second process would have: on SQLite, which allows one, the first again."""
         if self.engine.dialect.name == "sqlite":
             return self.store
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._others.append((GroupCommit(engine), engine))
         return self._others[-1][0]
 
@@ -606,7 +607,7 @@ class LogStoreContract:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a database at the newest schema, to be copied: migrating takes a while."""
     path = tmp_path_factory.mktemp("log") / "exchange.db"
-    engine = open_engine(f"sqlite:///{path}")
+    engine = exchange_engine(f"sqlite:///{path}")
     migrate(engine, SCRIPTS)
     engine.dispose()
     return path
@@ -622,13 +623,13 @@ def _sqlite_at(migrated: Path, folder: Path) -> str:
 def postgres_log(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
     url = make_url(postgres_url)
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
         connection.execute(text(f"ALTER DATABASE {_DATABASE} SET synchronous_commit = off"))
     server.dispose()
     own = url.set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = open_engine(own)
+    engine = exchange_engine(own)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return own
@@ -673,7 +674,7 @@ class TestOnPostgresAlone(LogStoreContract):
 
 
 def test_a_database_that_is_away_is_a_tile_store_that_is(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/empty.db")  # without tables
+    engine = exchange_engine(f"sqlite:///{tmp_path}/empty.db")  # without tables
     store = GroupCommit(engine)
     tiles = DatabaseTiles(store)
     with pytest.raises(TileStoreError, match="cannot read"):

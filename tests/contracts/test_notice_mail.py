@@ -7,18 +7,18 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import Clock, from_timestamp, to_micros
 from concordat.refusal import Refusal
-from concordat.store.engine import open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import InboxKind, NoticeChannel, Reason
 from exchange.listings.notices import courier as courier_module
@@ -29,9 +29,11 @@ from exchange.listings.notices.mail_table import LEASE, notice_mail
 from exchange.subjects import inbox_table
 from exchange.subjects.contact_table import address_of, subject_contact
 from exchange.subjects.inbox_table import inbox_message, message_of
-from exchange.tables import metadata
+from exchange.tables import keyring_mark, metadata, subject_key
+from exchange.vault.sealing import seal, unseal_each
 from tests.builders import AT, DAY, Pki
 from tests.smtp_servers import DIE, STALL, MailServer
+from tests.vault_builders import exchange_engine
 
 NOTICE = InboxKind.INBOX_KIND_LISTING_NOTICE
 CHANGE = InboxKind.INBOX_KIND_LISTING_CHANGE
@@ -44,14 +46,22 @@ def ref(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()
 
 
+def contact_change(email: str, language: str) -> bytes:
+    """Return an envelope that says where a subject wants its notices, serialised."""
+    said = v1.ContactChange(email=email, language=language)
+    return v1.Envelope(payload=said.SerializeToString()).SerializeToString()
+
+
 class PostRoom:
     """A database, a mail server, and couriers between them."""
 
     def __init__(self, url: str, server: MailServer) -> None:
         self.url, self.server = url, server
-        self.engine = open_engine(url)
+        self.engine = exchange_engine(url)
         metadata.create_all(
-            self.engine, tables=[notice_mail, inbox_message, subject_contact], checkfirst=True
+            self.engine,
+            tables=[notice_mail, inbox_message, subject_contact, subject_key, keyring_mark],
+            checkfirst=True,
         )
         self.store = GroupCommit(self.engine)
         self.now = AT
@@ -66,7 +76,7 @@ class PostRoom:
         """Return what a second process would have: on SQLite, which allows one, the first again."""
         if self.engine.dialect.name == "sqlite":
             return self.store
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._others.append((GroupCommit(engine), engine))
         return self._others[-1][0]
 
@@ -83,16 +93,9 @@ class PostRoom:
         def work(connection: Any) -> None:
             row = {"subject_ref": subject, "sequence": 1, "kind": kind, "listing_id": b"l" * 16}
             inbox_table.add(connection, [row | {"sent_at": to_micros(self.now), "text": text}])
-            connection.execute(
-                insert(subject_contact).values(
-                    subject_ref=subject,
-                    email=f"{name}@home.test",
-                    language=language,
-                    sequence=1,
-                    digest=bytes(32),
-                    envelope=b"",
-                )
-            )
+            contact = seal(connection, subject, contact_change(f"{name}@home.test", language))
+            values = {"sequence": 1, "digest": bytes(32), "envelope": contact}
+            connection.execute(insert(subject_contact).values(subject_ref=subject, **values))
             mail_table.enqueue(connection, subject, message_id, b"l" * 16, self.now)
 
         self.store.run(work)
@@ -101,7 +104,12 @@ class PostRoom:
     def move(self, name: str, email: str) -> None:
         """Change a subject's address."""
         change = update(subject_contact).where(subject_contact.c.subject_ref == ref(name))
-        self.store.run(lambda c: c.execute(change.values(email=email)))
+
+        def work(connection: Connection) -> None:
+            contact = seal(connection, ref(name), contact_change(email, "en"))
+            connection.execute(change.values(envelope=contact))
+
+        self.store.run(work)
 
     def courier(self, store: GroupCommit | None = None, **settings: Any) -> Courier:
         """Return a courier as a process that has just started has it."""
@@ -133,7 +141,15 @@ class PostRoom:
 
     def row(self, name: str = "ada") -> Any:
         query = select(notice_mail).where(notice_mail.c.subject_ref == ref(name))
-        return self.store.run(lambda c: c.execute(query).one())
+
+        def work(connection: Connection) -> Any:
+            row = connection.execute(query).one()
+            sealed = [(row.subject_ref, row.evidence), (row.subject_ref, row.failure)]
+            evidence, failure = unseal_each(connection, sealed)
+            said = None if failure is None else failure.decode()
+            return SimpleNamespace(**{**row._asdict(), "evidence": evidence, "failure": said})
+
+        return self.store.run(work)
 
     def close(self) -> None:
         for mailer in self._mailers:
@@ -454,7 +470,7 @@ class TestOnSqlite(NoticeMailContract):
 @pytest.fixture(scope="module")
 def postgres_mail(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database of these tests' own."""
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
     server.dispose()
@@ -466,7 +482,9 @@ class TestOnPostgres(NoticeMailContract):
     def room(self, postgres_mail: str, server: MailServer) -> Iterator[PostRoom]:
         room = PostRoom(postgres_mail, server)
         with room.engine.begin() as connection:
-            connection.execute(text("TRUNCATE notice_mail, inbox_message, subject_contact"))
+            connection.execute(
+                text("TRUNCATE notice_mail, inbox_message, subject_contact, subject_key")
+            )
         yield room
         room.close()
 

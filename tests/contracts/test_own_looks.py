@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from concordat import v1
 from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import LogEntryKind, Reason
 from concordat.verify.consent import open_binding, open_own_view_request
@@ -22,6 +22,7 @@ from exchange.subjects.own_looks import MOST_ANSWERS, OwnAsk, let_in
 from exchange.tables import log_queue, own_look
 from tests.builders import AT, DAY, Federation
 from tests.own_view_builders import own_request
+from tests.vault_builders import exchange_engine
 
 PER_DAY = 3
 HOUR = timedelta(hours=1)
@@ -40,7 +41,7 @@ class Exchange:
         """Return another process's database thread; the first one's on SQLite, which allows one."""
         if self._opened and self.url.startswith("sqlite"):
             return self.store
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._opened.append((GroupCommit(engine), engine))
         return self._opened[-1][0]
 
@@ -146,7 +147,7 @@ class TestOnPostgres(OwnLooksContract):
     @pytest.fixture
     def exchange(self, postgres_url: str) -> Iterator[Exchange]:
         name = f"own_looks_{new_id().hex()}"
-        server = open_engine(postgres_url)
+        server = exchange_engine(postgres_url)
         with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f'CREATE DATABASE "{name}"'))
         server.dispose()
@@ -155,7 +156,7 @@ class TestOnPostgres(OwnLooksContract):
 
 
 def _opened(url: str) -> Iterator[Exchange]:
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     migrate(engine, SCRIPTS)
     engine.dispose()
     exchange = Exchange(url)

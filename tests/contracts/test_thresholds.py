@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from concordat import v1
 from concordat.clock import to_micros
 from concordat.refusal import Refusal
-from concordat.store.engine import _config, migrate, open_engine
+from concordat.store.engine import _config, migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DataCategory, DisclosureKind, Purpose, Reason
 from exchange.limits.gate import Gate
@@ -26,6 +26,7 @@ from exchange.tables import consent
 from exchange.views.admit import Admitted, Checked, admitting
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation, Granted
 from tests.exchange_builders import checked, put_on_record, read_entries
+from tests.vault_builders import exchange_engine
 
 BAND = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_BAND)
 OTHER = "quickcash"
@@ -63,7 +64,7 @@ class Exchange:
         return self._opened[0][1]
 
     def _open(self) -> GroupCommit:
-        engine = open_engine(self.url)
+        engine = exchange_engine(self.url)
         self._opened.append((GroupCommit(engine), engine))
         return self._opened[-1][0]
 
@@ -283,7 +284,7 @@ class TestOnSqlite(ThresholdsContract):
 
 
 def _new_database(postgres_url: str, name: str) -> str:
-    server = open_engine(postgres_url)
+    server = exchange_engine(postgres_url)
     with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     server.dispose()
@@ -294,7 +295,7 @@ def _new_database(postgres_url: str, name: str) -> str:
 def postgres_thresholds(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
     url = _new_database(postgres_url, "thresholds_contract")
-    engine = open_engine(url)
+    engine = exchange_engine(url)
     migrate(engine, SCRIPTS)
     engine.dispose()
     return url
@@ -322,7 +323,7 @@ def test_what_was_told_before_thresholds_were_kept_counts_after_the_migration(
     if backend == "postgres":
         server = request.getfixturevalue("postgres_url")
         url = _new_database(server, "thresholds_migration")
-    fed, engine = Federation(), open_engine(url)
+    fed, engine = Federation(), exchange_engine(url)
     full = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_FULL)
     grants = [fed.consent(fed.subject(), disclosure=each) for each in (full, BAND, reaching(610))]
     _at_schema_0003(engine, grants)

@@ -16,12 +16,12 @@ from benchmarks.listings_fill import HIDDEN, fill, listing_of
 from benchmarks.listings_timing import distance
 from benchmarks.load import Run, closed_loop
 from benchmarks.view import cpu_of
-from concordat.store.engine import open_engine
 from exchange.listings import reading
 from exchange.listings.machine import Listing
 from exchange.listings.profile import Profiles
 from exchange.listings.showing import shown_entry
 from exchange.tables import listing, metadata
+from tests.vault_builders import exchange_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTINGS_PROMISED = (
@@ -142,7 +142,7 @@ def _key(listing: Listing) -> reading.Key:
 
 def test_what_is_put_into_the_database_is_what_the_ledger_reads(tmp_path: Path) -> None:
     at, path = datetime(2026, 3, 1, tzinfo=UTC), tmp_path / "data.sqlite"
-    engine = open_engine(f"sqlite:///{path}")
+    engine = exchange_engine(f"sqlite:///{path}")
     metadata.create_all(engine)
     named = [listing_of("alder-bank", bytes([n] * 32), why, at) for n, why in enumerate(HIDDEN, 1)]
     fill(path, "alder-bank", 50, at, named)

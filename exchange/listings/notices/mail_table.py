@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    String,
     Table,
     bindparam,
     insert,
@@ -21,19 +20,21 @@ from sqlalchemy import (
 
 from concordat.clock import from_micros, to_micros
 from exchange.schema import metadata
+from exchange.vault.columns import subject_ref
+from exchange.vault.sealing import seal, unseal_each
 
 notice_mail = Table(
     "notice_mail",
     metadata,
-    Column("subject_ref", LargeBinary(32), primary_key=True),
+    subject_ref(primary_key=True),
     Column("message_id", LargeBinary(16), primary_key=True),  # of the inbox message
     Column("listing_id", LargeBinary(16), nullable=False),
     Column("enqueued_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_try_at", BigInteger),  # NULL once nothing is left to do
     Column("accepted_at", BigInteger),  # when the mail server took it; NULL before
-    Column("evidence", LargeBinary),  # of that; see ``Mailer.send``
-    Column("failure", String(200)),  # of the last attempt; final where nothing else is set
+    Column("evidence", LargeBinary),  # of that, sealed; see ``Mailer.send``
+    Column("failure", LargeBinary),  # of the last attempt, sealed; final where nothing else is set
     Index("notice_mail_by_time", "next_try_at"),
 )
 
@@ -113,6 +114,7 @@ def due(connection: Connection, now: datetime, most: int) -> Sequence[Due]:
             for row in rows
         ],
     )
+    evidence = unseal_each(connection, [(row.subject_ref, row.evidence) for row in rows])
     return [
         Due(
             row.subject_ref,
@@ -121,9 +123,9 @@ def due(connection: Connection, now: datetime, most: int) -> Sequence[Due]:
             from_micros(row.enqueued_at),
             row.attempts + 1,
             None if row.accepted_at is None else from_micros(row.accepted_at),
-            row.evidence or b"",
+            proof or b"",
         )
-        for row in rows
+        for row, proof in zip(rows, evidence, strict=True)
     ]
 
 
@@ -138,7 +140,7 @@ def accepted(
         connection,
         key,
         accepted_at=to_micros(at),
-        evidence=evidence,
+        evidence=seal(connection, key[0], evidence),
         failure=None,
         attempts=0,
         next_try_at=to_micros(at + LEASE) if tell else None,
@@ -148,7 +150,8 @@ def accepted(
 def failed(connection: Connection, key: Key, failure: str, next_try_at: datetime | None) -> None:
     """Keep why an attempt failed, and when the next one is due: None for never."""
     due_at = None if next_try_at is None else to_micros(next_try_at)
-    _set(connection, key, failure=failure, next_try_at=due_at)
+    said = seal(connection, key[0], failure.encode())
+    _set(connection, key, failure=said, next_try_at=due_at)
 
 
 def done(connection: Connection, key: Key) -> None:
