@@ -28,6 +28,7 @@ _use_of = (
         used_code.c.code_digest == bindparam("digest"),
     )
 )
+_last = select(func.max(binding.c.sequence))
 _latest = select(func.max(binding.c.version)).where(binding.c.subject_ref == bindparam("subject"))
 
 
@@ -61,6 +62,9 @@ class BindingJob:
     def _write(self, connection: Connection, version: int) -> v1.Envelope:
         envelope = self.make(version)
         now = to_micros(self.at)
+        sequence = None  # who enrolled is nobody's business; who has another key, every exchange's
+        if version > 1:
+            sequence = (connection.execute(_last).scalar_one() or 0) + 1
         connection.execute(
             insert(binding).values(
                 subject_ref=self.subject_ref,
@@ -68,6 +72,7 @@ class BindingJob:
                 public_key=self.public_key,
                 bound_at=now,
                 envelope=envelope.SerializeToString(),
+                sequence=sequence,
             )
         )
         connection.execute(

@@ -4,7 +4,7 @@ Times are microseconds since the Unix epoch, UTC; ``day`` counts days since then
 subject carry ``subject_ref`` in every key, so that they distribute by it.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 from concordat.store.members import member_statement_table
 
@@ -18,6 +18,8 @@ binding = Table(
     Column("public_key", LargeBinary(32), nullable=False),
     Column("bound_at", BigInteger, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
+    Column("sequence", BigInteger),  # of those that took over from another; NULL for a first one
+    Index("binding_by_sequence", "sequence", unique=True),
 )
 
 used_code = Table(

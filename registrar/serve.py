@@ -28,6 +28,7 @@ from registrar.desk import RegistrarDesk
 from registrar.housekeeping import keep_time, latest_time
 from registrar.identity import IdentityForm
 from registrar.members import MemberRecords, load_members
+from registrar.rebindings import Rebindings
 from registrar.servicer import RegistrarServicer
 from registrar.settings import RegistrarSettings
 
@@ -95,7 +96,14 @@ def serve(
         watch = MemberWatch(directory, identity, clock, MemberRecords(store).keep)
         timer = threading.Thread(target=keep_time, args=(store, clock, stop), name="clock-mark")
 
-        servicer = RegistrarServicer(desk, watch.require_current)
+        rebindings = Rebindings(store, clock)
+        members = Admission(directory, clock, Port.MEMBER, watch.require_current)
+        servicer = RegistrarServicer(
+            desk,
+            watch.require_current,
+            rebindings,
+            lambda call, context: members.readmit(call, context.auth_context(), None),
+        )
         ports = {
             Port.MEMBER: (settings.member_listen, member_port(identity, anchors)),
             Port.PUBLIC: (settings.public_listen, public_port(identity)),
@@ -108,6 +116,7 @@ def serve(
             closing.callback(server.stop, settings.shutdown_grace_seconds)
             server.start(SERVICE)
             bound[port] = server.port
+        closing.callback(rebindings.stop)  # before the servers wait for their calls to end
         timer.start()
         closing.callback(timer.join)
         watch.start()
