@@ -7,11 +7,12 @@ that went on from an older log would sign a second history of the same log.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
+from concordat.clock import from_micros
 from concordat.federation.anchors import Anchors
 from concordat.trust.errors import TrustError
 from exchange.backup.errors import BackupDamagedError, BackupError, Known
@@ -40,12 +41,13 @@ WITNESS_SECONDS = 10.0  # a restore waits longer than a view does
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was done, and on whose word the log is the newest."""
+    """What was done, and on whose word the log is the newest: how many witnesses were heard, who was not."""
 
     header: Header
     end: End
     filled: Filled
     known: list[Known]
+    witnesses: int
     silent: dict[str, str]
     unreadable: str | None
     moved_to: Path | None
@@ -93,7 +95,16 @@ def restore(
     plan = Plan(request.file, end, header, _newest(header, ours, known), left.clock_mark)
     with place_for(settings.database, now, replace=request.replace) as place:
         filled = fill(place.engine, plan, settings.log, tell)
-    return Restored(header, end, filled, known, heard.silent, left.unreadable, place.moved_to)
+    return Restored(
+        header,
+        end,
+        filled,
+        known,
+        len(heard.known),
+        heard.silent,
+        left.unreadable,
+        place.moved_to,
+    )
 
 
 def require_ours(header: Header, anchors: Anchors) -> None:
@@ -130,23 +141,27 @@ def _published(settings: ExchangeSettings, anchors: Anchors) -> list[Known]:
     folder = settings.log.folder
     try:
         note = FileTiles(folder).read(CHECKPOINT)
-        known = note and known_from_note(note, anchors, f"the published log in {folder.name}")
+        if note is None:
+            return []
+        known = known_from_note(note, anchors, f"the published log in {folder.name}")
     except TileStoreError as error:
         raise BackupError(f"{folder}: {error}") from error
     except TrustError as error:
         raise BackupError(
             f"the checkpoint in {folder} is damaged, or another log's ({error}): move the folder away first"
         ) from error
-    return [known] if known else []
+    published = datetime.fromtimestamp((folder / CHECKPOINT).stat().st_mtime, UTC)
+    return [replace(known, at=published)]
 
 
 def _shown_by(left: Left, anchors: Anchors, known: list[Known]) -> Left:
     """Add what the database that is replaced shows to ``known``; return it, unreadable if that is nothing."""
     if left.checkpoint:
         try:
-            known.append(known_from_note(left.checkpoint, anchors, "the database that is replaced"))
+            shown = known_from_note(left.checkpoint, anchors, "the database that is replaced")
         except TrustError as error:
             return replace(left, unreadable=f"its checkpoint does not verify: {error}")
+        known.append(replace(shown, at=from_micros(left.latest_time)))
     return left
 
 

@@ -5,9 +5,11 @@ has signed already. A database that was put back in some other way than by ``res
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
+from concordat.clock import from_micros
 from concordat.federation.anchors import Anchors
 from concordat.store.group_commit import GroupCommit
 from concordat.trust import merkle
@@ -15,7 +17,7 @@ from concordat.trust.errors import TrustError
 from concordat.trust.tiles import TileReader
 from exchange.backup.errors import ANOTHER, SHORTER, Known, LogNotContinuedError
 from exchange.backup.known import ask_witnesses, known_from_note
-from exchange.log import sequencing
+from exchange.log import sequencing, table
 from exchange.log.growth import TileDamagedError, fetch_from, grow
 from exchange.log.opening import named_witnesses, open_tiles
 from exchange.log.sequencing import Signed
@@ -41,8 +43,8 @@ def require_newest(
     """
     known = [*_published(anchors, tiles), *_witnessed(settings, anchors)]
     # Read after they were asked: another process may be sequencing, and indexes come before signatures.
-    signed, waiting = store.run(_read)
-    ours = _ours(signed, anchors)
+    signed, waiting, latest = store.run(_read)
+    ours = _ours(signed, latest, anchors)
     for each in sorted(known, key=lambda each: each.size, reverse=True):
         if each.size > signed.size + len(waiting):
             raise LogNotContinuedError("the database", ours, each, SHORTER)
@@ -65,21 +67,26 @@ def _witnessed(settings: LogSettings, anchors: Anchors) -> Iterable[Known]:
     return ask_witnesses(witnesses, anchors.log, settings.witness_timeout_seconds).known.values()
 
 
-def _read(connection: Connection) -> tuple[Signed, list[bytes]]:
+def _read(connection: Connection) -> tuple[Signed, list[bytes], int]:
+    """Return what is signed, the entries that have an index beyond it, the time of the last (microseconds)."""
     signed = sequencing.signed(connection)
     waiting = (
         select(log_opening.c.entry)
         .where(log_opening.c.leaf_index >= signed.size)
         .order_by(log_opening.c.leaf_index)
     )
-    return signed, list(connection.execute(waiting).scalars())
+    state = table.state(connection)
+    latest = 0 if state is None else state.latest_time
+    return signed, list(connection.execute(waiting).scalars()), latest
 
 
-def _ours(signed: Signed, anchors: Anchors) -> Known | None:
+def _ours(signed: Signed, latest: int, anchors: Anchors) -> Known | None:
     if not signed.note:
         return None
     try:
-        return known_from_note(signed.note, anchors, "the database")
+        return replace(
+            known_from_note(signed.note, anchors, "the database"), at=from_micros(latest)
+        )
     except TrustError:
         return None
 

@@ -22,9 +22,13 @@ _BESIDE = ("", "-wal", "-shm")  # a database's file, and those that SQLite keeps
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a database that is to be replaced still tells: its checkpoint, its clock; or why it does not."""
+    """What a database that is to be replaced still tells: its checkpoint, its clock; or why it does not.
+
+    ``latest_time`` is that of its log's last entry; times are microseconds.
+    """
 
     checkpoint: bytes = b""
+    latest_time: int = 0
     clock_mark: int = 0
     unreadable: str | None = None
 
@@ -81,11 +85,14 @@ def _filled(url: str) -> str | None:
 def _left_in(url: str) -> Left:
     try:
         with snapshot(url) as connection:
-            marks = connection.exec_driver_sql("SELECT max(at) FROM clock_mark").scalar_one()
-            notes = connection.exec_driver_sql("SELECT checkpoint FROM log_state").scalars().all()
+            mark = connection.exec_driver_sql("SELECT max(at) FROM clock_mark").scalar_one()
+            log = connection.exec_driver_sql(
+                "SELECT checkpoint, latest_time FROM log_state"
+            ).first()
     except StoreError as error:
         return Left(unreadable=str(error))
-    return Left(bytes(notes[0]) if notes else b"", marks or 0)
+    note, latest = (b"", 0) if log is None else log
+    return Left(bytes(note), latest, mark or 0)
 
 
 @dataclass(slots=True)

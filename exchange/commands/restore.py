@@ -111,8 +111,8 @@ def _lines(done: Restored) -> Iterator[str]:
         yield f"leads to: {checkpoint_line(each.size, each.root, each.at, each.source)}"
     for name, why in done.silent.items():
         yield f"not heard: {name}: {why}"
-    if not done.known:
-        yield "no witness could be asked: nobody can tell whether this is the newest log"
+    if not done.witnesses:
+        yield "no witness was heard: whether this is the newest log nobody else can tell"
     if done.unreadable is not None:
         yield f"the database before could not be read: {done.unreadable}"
     yield "before the next start: see to it that the keyring is that of the backup's database"
