@@ -270,3 +270,16 @@ def test_check_finds_a_database_that_is_older_than_the_published_log(house: Hous
     note = sign_checkpoint(Checkpoint(origin, 7, bytes(32)), signer("log"))
     (house.folder / "log" / "checkpoint").write_bytes(note)
     assert "old copy" in house.failed()["log"]
+
+
+def test_an_exchange_does_not_start_on_a_log_older_than_what_is_published(house: House) -> None:
+    house.init(*house.licences)
+    (house.folder / "log").mkdir()
+    origin = house.federation.anchors.log.name
+    note = sign_checkpoint(Checkpoint(origin, 7, bytes(32)), signer("log"))
+    (house.folder / "log" / "checkpoint").write_bytes(note)
+    told = house.run("serve")
+    assert told.exit_code == 1
+    said = " ".join(told.stderr.split())
+    assert "does not lead to the newest checkpoint that is known: it ends before it" in said
+    assert "newest known: 7 entries" in said
