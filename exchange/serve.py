@@ -33,8 +33,12 @@ from exchange.services import (
     add_member_services,
     add_public_services,
 )
+from exchange.subjects.binding_watch import BindingWatch
 from exchange.subjects.rights import open_rights
 from exchange.supervision.cases.opening import open_cases
+from exchange.supervision.orders.watch import Overseer, watch_orders
+from exchange.supervision.statistics.office import StatisticsOffice
+from exchange.supervision.statistics.timer import keep_statistics
 from exchange.vault.fitting import open_vault
 from exchange.vault.rotation import watch_keys
 from exchange.views.dispatch import Dispatcher
@@ -93,6 +97,7 @@ async def open_exchange(
         listings,
         gate,
         DriftWatch(settings.drift, directory),
+        StatisticsOffice(settings.supervision, directory),
         signer,
         clock,
         settings.provider_timeout_seconds,
@@ -116,11 +121,21 @@ async def open_exchange(
     await public.start(*PUBLIC_SERVICES)
     timers = [
         asyncio.create_task(keep_house(store, clock, settings.log.keep_days)),
+        asyncio.create_task(watch_keys(store, vault, settings.storage_keys)),
         asyncio.create_task(keeper.follow()),
+        asyncio.create_task(BindingWatch(anchors, identity, store, clock).follow()),
         asyncio.create_task(watch_lenders(store, clock, gate)),
         asyncio.create_task(watch_drift(store, clock, parts.drift)),
+        asyncio.create_task(keep_statistics(store, clock, parts.statistics)),
+        asyncio.create_task(
+            watch_orders(
+                store,
+                listings.office,
+                Overseer(directory, settings.drift.smallest_cell),
+                clock,
+            )
+        ),
         asyncio.create_task(listings.book.follow()),
-        asyncio.create_task(watch_keys(store, vault, settings.storage_keys)),
         asyncio.create_task(listings.run_timer(clock)),
         asyncio.create_task(notices.run()),
     ]

@@ -14,11 +14,11 @@ from concordat.v1.listing_service_pb2_grpc import (
 )
 from concordat.v1.log_service_pb2_grpc import add_LogServiceServicer_to_server
 from concordat.v1.member_service_pb2_grpc import add_MemberServiceServicer_to_server
+from concordat.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_server
 from concordat.v1.supervision_service_pb2_grpc import add_SupervisionServiceServicer_to_server
 from concordat.v1.view_service_pb2_grpc import add_ViewServiceServicer_to_server
 from exchange.consents.servicer import ConsentServicer
-from exchange.drift.servicer import SupervisionServicer
 from exchange.lenders.servicer import LenderServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
@@ -30,6 +30,9 @@ from exchange.members.servicer import MemberServicer
 from exchange.subjects.own_views import OwnViewDesk
 from exchange.subjects.rights import Rights
 from exchange.subjects.servicer import SubjectServicer
+from exchange.supervision.orders.servicer import OrderServicer
+from exchange.supervision.orders.watch import Overseer
+from exchange.supervision.servicer import SupervisionServicer
 from exchange.views.accesses import Accesses
 from exchange.views.request_view import ViewDesk
 from exchange.views.servicer import ViewServicer
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from exchange.log.book import LogBook
     from exchange.log.tile_store import TileStore
     from exchange.members.keeper import MemberKeeper
+    from exchange.supervision.statistics.office import StatisticsOffice
     from exchange.views.dispatch import Dispatcher
     from exchange.views.provider_link import ProviderLinks
 
@@ -59,6 +63,7 @@ MEMBER_SERVICES = (
     "concordat.v1.ReviewService",
     "concordat.v1.SupervisionService",
     "concordat.v1.LenderService",
+    "concordat.v1.OrderService",
     "concordat.v1.CaseService",
 )
 PUBLIC_SERVICES = (
@@ -83,6 +88,7 @@ class Parts:
     listings: Listings
     gate: Gate
     drift: DriftWatch
+    statistics: StatisticsOffice
     signer: Signer
     clock: Clock
     provider_seconds: float
@@ -121,8 +127,12 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     add_ReviewServiceServicer_to_server(
         ReviewServicer(anchors, store, listings.office), server.server
     )
+    overseer = Overseer(directory, parts.drift.settings.smallest_cell)
+    add_OrderServiceServicer_to_server(
+        OrderServicer(anchors, store, listings.office, overseer), server.server
+    )
     add_SupervisionServiceServicer_to_server(
-        SupervisionServicer(anchors, store, parts.drift), server.server
+        SupervisionServicer(anchors, store, parts.drift, parts.statistics), server.server
     )
 
 

@@ -23,17 +23,21 @@ from exchange.listings.table import (
 from exchange.log.table import log_opening, log_queue, log_state, log_tile
 from exchange.members.calibration_table import calibration
 from exchange.schema import clock_mark, member_statement, metadata
+from exchange.subjects.bindings_table import binding_cursor
 from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
 from exchange.subjects.own_look_table import own_look
 from exchange.subjects.report_table import erasure_done, report_given
 from exchange.supervision.cases.table import case_budget, case_file, case_look_up, case_notice
+from exchange.supervision.orders.table import correction_order, dispute_tally, oversight_told
+from exchange.supervision.statistics.table import statistics_count, statistics_told
 from exchange.vault.table import keyring_mark, subject_key
 from exchange.views.table import access_entry, request_seen
 
 __all__ = [
     "access_entry",
+    "binding_cursor",
     "calibration",
     "case_budget",
     "case_file",
@@ -42,7 +46,9 @@ __all__ = [
     "clock_mark",
     "consent",
     "consent_event",
+    "correction_order",
     "court_sync",
+    "dispute_tally",
     "drift_level",
     "erasure_done",
     "filing_seen",
@@ -68,6 +74,7 @@ __all__ = [
     "outcome_count",
     "outcome_duty",
     "outcome_event",
+    "oversight_told",
     "own_look",
     "periodic_consent",
     "report_given",
@@ -75,6 +82,8 @@ __all__ = [
     "retraction",
     "score_count",
     "sealed_attachment",
+    "statistics_count",
+    "statistics_told",
     "subject_binding",
     "subject_contact",
     "subject_flag",

@@ -23,7 +23,6 @@ from concordat.statements import seal
 from concordat.trust.envelope import open_envelope, validate
 from concordat.v1 import Reason
 from exchange.consents.servicer import ConsentServicer
-from exchange.drift.servicer import SupervisionServicer
 from exchange.lenders.servicer import LenderServicer
 from exchange.listings.check_listings import CheckDesk
 from exchange.listings.furnisher_servicer import FurnisherServicer
@@ -34,6 +33,11 @@ from exchange.members.keeper import MemberKeeper
 from exchange.members.servicer import MemberServicer
 from exchange.subjects.rights import open_rights
 from exchange.subjects.servicer import SubjectServicer
+from exchange.supervision.orders.servicer import OrderServicer
+from exchange.supervision.orders.watch import Overseer
+from exchange.supervision.servicer import SupervisionServicer
+from exchange.supervision.settings import SupervisionSettings
+from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.views.servicer import ViewServicer
 from tests.builders import EXCHANGE, LENDER, Federation, Granted, Subject, signer
 from tests.exchange_builders import ExchangeDesk
@@ -64,9 +68,12 @@ class ExchangeServices:
         )
         self.furnishers = FurnisherServicer(anchors, desk.store, listings.office)
         self.listings = ListingServicer(anchors, desk.store, checks, screens)
-        self.supervision = SupervisionServicer(anchors, desk.store, desk.drift)
+        self.statistics = StatisticsOffice(SupervisionSettings(), directory)
+        self.supervision = SupervisionServicer(anchors, desk.store, desk.drift, self.statistics)
         self.lenders = LenderServicer(anchors, desk.store, desk.book, desk.clock.now, self.stopping)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)
+        self.overseer = Overseer(directory, desk.drift_settings.smallest_cell)
+        self.orders = OrderServicer(anchors, desk.store, listings.office, self.overseer)
         rights = open_rights(
             desk.subjects_settings, desk.limits, directory, listings.profiles, exchange
         )

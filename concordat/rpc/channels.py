@@ -23,6 +23,7 @@ _SAFE_TO_RETRY = (
     {"service": "concordat.v1.ReviewService"},
     {"service": "concordat.v1.SubjectService"},
     {"service": "concordat.v1.SupervisionService"},
+    {"service": "concordat.v1.OrderService"},
     {"service": "concordat.v1.CaseService"},
     {"service": "concordat.v1.MemberService", "method": "ListMembers"},
     {"service": "concordat.v1.MemberService", "method": "SubmitLicence"},

@@ -76,6 +76,10 @@ POLICY: dict[str, Row] = {
     "/concordat.v1.LenderService/WatchChanges": _members(Role.ROLE_LENDER, deadline=False),
     "/concordat.v1.SupervisionService/ReportOutcomeCounts": _members(Role.ROLE_LENDER),
     "/concordat.v1.SupervisionService/ReadDrift": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.SupervisionService/ReadStatistics": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.OrderService/SubmitOrder": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.OrderService/ReadOrders": _members(Role.ROLE_REGULATOR),
+    "/concordat.v1.OrderService/ReadOversight": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.CaseService/LookUpCase": _members(Role.ROLE_REGULATOR),
     "/concordat.v1.RegistrarService/EvaluateIdentities": _members(
         Role.ROLE_PROVIDER, Role.ROLE_FURNISHER, Role.ROLE_COURT

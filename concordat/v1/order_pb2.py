@@ -24,12 +24,10 @@ _sym_db = _symbol_database.Default()
 
 
 from concordat.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
-from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
-from concordat.v1 import log_pb2 as concordat_dot_v1_dot_log__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oncordat/v1/order.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x16\x63oncordat/v1/log.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x05\n\x0f\x43orrectionOrder\x12\x19\n\x08order_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1d\n\nfederation\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18x\x12\x30\n\tregulator\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\tfurnisher\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1c\n\x0bsubject_ref\x18\x05 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1b\n\nlisting_id\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x06\x61\x63tion\x18\x07 \x01(\x0e\x32\x1b.concordat.v1.OrderedActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x05\x66\x61\x63ts\x18\x08 \x03(\x0e\x32\x19.concordat.v1.OrderedFactB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\x05\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12N\n\rlegal_article\x18\t \x01(\tB7\xbaH4r2\x18P2.^[A-Za-z][A-Za-z0-9 .,/()-]{1,78}[A-Za-z0-9)]$\x12\x32\n\x06\x64ue_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\tissued_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01:\xad\x01\xbaH\xa9\x01\x1a\xa6\x01\n\x17\x63orrection_order.due_at\x12&due_at is 3 to 30 days after issued_at\x1a\x63this.due_at >= this.issued_at + duration(\'72h\') && this.due_at <= this.issued_at + duration(\'720h\')\"s\n\x12SubmitOrderRequest\x12-\n\x05order\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12.\n\x06review\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"L\n\x13SubmitOrderResponse\x12\x35\n\x08standing\x18\x01 \x01(\x0b\x32\x1b.concordat.v1.OrderStandingB\x06\xbaH\x03\xc8\x01\x01\":\n\x11ReadOrdersRequest\x12%\n\torder_ids\x18\x01 \x03(\x0c\x42\x12\xbaH\x0f\x92\x01\x0c\x08\x01\x10\x64\x18\x01\"\x04z\x02h\x10\"K\n\x12ReadOrdersResponse\x12\x35\n\x06orders\x18\x01 \x03(\x0b\x32\x1b.concordat.v1.OrderStandingB\x08\xbaH\x05\x92\x01\x02\x10\x64\"\xe1\x02\n\rOrderStanding\x12\x19\n\x08order_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x30\n\tfurnisher\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x33\n\x05stage\x18\x03 \x01(\x0e\x32\x18.concordat.v1.OrderStageB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x34\n\x08given_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x08\x65nded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07overdue\x18\x07 \x01(\x08\x12%\n\x05order\x18\x08 \x01(\x0b\x32\x16.concordat.v1.Envelope\"\x16\n\x14ReadOversightRequest\"\x9c\x02\n\x15ReadOversightResponse\x12\x31\n\x05\x61s_of\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nmonth_from\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x37\n\x0bmonth_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1e\n\rsmallest_cell\x18\x04 \x01(\rB\x07\xbaH\x04*\x02(\x01\x12?\n\nfurnishers\x18\x05 \x03(\x0b\x32 .concordat.v1.FurnisherOversightB\t\xbaH\x06\x92\x01\x03\x10\x80 \"\xaa\x04\n\x12\x46urnisherOversight\x12\x30\n\tfurnisher\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1e\n\x11open_over_10_days\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x1e\n\x11open_3_to_10_days\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x1e\n\x11open_under_3_days\x18\x04 \x01(\rH\x02\x88\x01\x01\x12\x35\n\x0copen_overdue\x18\x05 \x01(\x0b\x32\x17.concordat.v1.ShortfallB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x07\x64\x65\x63ided\x18\x06 \x01(\rH\x03\x88\x01\x01\x12\x13\n\x06upheld\x18\x07 \x01(\rH\x04\x88\x01\x01\x12\x30\n\x07ran_out\x18\x08 \x01(\x0b\x32\x17.concordat.v1.ShortfallB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x0corders_given\x18\t \x01(\rH\x05\x88\x01\x01\x12\x1c\n\x0forders_complied\x18\n \x01(\rH\x06\x88\x01\x01\x12\x37\n\x0eorders_overdue\x18\x0b \x01(\x0b\x32\x17.concordat.v1.ShortfallB\x06\xbaH\x03\xc8\x01\x01\x42\x14\n\x12_open_over_10_daysB\x14\n\x12_open_3_to_10_daysB\x14\n\x12_open_under_3_daysB\n\n\x08_decidedB\t\n\x07_upheldB\x0f\n\r_orders_givenB\x12\n\x10_orders_complied\"\xb4\x01\n\tShortfall\x12\x30\n\x06\x65xtent\x18\x01 \x01(\x0e\x32\x14.concordat.v1.ExtentB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05\x63ount\x18\x02 \x01(\r:f\xbaHc\x1a\x61\n\x0fshortfall.count\x12 count is set exactly for COUNTED\x1a,(this.count > uint(0)) == (this.extent == 3)*h\n\rOrderedAction\x12\x1e\n\x1aORDERED_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16ORDERED_ACTION_CORRECT\x10\x01\x12\x1b\n\x17ORDERED_ACTION_WITHDRAW\x10\x02*\xb4\x01\n\x0bOrderedFact\x12\x1c\n\x18ORDERED_FACT_UNSPECIFIED\x10\x00\x12\x17\n\x13ORDERED_FACT_AMOUNT\x10\x01\x12!\n\x1dORDERED_FACT_DELINQUENCY_DATE\x10\x02\x12\x18\n\x14ORDERED_FACT_SETTLED\x10\x03\x12\x19\n\x15ORDERED_FACT_EVIDENCE\x10\x04\x12\x16\n\x12ORDERED_FACT_WHOLE\x10\x05*U\n\x06\x45xtent\x12\x16\n\x12\x45XTENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45XTENT_NONE\x10\x01\x12\x0e\n\nEXTENT_FEW\x10\x02\x12\x12\n\x0e\x45XTENT_COUNTED\x10\x03\x32\x8d\x02\n\x0cOrderService\x12R\n\x0bSubmitOrder\x12 .concordat.v1.SubmitOrderRequest\x1a!.concordat.v1.SubmitOrderResponse\x12O\n\nReadOrders\x12\x1f.concordat.v1.ReadOrdersRequest\x1a .concordat.v1.ReadOrdersResponse\x12X\n\rReadOversight\x12\".concordat.v1.ReadOversightRequest\x1a#.concordat.v1.ReadOversightResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63oncordat/v1/order.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x05\n\x0f\x43orrectionOrder\x12\x19\n\x08order_id\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x1d\n\nfederation\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18x\x12\x30\n\tregulator\x18\x03 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x30\n\tfurnisher\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-z][a-z0-9-]{1,62}$\x12\x1c\n\x0bsubject_ref\x18\x05 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1b\n\nlisting_id\x18\x06 \x01(\x0c\x42\x07\xbaH\x04z\x02h\x10\x12\x37\n\x06\x61\x63tion\x18\x07 \x01(\x0e\x32\x1b.concordat.v1.OrderedActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12?\n\x05\x66\x61\x63ts\x18\x08 \x03(\x0e\x32\x19.concordat.v1.OrderedFactB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\x05\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12N\n\rlegal_article\x18\t \x01(\tB7\xbaH4r2\x18P2.^[A-Za-z][A-Za-z0-9 .,/()-]{1,78}[A-Za-z0-9)]$\x12\x32\n\x06\x64ue_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x35\n\tissued_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01:\xad\x01\xbaH\xa9\x01\x1a\xa6\x01\n\x17\x63orrection_order.due_at\x12&due_at is 3 to 30 days after issued_at\x1a\x63this.due_at >= this.issued_at + duration(\'72h\') && this.due_at <= this.issued_at + duration(\'720h\')*h\n\rOrderedAction\x12\x1e\n\x1aORDERED_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16ORDERED_ACTION_CORRECT\x10\x01\x12\x1b\n\x17ORDERED_ACTION_WITHDRAW\x10\x02*\xb4\x01\n\x0bOrderedFact\x12\x1c\n\x18ORDERED_FACT_UNSPECIFIED\x10\x00\x12\x17\n\x13ORDERED_FACT_AMOUNT\x10\x01\x12!\n\x1dORDERED_FACT_DELINQUENCY_DATE\x10\x02\x12\x18\n\x14ORDERED_FACT_SETTLED\x10\x03\x12\x19\n\x15ORDERED_FACT_EVIDENCE\x10\x04\x12\x16\n\x12ORDERED_FACT_WHOLE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,74 +58,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CORRECTIONORDER'].fields_by_name['issued_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CORRECTIONORDER']._loaded_options = None
   _globals['_CORRECTIONORDER']._serialized_options = b'\272H\251\001\032\246\001\n\027correction_order.due_at\022&due_at is 3 to 30 days after issued_at\032cthis.due_at >= this.issued_at + duration(\'72h\') && this.due_at <= this.issued_at + duration(\'720h\')'
-  _globals['_SUBMITORDERREQUEST'].fields_by_name['order']._loaded_options = None
-  _globals['_SUBMITORDERREQUEST'].fields_by_name['order']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_SUBMITORDERREQUEST'].fields_by_name['review']._loaded_options = None
-  _globals['_SUBMITORDERREQUEST'].fields_by_name['review']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_SUBMITORDERRESPONSE'].fields_by_name['standing']._loaded_options = None
-  _globals['_SUBMITORDERRESPONSE'].fields_by_name['standing']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_READORDERSREQUEST'].fields_by_name['order_ids']._loaded_options = None
-  _globals['_READORDERSREQUEST'].fields_by_name['order_ids']._serialized_options = b'\272H\017\222\001\014\010\001\020d\030\001\"\004z\002h\020'
-  _globals['_READORDERSRESPONSE'].fields_by_name['orders']._loaded_options = None
-  _globals['_READORDERSRESPONSE'].fields_by_name['orders']._serialized_options = b'\272H\005\222\001\002\020d'
-  _globals['_ORDERSTANDING'].fields_by_name['order_id']._loaded_options = None
-  _globals['_ORDERSTANDING'].fields_by_name['order_id']._serialized_options = b'\272H\004z\002h\020'
-  _globals['_ORDERSTANDING'].fields_by_name['furnisher']._loaded_options = None
-  _globals['_ORDERSTANDING'].fields_by_name['furnisher']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
-  _globals['_ORDERSTANDING'].fields_by_name['stage']._loaded_options = None
-  _globals['_ORDERSTANDING'].fields_by_name['stage']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_ORDERSTANDING'].fields_by_name['given_at']._loaded_options = None
-  _globals['_ORDERSTANDING'].fields_by_name['given_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_ORDERSTANDING'].fields_by_name['due_at']._loaded_options = None
-  _globals['_ORDERSTANDING'].fields_by_name['due_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['as_of']._loaded_options = None
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['as_of']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['month_from']._loaded_options = None
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['month_from']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['month_until']._loaded_options = None
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['month_until']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['smallest_cell']._loaded_options = None
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['smallest_cell']._serialized_options = b'\272H\004*\002(\001'
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['furnishers']._loaded_options = None
-  _globals['_READOVERSIGHTRESPONSE'].fields_by_name['furnishers']._serialized_options = b'\272H\006\222\001\003\020\200 '
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['furnisher']._loaded_options = None
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['furnisher']._serialized_options = b'\272H\032r\0302\026^[a-z][a-z0-9-]{1,62}$'
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['open_overdue']._loaded_options = None
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['open_overdue']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['ran_out']._loaded_options = None
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['ran_out']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['orders_overdue']._loaded_options = None
-  _globals['_FURNISHEROVERSIGHT'].fields_by_name['orders_overdue']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_SHORTFALL'].fields_by_name['extent']._loaded_options = None
-  _globals['_SHORTFALL'].fields_by_name['extent']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
-  _globals['_SHORTFALL']._loaded_options = None
-  _globals['_SHORTFALL']._serialized_options = b'\272Hc\032a\n\017shortfall.count\022 count is set exactly for COUNTED\032,(this.count > uint(0)) == (this.extent == 3)'
-  _globals['_ORDEREDACTION']._serialized_start=2618
-  _globals['_ORDEREDACTION']._serialized_end=2722
-  _globals['_ORDEREDFACT']._serialized_start=2725
-  _globals['_ORDEREDFACT']._serialized_end=2905
-  _globals['_EXTENT']._serialized_start=2907
-  _globals['_EXTENT']._serialized_end=2992
-  _globals['_CORRECTIONORDER']._serialized_start=158
-  _globals['_CORRECTIONORDER']._serialized_end=877
-  _globals['_SUBMITORDERREQUEST']._serialized_start=879
-  _globals['_SUBMITORDERREQUEST']._serialized_end=994
-  _globals['_SUBMITORDERRESPONSE']._serialized_start=996
-  _globals['_SUBMITORDERRESPONSE']._serialized_end=1072
-  _globals['_READORDERSREQUEST']._serialized_start=1074
-  _globals['_READORDERSREQUEST']._serialized_end=1132
-  _globals['_READORDERSRESPONSE']._serialized_start=1134
-  _globals['_READORDERSRESPONSE']._serialized_end=1209
-  _globals['_ORDERSTANDING']._serialized_start=1212
-  _globals['_ORDERSTANDING']._serialized_end=1565
-  _globals['_READOVERSIGHTREQUEST']._serialized_start=1567
-  _globals['_READOVERSIGHTREQUEST']._serialized_end=1589
-  _globals['_READOVERSIGHTRESPONSE']._serialized_start=1592
-  _globals['_READOVERSIGHTRESPONSE']._serialized_end=1876
-  _globals['_FURNISHEROVERSIGHT']._serialized_start=1879
-  _globals['_FURNISHEROVERSIGHT']._serialized_end=2433
-  _globals['_SHORTFALL']._serialized_start=2436
-  _globals['_SHORTFALL']._serialized_end=2616
-  _globals['_ORDERSERVICE']._serialized_start=2995
-  _globals['_ORDERSERVICE']._serialized_end=3264
+  _globals['_ORDEREDACTION']._serialized_start=826
+  _globals['_ORDEREDACTION']._serialized_end=930
+  _globals['_ORDEREDFACT']._serialized_start=933
+  _globals['_ORDEREDFACT']._serialized_end=1113
+  _globals['_CORRECTIONORDER']._serialized_start=105
+  _globals['_CORRECTIONORDER']._serialized_end=824
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,4 @@
-"""What a source has to do about its own listings: reconfirm, answer disputes, check settlements."""
+"""What a source has to do about its own listings: reconfirm, answer disputes, check settlements, obey orders."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -13,6 +13,8 @@ from exchange.listings.machine import Listing, Source
 from exchange.listings.machine.due import RECONFIRMED_WITHIN
 from exchange.listings.standing import standing_of
 from exchange.listings.table import listing, listing_source
+from exchange.supervision.orders import table as orders_table
+from exchange.supervision.orders.rules import Order
 
 PAGE = 50  # listings; each is at most two duties
 CHECK_SETTLEMENT_WITHIN = timedelta(days=10)
@@ -25,6 +27,7 @@ def duties_of(
     """Return a page of what ``source`` has to do, by its filing ids, and what to continue after."""
     keys = _candidates(connection, source, after[:16], at)
     found = reading.by_keys(connection, [key for key, _ in keys])
+    orders = orders_table.of_listings(connection, [key for key, _ in keys])
     duties: list[v1.Duty] = []
     for key, _ in keys:
         listing = found[key].listing
@@ -32,6 +35,11 @@ def duties_of(
         own = next((each for each in listing.live_sources if each.member_id == source), None)
         if own is not None:
             duties += _duties(connection, listing, own, at)
+            duties += (
+                _obey(order, listing, own)
+                for order in orders.get(key, ())
+                if order.open and order.furnisher == source
+            )
     more = len(keys) == PAGE
     return duties, keys[-1][1] if more else b""
 
@@ -67,6 +75,7 @@ def _candidates(
                     ),
                 ),
                 listing.c.dispute_id.is_not(None),
+                orders_table.waits_for(source, listing.c.subject_ref, listing.c.listing_id),
                 and_(
                     listing.c.state == ListingState.LISTING_STATE_SETTLED,
                     listing.c.settled_at >= recently,
@@ -104,6 +113,12 @@ def _duties(
     ):
         until = listing.settled_at + CHECK_SETTLEMENT_WITHIN
         yield _duty(DutyKind.DUTY_KIND_CHECK_SETTLEMENT, listing, own, until)
+
+
+def _obey(order: Order, listing: Listing, own: Source) -> v1.Duty:
+    duty = _duty(DutyKind.DUTY_KIND_OBEY_ORDER, listing, own, order.due_at)
+    duty.order.CopyFrom(order.envelope)
+    return duty
 
 
 def _duty(kind: DutyKind.ValueType, listing: Listing, own: Source, due_at: datetime) -> v1.Duty:

@@ -4,7 +4,7 @@ with the rows locked:  ``take``  ->  ``move`` (as often as needed)  ->  ``write`
 
 Every move brings its signed statement, an entry of the log, a message to the subject, and, where lenders
 were told of the listing, retractions. What the exchange itself has to do then (a notice period that is over)
-is done in the same transaction.
+is done in the same transaction, and so is what follows for a regulator's orders about it.
 """
 
 from collections.abc import Iterable
@@ -36,10 +36,13 @@ from exchange.listings.table import (
     listing_source,
     listing_step,
 )
+from exchange.listings.wording import Wording
 from exchange.log import records
 from exchange.log import table as log
-
+from exchange.supervision.orders import following
+from exchange.supervision.statistics import acts, counting
 from exchange.vault.sealing import seal_many
+
 _AT_ONCE = 1000  # signatures of the exchange under one root
 
 _KEY = ("subject_ref", "listing_id")
@@ -79,6 +82,7 @@ class Office:
     signer: Signer
     profiles: Profiles
     announcer: Announcer
+    wording: Wording
 
 
 @dataclass(slots=True)
@@ -172,6 +176,7 @@ class Ledger:
         listing: Listing,
         action: ListingAction.ValueType,
         notice: v1.NoticeProof | None = None,
+        order_id: bytes = b"",
     ) -> Listing:
         """Let the exchange move a listing by an event of its own, signed when it is written."""
         event = v1.ListingEvent(
@@ -184,6 +189,8 @@ class Ledger:
             decided_at=to_timestamp(self._at),
             notice=notice,
         )
+        if order_id:
+            event.order_id = order_id
         party = Party(Actor.EXCHANGE, self._office.exchange_id)
         after = machine.apply_event(listing, event, party, self.profile_of(listing), self._at)
         entry = self._entries[listing.subject_ref, listing.listing_id]
@@ -197,6 +204,9 @@ class Ledger:
         """Write everything, under the next revision: its lock orders all changes, and all inboxes."""
         if not any(entry.changed for entry in self._entries.values()):
             return
+        of_orders = following.follow(
+            self._connection, self, [change for change, _ in self._moves], self._at
+        )
         moves = self._signed()
         revision = self._next_revision()
         self._write_listings(revision)
@@ -204,8 +214,10 @@ class Ledger:
         changes = [change for change, _ in moves]
         drafts = [records.listing_act(change.after, change.cause, self._at) for change in changes]
         drafts += recall.issue(self._connection, self._office, changes, self._at)
+        drafts += of_orders
         log.enqueue(self._connection, drafts)
         self._office.announcer.announce(self._connection, changes, self._at)
+        counting.count(self._connection, [(self._at, acts.of_listings(changes))])
         monitoring.in_force(self._connection, came_into_force(changes, self._at), self._at)
 
     def _signed(self) -> list[tuple[Change, int]]:
@@ -225,6 +237,7 @@ class Ledger:
         ]
 
     def _write_steps(self, moves: list[tuple[Change, int]]) -> None:
+        said = [(change.after.subject_ref, change.cause.envelope) for change, _ in moves]
         rows = [
             {
                 "subject_ref": change.after.subject_ref,
@@ -236,7 +249,6 @@ class Ledger:
                 "at": to_micros(self._at),
                 "state": change.after.state,
             }
-        said = [(change.after.subject_ref, change.cause.envelope) for change, _ in moves]
             for (change, sequence), sealed in zip(
                 moves, seal_many(self._connection, said), strict=True
             )

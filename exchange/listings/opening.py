@@ -80,13 +80,14 @@ def open_listings(
     """
     profiles = Profiles.load(settings.profiles)
     post = not_posted if settings.mail is None else mail_table.enqueue
-    anchors = directory.anchors
+    anchors, wording = directory.anchors, Wording(directory, profiles)
     office = Office(
         anchors.federation,
         anchors.bundle.exchange_id,
         signer,
         profiles,
-        Announcer(Wording(directory, profiles), post),
+        Announcer(wording, post),
+        wording,
     )
     book = ListingBook(store, profiles)
     return Listings(store, profiles, office, book, Lookout(book, store, profiles))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from concordat import v1
+from concordat.clock import from_timestamp
 from concordat.v1 import ListingActKind, Role
-from exchange.listings.notices.facts import facts_of
-from exchange.listings.notices.news import REASONED, news_of
+from exchange.listings.notices.facts import OrderFacts, facts_of
+from exchange.listings.notices.news import REASONED, News, news_of
 from exchange.listings.notices.texts import change_text, notice_text
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from concordat.federation.directory import MemberDirectory
     from exchange.listings.announcements import Change
+    from exchange.listings.machine import Listing
     from exchange.listings.profile import Profiles
 
 
@@ -50,6 +52,26 @@ class Wording:
                 reasons = cause.statement.extension.reasons
         news = news_of(cause.kind, change.after.state, action=cause.action, outcome=outcome)
         return change_text(news, facts, language, reasons if news in REASONED else "")
+
+    def of_order(
+        self, news: News, order: v1.CorrectionOrder, listing: Listing, language: str
+    ) -> str:
+        """Return the message about a regulator's order, and the listing as it stands."""
+        facts = facts_of(
+            listing,
+            self._profiles[listing.profile],
+            self._name_of,
+            federation=self._directory.anchors.federation,
+            regulator=self._known().regulator,
+            actor=order.regulator,
+        )
+        told = OrderFacts(
+            self._name_of(order.furnisher),
+            order.action,
+            order.legal_article,
+            from_timestamp(order.due_at),
+        )
+        return change_text(news, replace(facts, order=told), language)
 
     def _name_of(self, member_id: str) -> str:
         """Return a member's legal name; its id where no licence of it is known."""

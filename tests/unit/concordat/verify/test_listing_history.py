@@ -22,6 +22,7 @@ from tests.listing_builders import (
     BUYER,
     CORRECT,
     COURT,
+    END_REVIEW,
     EXPIRE,
     EXTEND,
     FURNISHER,
@@ -44,6 +45,7 @@ from tests.listing_builders import (
     WITHDRAW,
     correction,
     digest,
+    listing_event,
     money,
     notice_proof,
     settlement,
@@ -131,6 +133,13 @@ STORIES: dict[str, Callable[[], Story]] = {
         .later(days=1)
         .ruled(REJECTED)
     ),
+    "a review that an order opened, ended by obeying it": lambda: (
+        in_force()
+        .event(OPEN_REVIEW, by=Party(Actor.REGULATOR, REGULATOR))
+        .later(days=1)
+        .event(CORRECT)
+        .event(END_REVIEW)
+    ),
     "with words": lambda: in_force().event(STATE).event(STATE, words=v1.SubjectWords()),
     "corrected by its source": lambda: _corrected(in_force()),
 }
@@ -174,6 +183,8 @@ MOVES: list[Callable[[Story], Story]] = [
         OPEN_REVIEW, ground=v1.DisputeGround.DISPUTE_GROUND_SETTLEMENT_DENIED
     ),
     lambda story: story.event(EXTEND),
+    lambda story: story.event(OPEN_REVIEW, by=Party(Actor.REGULATOR, REGULATOR)),
+    lambda story: story.event(END_REVIEW),
     lambda story: story.event(WITHDRAW),
     lambda story: story.event(TIME_OUT),
     lambda story: story.event(REPAIR),
@@ -396,6 +407,22 @@ def test_the_exchange_can_not_act_as_a_source_or_a_subject() -> None:
         own.steps[-1].statement.CopyFrom(seal(event, signer(EXCHANGE)))
         assert told.check(own).steps[-1].fault
     assert story.check().problems == ()
+
+
+def test_the_exchange_can_not_end_the_subjects_own_dispute_as_an_order_that_was_obeyed() -> None:
+    story = in_force().disputed()
+    own, dispute = story.own(), story.now.dispute
+    assert dispute is not None
+    ended = story.now.back_to
+    event = listing_event(story.now, END_REVIEW, at=story.at, by=Party(Actor.EXCHANGE, EXCHANGE))
+    assert event.order_id == dispute.dispute_id
+    own.steps.add(
+        sequence=len(own.steps) + 1,
+        statement=seal(event, signer(EXCHANGE)),
+        at=own.steps[-1].at,
+        state=ended,
+    )
+    assert "no order opened the review" in story.check(own).steps[-1].fault
 
 
 def test_a_source_can_not_do_what_is_the_exchanges() -> None:

@@ -1,0 +1,1 @@
+"""A regulator's orders to put listings right, and its oversight of disputes."""

@@ -1,0 +1,62 @@
+"""Orders and oversight of one process: what is due, every few seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from concordat.v1 import Role
+from exchange.supervision.orders.oversight import oversight_of
+from exchange.supervision.orders.timer import AT_ONCE, run_overdue
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from concordat import v1
+    from concordat.clock import Clock
+    from concordat.federation.directory import MemberDirectory
+    from concordat.store.group_commit import GroupCommit
+    from exchange.listings.ledger import Office
+
+_log = structlog.get_logger("concordat.orders")
+_SOURCES = frozenset({Role.ROLE_FURNISHER, Role.ROLE_COURT})
+
+EVERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overseer:
+    """Tells regulators of disputes and orders."""
+
+    directory: MemberDirectory
+    smallest_cell: int
+
+    def read(self, connection: Connection, at: datetime) -> v1.ReadOversightResponse:
+        """Return what is told today."""
+        members = (m.member_id for m in self.directory.members() if m.roles & _SOURCES)
+        return oversight_of(connection, members, self.smallest_cell, at)
+
+
+async def watch_orders(
+    store: GroupCommit, office: Office, overseer: Overseer, clock: Clock
+) -> None:
+    """Put down which orders are past due, and count disputes once midnight has passed, until cancelled."""
+
+    def look(connection: Connection) -> int:
+        now = clock.now()
+        overseer.read(connection, now)
+        return run_overdue(connection, office, now)
+
+    while True:
+        try:
+            some = await store.arun(look)
+        except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
+            _log.warning("orders_not_followed", error=type(error).__name__)
+            some = 0
+        if some < AT_ONCE:
+            await asyncio.sleep(EVERY_SECONDS)

@@ -1,0 +1,166 @@
+"""Oversight: disputes and orders by furnisher, as of midnight, told so that no single event shows."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from concordat import v1
+from concordat.clock import from_timestamp
+from concordat.v1 import DisputeStage, Extent, LogEntryKind, RulingOutcome, SupervisionKind
+from exchange.log import table as log
+from exchange.supervision.orders import tally
+from exchange.supervision.orders.as_told import Counts, shortfall, told_of
+from exchange.supervision.orders.oversight import Period, oversight_of
+from tests.builders import DAY, REGULATOR
+from tests.listing_builders import FURNISHER
+from tests.listing_desk import ListingDesk
+from tests.orders_desk import OrdersDesk
+
+REVIEW = DisputeStage.DISPUTE_STAGE_REVIEW
+NONE, FEW, COUNTED = Extent.EXTENT_NONE, Extent.EXTENT_FEW, Extent.EXTENT_COUNTED
+
+
+@pytest.fixture
+def desk() -> Iterator[ListingDesk]:
+    desk = ListingDesk()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def orders(desk: ListingDesk) -> OrdersDesk:
+    return OrdersDesk(desk)
+
+
+# What is told -----------------------------------------------------------------------------------
+
+
+def test_small_counts_are_suppressed_and_others_rounded() -> None:
+    told = told_of("bank", Counts(open=(43, 9, 0, 0), decided=52, upheld=27, given=12), 10)
+    assert told.open_over_10_days == 40
+    assert not told.HasField("open_3_to_10_days")
+    assert not told.HasField("open_under_3_days")
+    assert (told.decided, told.upheld, told.orders_given) == (50, 30, 10)
+    assert not told.HasField("orders_complied")
+
+
+def test_who_won_is_not_told_where_either_side_is_small() -> None:
+    for upheld in (0, 9, 43, 52):
+        assert not told_of("bank", Counts(decided=52, upheld=upheld), 10).HasField("upheld")
+
+
+def test_a_members_own_failings_are_told_as_none_few_or_about_how_many() -> None:
+    assert [
+        (each.extent, each.count) for each in (shortfall(n, 10) for n in (0, 1, 9, 10, 27))
+    ] == [
+        (NONE, 0),
+        (FEW, 0),
+        (FEW, 0),
+        (COUNTED, 10),
+        (COUNTED, 30),
+    ]
+
+
+def test_the_period_is_the_last_whole_month_before_the_last_midnight() -> None:
+    period = Period.at(datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC))
+    assert period.midnight == datetime(2026, 1, 1, tzinfo=UTC)
+    assert period.month_from == datetime(2025, 12, 1, tzinfo=UTC)
+    assert period.month_until == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+# At the exchange --------------------------------------------------------------------------------
+
+
+def exactly(desk: ListingDesk, at: datetime) -> dict[str, tuple[int, ...]]:
+    """Return the open disputes of each furnisher as told to nobody: with cells of one."""
+    answer = desk.desk.store.run(lambda c: oversight_of(c, [FURNISHER], 1, at))
+    return {
+        each.furnisher: (
+            each.open_over_10_days,
+            each.open_3_to_10_days,
+            each.open_under_3_days,
+            each.open_overdue.count,
+        )
+        for each in answer.furnishers
+    }
+
+
+def test_reading_before_and_after_a_new_dispute_gives_equal_bytes_all_day(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    listing_id = desk.in_force()
+    desk.federation.at = desk.federation.at.replace(hour=1)
+    before = orders.oversight()
+    desk.dispute(listing_id, REVIEW)
+    desk.federation.at += timedelta(hours=5)
+    after = orders.oversight()
+    assert after.SerializeToString() == before.SerializeToString()
+    assert from_timestamp(before.as_of) == desk.federation.at.replace(hour=0, minute=0, second=0)
+    read = [
+        record
+        for record in desk.entries()
+        if record.kind == LogEntryKind.LOG_ENTRY_KIND_SUPERVISION
+    ]
+    assert len(read) == 2
+
+
+def test_disputes_are_counted_by_the_time_that_is_left_at_midnight(desk: ListingDesk) -> None:
+    listing_id = desk.in_force()
+    desk.dispute(listing_id, REVIEW)
+    raised = desk.federation.at
+    told = [exactly(desk, raised + days * DAY) for days in (0, 1, 21, 28, 31)]
+    assert [each[FURNISHER] for each in told] == [
+        (0, 0, 0, 0),  # raised after that midnight
+        (1, 0, 0, 0),
+        (0, 1, 0, 0),
+        (0, 0, 1, 0),
+        (0, 0, 0, 1),
+    ]
+
+
+def test_rulings_and_disputes_that_ran_out_are_counted_for_the_sources_of_the_listing(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    first, second = desk.in_force(), b""
+    dispute_id, _ = desk.dispute(first, REVIEW)
+    desk.rule(first, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
+    dispute_id, _ = desk.dispute(first, REVIEW, evidence=["new"])
+    desk.rule(first, dispute_id, RulingOutcome.RULING_OUTCOME_UPHELD)
+    decided_in = tally.month_of(desk.federation.at)
+    assert desk.desk.store.run(lambda c: tally.of_month(c, decided_in)) == {FURNISHER: (2, 1, 0)}
+    second = desk.in_force(debt_commitment=bytes(31) + b"2")
+    desk.dispute(second, REVIEW)
+    desk.pass_time(31 * DAY)
+    ran_out_in = tally.month_of(desk.federation.at)
+    assert desk.desk.store.run(lambda c: tally.of_month(c, ran_out_in)) == {FURNISHER: (0, 0, 1)}
+
+
+def test_overdue_orders_are_told_the_next_day_and_no_longer_once_obeyed(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    listing_id = desk.in_force()
+    orders.give(listing_id)
+
+    def overdue() -> Extent.ValueType:
+        told = {each.furnisher: each for each in orders.oversight().furnishers}
+        return told[FURNISHER].orders_overdue.extent
+
+    assert overdue() == NONE
+    orders.pass_time(11 * DAY)
+    assert overdue() == FEW
+    desk.withdraw(listing_id)
+    assert overdue() == FEW  # as of midnight
+    orders.pass_time(DAY)
+    assert overdue() == NONE
+
+
+def test_each_reading_names_the_regulator_in_the_log(desk: ListingDesk, orders: OrdersDesk) -> None:
+    orders.oversight()
+    (entry,) = desk.entries()
+    (opening,) = desk.desk.store.run(lambda c: log.openings_from(c, 0))
+    assert opening.record is not None
+    record = v1.LogRecord.FromString(opening.record)
+    assert entry.record_id == record.record_id
+    act = record.supervision
+    assert (act.regulator, act.kind) == (REGULATOR, SupervisionKind.SUPERVISION_KIND_OVERSIGHT)
