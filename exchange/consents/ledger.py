@@ -15,6 +15,7 @@ from exchange.consents.rules import next_state, state_at
 from exchange.lenders import monitoring
 from exchange.log import records
 from exchange.log import table as log
+from exchange.supervision.statistics import acts, counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +94,6 @@ def apply_event(
     table.put_binding(connection, binding.message, binding_envelope, known)
     table.add_event(connection, change, envelope, after, to_micros(at))
     log.enqueue(connection, [records.consent_act(change, event.digest, at)])
+    counting.count(connection, [(at, acts.of_consent_event(change, at))])
     monitoring.moved(connection, key, row.recipient, after, at)
     return Standing(after, row.uses, change.sequence, version)

@@ -22,6 +22,7 @@ from exchange.limits.rules import (
     usage_of,
 )
 from exchange.limits.settings import LimitSettings
+from exchange.supervision.statistics import acts, counting
 from exchange.views import table as entries
 
 STALE_AFTER = timedelta(seconds=1)
@@ -147,6 +148,7 @@ class Gate:
                 limit_table.put(connection, lender, after)
             if (after.level, after.signals.keys()) != (before.level, before.signals.keys()):
                 moved.append(Moved(lender, before, after))
+        counting.count(connection, [(at, acts.of_lender(each)) for each in moved])
         return moved
 
     def _standing(self, connection: Connection, lender: str, at: datetime) -> Standing:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -67,12 +69,16 @@ class Gathering:
     status: v1.Envelope | None = None
     waiting: set[str] = field(default_factory=set)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    sent_at: float = 0.0  # seconds, as ``monotonic`` counts
+    waited: dict[str, timedelta] = field(default_factory=dict)  # for providers that answered
 
     def put(self, provider: str, outcome: Outcome) -> None:
         """Take one provider's answer; what comes after the view has gone out is dropped."""
         if provider in self.waiting:
             self.waiting.discard(provider)
             self.outcomes[provider] = outcome
+            if isinstance(outcome, Answered):
+                self.waited[provider] = timedelta(seconds=monotonic() - self.sent_at)
             if not self.waiting:
                 self.done.set()
 
@@ -145,6 +151,7 @@ class Dispatcher:
         by_provider: dict[str, list[Gathering]] = {}
         for gathering, status in zip(batch, statuses, strict=True):
             gathering.status = status
+            gathering.sent_at = monotonic()
             providers = gathering.admitted.checked.consent.message.providers
             gathering.waiting.update(providers)
             for named in providers:

@@ -3,9 +3,9 @@
 Runs on the database thread over all releases that wait at once; see ``GroupCommit``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -26,6 +26,8 @@ from exchange.log import records
 from exchange.log import table as log
 from exchange.log.records import Draft
 from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
+from exchange.supervision.statistics import acts, counting
+from exchange.supervision.statistics.table import Counted
 from exchange.views import table
 
 _NO_RECORD = ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_NO_RECORD
@@ -53,6 +55,7 @@ class Release:
     )
     cells: tuple[Cell, ...] = ()  # of a view: the bins that its scores are counted in
     purpose: Purpose.ValueType = Purpose.PURPOSE_UNSPECIFIED
+    traffic: tuple[Counted, ...] = ()  # of a view: what it counts as in the statistics of its day
 
     @property
     def key(self) -> tuple[bytes, bytes]:
@@ -67,8 +70,9 @@ class Release:
         categories: Sequence[DataCategory.ValueType],
         shown: Shown = NOTHING,
         cells: tuple[Cell, ...] = (),
+        waited: Mapping[str, timedelta] | None = None,
     ) -> "Release":
-        """A view."""
+        """A view; ``waited`` is how long each provider took that answered."""
         return cls(
             records.release(view, digest, categories),
             view.receipt.access_id,
@@ -82,6 +86,7 @@ class Release:
             nobody=all(provider.kind == _NO_RECORD for provider in view.providers),
             cells=cells,
             purpose=view.purpose,
+            traffic=acts.of_view(view, waited or {}),
         )
 
     @classmethod
@@ -138,13 +143,16 @@ def releasing(profiles: Profiles, gate: Gate) -> Bulk:
 
 def _count(connection: Connection, counter: ScoreCounter | None, good: Sequence[Release]) -> None:
     """Count where scores lie and what outcomes are owed, once an access: what is read again was counted before."""
-    counted = {each.key: each for each in good if each.cells or each.purpose in duties.OWED}
+    counted = {
+        each.key: each for each in good if each.cells or each.traffic or each.purpose in duties.OWED
+    }
     if not counted:
         return
     fresh = table.not_released(connection, counted)
     scored = [(counted[key].at, counted[key].cells) for key in fresh if counted[key].cells]
     if counter is not None and scored:
         counter.count(connection, scored)
+    counting.count(connection, [(counted[key].at, counted[key].traffic) for key in fresh])
     owed = [key for key in fresh if counted[key].purpose in duties.OWED]
     duties.owe(connection, [Access(counted[key].lender, fresh[key]) for key in owed])
 

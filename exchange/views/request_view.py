@@ -134,6 +134,7 @@ class ViewDesk:
                 _categories(gathering),
                 each,
                 cells_of_view(gathering, calibration),
+                gathering.waited,
             )
             for view, envelope, gathering, each in zip(
                 views, envelopes, gathered, shown, strict=True

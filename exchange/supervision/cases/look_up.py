@@ -27,6 +27,7 @@ from exchange.supervision.cases import refusals, rules, table
 from exchange.supervision.cases.notices import notice_of
 from exchange.supervision.cases.pages import page_of
 from exchange.supervision.cases.table import Taken
+from exchange.supervision.statistics import acts, counting
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -137,6 +138,7 @@ class CaseDesk:
         act.scopes.append(asked.scope)
         draft = records.case_look_up(act, at)
         log.enqueue(connection, [draft])
+        counting.count(connection, [(at, acts.of_case(act))])
         table.owe(connection, case.subject_ref, draft.record_id, due)
         taken = Taken(
             case.subject_ref,

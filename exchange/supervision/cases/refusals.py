@@ -14,6 +14,7 @@ from concordat.v1 import Reason
 from exchange.log import records
 from exchange.log import table as log
 from exchange.supervision.cases import rules, table
+from exchange.supervision.statistics import acts, counting
 
 # What says nothing of the attempt: the exchange itself could not.
 NOT_ATTEMPTS = frozenset(
@@ -57,6 +58,7 @@ def record(
     act.refusal = reason
     draft = records.case_look_up(act, at)
     log.enqueue(connection, [draft])
+    counting.count(connection, [(at, acts.of_case(act))])
     table.owe(connection, case.subject_ref, draft.record_id, due)
     return True
 

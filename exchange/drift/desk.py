@@ -1,4 +1,4 @@
-"""SupervisionService: translates; lenders tell counts, the regulator reads aggregates."""
+"""What lenders tell of outcomes, and what the regulator reads of drift: each in one transaction with its entry."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.clock import to_timestamp
-from concordat.rpc.admission import current_call
 from concordat.v1 import SupervisionKind
-from concordat.v1.supervision_service_pb2_grpc import SupervisionServiceServicer
 from concordat.verify.outcome_counts import open_outcome_counts
 from exchange.drift.outcomes import take_outcomes
 from exchange.drift.report import drift_of
@@ -21,13 +19,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from concordat.federation.anchors import Anchors
-    from concordat.rpc.aio_server import Context
+    from concordat.rpc.admission import Call
     from concordat.store.group_commit import GroupCommit
     from exchange.drift.watch import DriftWatch, Found
 
 
-class SupervisionServicer(SupervisionServiceServicer):
-    """Answers lenders and the regulator on the member port."""
+class DriftDesk:
+    """Takes counts in, and tells of drift."""
 
     def __init__(self, anchors: Anchors, store: GroupCommit, watch: DriftWatch) -> None:
         """Keep counts in ``store``, and judge them as ``watch`` does."""
@@ -35,27 +33,16 @@ class SupervisionServicer(SupervisionServiceServicer):
         self._store = store
         self._watch = watch
 
-    async def ReportOutcomeCounts(
-        self, request: v1.ReportOutcomeCountsRequest, context: Context
-    ) -> v1.ReportOutcomeCountsResponse:
-        """Take in the caller's own counts."""
-        del context
-        call = current_call()
-        counts = open_outcome_counts(request.counts, call.member, self._anchors, call.at)
-        replaced = await self._store.arun(
-            lambda connection: take_outcomes(
-                connection, self._watch, counts, request.counts, call.at
-            )
+    async def take(self, counts: v1.Envelope, call: Call) -> bool:
+        """Take in the caller's own counts; return whether they replace earlier ones. Raises ``Refusal``."""
+        opened = open_outcome_counts(counts, call.member, self._anchors, call.at)
+        return await self._store.arun(
+            lambda connection: take_outcomes(connection, self._watch, opened, counts, call.at)
         )
-        return v1.ReportOutcomeCountsResponse(replaced=replaced)
 
-    async def ReadDrift(
-        self, request: v1.ReadDriftRequest, context: Context
-    ) -> v1.ReadDriftResponse:
-        """Show drift, once the reading is on record."""
-        del context
-        call = current_call()
-        regulator, provider, at = call.member.member_id, request.provider, call.at
+    async def read(self, provider: str, call: Call) -> v1.ReadDriftResponse:
+        """Show drift of one provider, or with "" of all, once the reading is on record."""
+        regulator, at = call.member.member_id, call.at
         found = await self._store.arun(
             lambda connection: self._read(connection, regulator, provider, at)
         )

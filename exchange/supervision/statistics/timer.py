@@ -1,0 +1,22 @@
+"""Statistics are made soon after midnight (UTC), so that nothing which is erased later changes them."""
+
+import asyncio
+
+import structlog
+
+from concordat.clock import Clock
+from concordat.store.group_commit import GroupCommit
+from exchange.supervision.statistics.office import StatisticsOffice
+
+_log = structlog.get_logger("concordat.statistics")
+EVERY_SECONDS = 60.0
+
+
+async def keep_statistics(store: GroupCommit, clock: Clock, office: StatisticsOffice) -> None:
+    """Make what is over every minute, until cancelled."""
+    while True:
+        try:
+            await store.arun(lambda connection: office.keep_up(connection, clock.now()))
+        except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            _log.warning("statistics_not_made", error=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)

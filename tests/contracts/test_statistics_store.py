@@ -1,0 +1,186 @@
+"""What the store of statistics promises, on SQLite and on PostgreSQL alike, over several processes."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy.engine import make_url
+
+from concordat.clock import to_micros
+from concordat.ids import new_id
+from concordat.store.engine import migrate
+from concordat.store.group_commit import GroupCommit
+from concordat.v1 import StatisticsMeasure as M
+from concordat.v1 import StatisticsTable as T
+from exchange.migrations import SCRIPTS
+from exchange.supervision.settings import SupervisionSettings
+from exchange.supervision.statistics import counting, table
+from exchange.supervision.statistics.counting import Series
+from exchange.supervision.statistics.office import StatisticsOffice
+from exchange.supervision.statistics.periods import Period
+from exchange.tables import access_entry, consent, retraction, statistics_told
+from tests.builders import AT, DAY, LENDER, Federation
+from tests.vault_builders import exchange_engine
+
+_DATABASE = "statistics_contract"
+_ACT: table.Counted = (Series.FISHING, LENDER, int(M.STATISTICS_MEASURE_SIGNAL_NO_MATCH))
+
+
+class Exchange:
+    """A database, and the statistics office of each of several processes on it."""
+
+    def __init__(self, url: str, processes: int) -> None:
+        self.federation = Federation()
+        self.engines: list[Engine] = [exchange_engine(url) for _ in range(processes)]
+        self.stores = [GroupCommit(engine) for engine in self.engines]
+        self.offices = [
+            StatisticsOffice(SupervisionSettings(), self.federation.directory) for _ in self.stores
+        ]
+
+    def read(self, period: Period, process: int = 0) -> Mapping[int, bytes]:
+        office = self.offices[process % len(self.offices)]
+        tables = self.stores[process % len(self.stores)].run(
+            lambda connection: office.read(connection, period, AT)
+        )
+        return {each.table: each.SerializeToString(deterministic=True) for each in tables}
+
+    def close(self) -> None:
+        for store, engine in zip(self.stores, self.engines, strict=True):
+            store.close()
+            engine.dispose()
+
+
+class StatisticsStoreContract:
+    """Run on each backend by the classes below."""
+
+    def test_what_several_processes_count_at_once_adds_up(self, exchange: Exchange) -> None:
+        def add(nth: int) -> None:
+            store = exchange.stores[nth % len(exchange.stores)]
+            counts = {(20_000, _ACT): 2}
+            store.run(lambda connection: table.add(connection, f"process {nth % 2}", counts))
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(add, range(12)))
+        found = exchange.stores[0].run(lambda c: table.counted(c, Series.FISHING, (20_000, 20_001)))
+        assert found == {LENDER: {_ACT[2]: 24}}
+
+    def test_processes_that_make_a_period_at_once_tell_the_same(self, exchange: Exchange) -> None:
+        period = Period.day_before(AT)
+        with ThreadPoolExecutor(4) as threads:
+            told = list(threads.map(lambda nth: exchange.read(period, nth), range(4)))
+        assert all(each == told[0] for each in told)
+        rows = exchange.stores[0].run(
+            lambda c: c.execute(select(func.count()).select_from(statistics_told)).scalar_one()
+        )
+        assert rows == len(told[0]) > 0
+
+    def test_every_table_is_made_of_what_is_there(self, exchange: Exchange) -> None:
+        at = AT - DAY
+        exchange.stores[0].run(lambda c: counting.count(c, [(at, [_ACT])]))
+        exchange.stores[0].run(lambda c: c.execute(insert(consent), _consents()))
+        exchange.stores[0].run(lambda c: c.execute(insert(access_entry), _entries()))
+        exchange.stores[0].run(lambda c: c.execute(insert(retraction), _recalls()))
+        day = exchange.read(Period.day_before(AT))
+        month = exchange.read(Period.month_before(AT))
+        assert {*day, *month} == {each for each in T.values() if each}
+        delay = exchange.offices[0].read
+        (told,) = [
+            each
+            for each in exchange.stores[0].run(lambda c: delay(c, Period.day_before(AT), AT))
+            if each.table == T.STATISTICS_TABLE_CONSENT_DELAY
+        ]
+        assert told.rows[-1].cells[0].up_to_ms == timedelta(hours=1) // timedelta(milliseconds=1)
+        (recalls,) = [
+            each
+            for each in exchange.stores[0].run(lambda c: delay(c, Period.month_before(AT), AT))
+            if each.table == T.STATISTICS_TABLE_RECALLS
+        ]
+        assert recalls.rows[-1].cells[0].count == 10
+
+
+def _consents() -> list[dict[str, object]]:
+    return [
+        {
+            "subject_ref": bytes([nth]) * 32,
+            "consent_id": bytes([nth]) * 16,
+            "digest": bytes(32),
+            "recipient": LENDER,
+            "state": 1,
+            "uses": 1,
+            "event_sequence": 0,
+            "valid_until": to_micros(AT),
+            "binding_version": 1,
+            "granted_at": to_micros(AT - DAY - timedelta(minutes=50)),
+            "envelope": b"",
+        }
+        for nth in range(12)
+    ]
+
+
+def _entries() -> list[dict[str, object]]:
+    return [
+        {
+            "subject_ref": bytes([nth]) * 32,
+            "access_id": new_id(),
+            "lender": LENDER,
+            "consent_id": bytes([nth]) * 16,
+            "request_digest": bytes(32),
+            "purpose": 1,
+            "disclosure": 1,
+            "recorded_at": to_micros(AT - DAY),
+            "refusal": 0,
+            "counted": True,
+            "threshold": 0,
+        }
+        for nth in range(12)
+    ]
+
+
+def _recalls() -> list[dict[str, object]]:
+    issued = Period.month_before(AT).start
+    return [
+        {
+            "lender": LENDER,
+            "retraction_id": new_id(),
+            "subject_ref": bytes([nth]) * 32,
+            "listing_id": bytes(16),
+            "digest": bytes(32),
+            "envelope": b"",
+            "issued_at": to_micros(issued),
+            "due_at": to_micros(issued + 3 * DAY),
+            "acknowledged_at": to_micros(issued + DAY),
+        }
+        for nth in range(11)
+    ]
+
+
+class TestOnSqlite(StatisticsStoreContract):
+    @pytest.fixture
+    def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
+        url = f"sqlite:///{tmp_path / 'exchange.db'}"
+        engine = exchange_engine(url)
+        migrate(engine, SCRIPTS)
+        engine.dispose()
+        exchange = Exchange(url, processes=1)
+        yield exchange
+        exchange.close()
+
+
+class TestOnPostgresql(StatisticsStoreContract):
+    @pytest.fixture
+    def exchange(self, postgres_url: str) -> Iterator[Exchange]:
+        server = exchange_engine(postgres_url)
+        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {_DATABASE}"))
+            connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
+        server.dispose()
+        url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
+        engine = exchange_engine(url)
+        migrate(engine, SCRIPTS)
+        engine.dispose()
+        exchange = Exchange(url, processes=2)
+        yield exchange
+        exchange.close()
