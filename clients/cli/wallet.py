@@ -15,12 +15,14 @@ from clients.cli.console import (
 )
 from clients.cli.wallet_accesses import accesses
 from clients.cli.wallet_dispute import appeal, contest, dispute
+from clients.cli.wallet_erase import erase
 from clients.cli.wallet_events import pause, resume, revoke
 from clients.cli.wallet_flags import alert, contact, freeze, unalert, unfreeze
 from clients.cli.wallet_grant import grant
 from clients.cli.wallet_inbox import inbox
 from clients.cli.wallet_list import list_consents
 from clients.cli.wallet_listings import listings
+from clients.cli.wallet_notices import notices
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_report import report
 from clients.cli.wallet_report_check import report_check
@@ -84,8 +86,9 @@ app.command("list", epilog=CODES)(list_consents)
 app.command(epilog=CODES)(accesses)
 app.command(epilog=CODES)(report)
 app.command("report-check", epilog=CODES)(report_check)
+app.command(epilog=CODES)(erase)
 for command in (
-    *(listings, inbox, contest, dispute, appeal, statement, settle),
+    *(listings, inbox, notices, contest, dispute, appeal, statement, settle),
     *(freeze, unfreeze, alert, unalert, contact),
 ):
     app.command(epilog=CODES)(command)

@@ -19,8 +19,8 @@ def all_of(office: Office, after: int = 0) -> list[v1.Rebinding]:
     return list(office.desk.store.run(partial(rebindings, after=after)))
 
 
-def follower(office: Office, **settings: float) -> Rebindings:
-    return Rebindings(office.desk.store, Clock(source=lambda: AT), **settings)
+def follower(office: Office, heartbeat_seconds: float) -> Rebindings:
+    return Rebindings(office.desk.store, Clock(source=lambda: AT), heartbeat_seconds)
 
 
 def test_a_first_binding_is_told_to_nobody(office: Office) -> None:
@@ -48,7 +48,7 @@ def test_a_repeated_request_is_no_news(office: Office) -> None:
 
 def test_who_follows_hears_within_a_moment_and_not_at_the_next_heartbeat(office: Office) -> None:
     office.bind(office.code())
-    follow = follower(office, heartbeat_seconds=60)
+    follow = follower(office, 60)
     stream = follow.follow(0)
     assert list(next(stream).bindings) == []
     heard: list[float] = []
@@ -67,7 +67,7 @@ def test_who_follows_hears_within_a_moment_and_not_at_the_next_heartbeat(office:
 
 
 def test_a_stream_that_is_silent_beats_and_ends_when_stopped(office: Office) -> None:
-    follow = follower(office, heartbeat_seconds=0.01)
+    follow = follower(office, 0.01)
     stream = follow.follow(0)
     for _ in range(3):
         assert list(next(stream).bindings) == []

@@ -1,0 +1,163 @@
+"""`concordat wallet erase`: what can go goes at once; what a law keeps is named with its end."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from clients.cli.console import Exit, JsonOption, console, echo_json, fail, failing, words
+from clients.cli.moments import moment
+from clients.cli.wallet_desk import WalletDesk, wallet_desk
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.sdk.errors import AnswerNotVerified
+from concordat import v1
+from concordat.v1 import ErasureCategory, ErasureRule
+
+_WHAT = {
+    ErasureCategory.ERASURE_CATEGORY_CONSENTS: "consents, with their events",
+    ErasureCategory.ERASURE_CATEGORY_ACCESSES: "who asked for your data, and what went out",
+    ErasureCategory.ERASURE_CATEGORY_LOG_RECORDS: "what opens other entries of the log about you",
+    ErasureCategory.ERASURE_CATEGORY_LISTINGS: "listings, with their statements and evidence",
+    ErasureCategory.ERASURE_CATEGORY_RECALLS: "which lenders were told of listings",
+    ErasureCategory.ERASURE_CATEGORY_MESSAGES: "messages to you",
+    ErasureCategory.ERASURE_CATEGORY_CONTACT: "where your notices go besides the inbox",
+    ErasureCategory.ERASURE_CATEGORY_FLAGS: "freeze and fraud alert",
+    ErasureCategory.ERASURE_CATEGORY_OWN_LOOKS: "that you looked yourself",
+    ErasureCategory.ERASURE_CATEGORY_BINDING: "the binding of your key",
+}
+_WHY = {
+    ErasureRule.ERASURE_RULE_CONSENT_IN_FORCE: "in force: revoke it first",
+    ErasureRule.ERASURE_RULE_PROOF_OF_ACCESS: "proof that the access was lawful, while you can contest it",
+    ErasureRule.ERASURE_RULE_LISTING_LIVE: "the listing has not ended",
+    ErasureRule.ERASURE_RULE_DISPUTE_OPEN: "a dispute is open, or an appeal still possible",
+    ErasureRule.ERASURE_RULE_RECALL_WINDOW: "those lenders must hear of corrections (six months)",
+    ErasureRule.ERASURE_RULE_NOT_READ: "you have not read them: concordat wallet inbox",
+    ErasureRule.ERASURE_RULE_FLAG_PLACED: "it protects you until you lift it",
+    ErasureRule.ERASURE_RULE_KEY_BINDING: "without it a key that you lost would speak for you again",
+    ErasureRule.ERASURE_RULE_BEING_LOGGED: "on its way into the log: ask again in a minute",
+    ErasureRule.ERASURE_RULE_LIMIT_COUNTED: "a limit that protects you still counts it",
+    ErasureRule.ERASURE_RULE_COULD_BE_FILED_AGAIN: "the same filing could be handed in once more until then",
+}
+ASK_THEM = (
+    "Their own copies are theirs to keep or erase, under duties of their own; the exchange cannot erase these. "
+    "Ask them: {}."
+)
+
+
+def erase(
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only show what would go and what would stay.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wallet: Folder = DEFAULT_WALLET,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have everything about you erased at the exchange that no law keeps.
+
+    It goes at once and for good; what stays is named, with the reason and the date on which it can go. The log
+    stays whole, and its entries about what is gone say nothing to anybody any more.
+    """
+    with (
+        failing("nothing was erased", as_json=as_json),
+        wallet_desk(wallet, passphrase_file) as desk,
+    ):
+        key = desk.store.key
+        if not preview and not yes:
+            _show(desk.client.erase(key, preview=True))
+            _agree(as_json=as_json)
+        outcome = desk.client.erase(key, preview=preview)
+        if not preview:
+            _forget(desk, outcome)
+    if as_json:
+        echo_json(ok=True, **outcome_facts(outcome))
+    else:
+        _show(outcome)
+
+
+def _agree(*, as_json: bool) -> None:
+    if not typer.confirm("Erase it, for good?", err=as_json):
+        advice = "nothing was erased; run the command again if you change your mind"
+        fail("you did not agree", Exit.REFUSED, "NOT_AGREED", advice, as_json=as_json)
+
+
+def _forget(desk: WalletDesk, outcome: v1.ErasureOutcome) -> None:
+    """Let the wallet forget the listings that went, which it would else miss; and no more than went.
+
+    Raises ``AnswerNotVerified`` where more are missing than the exchange says that it has erased.
+    """
+    memory = desk.store.memory()
+    shown = {each.listing.listing_id for each in desk.client.own_listings(desk.store).listings}
+    missing = {listing_id for listing_id, known in memory.listings.items() if known.steps} - shown
+    went = sum(
+        item.count
+        for item in outcome.gone
+        if item.category == ErasureCategory.ERASURE_CATEGORY_LISTINGS
+    )
+    if len(missing) > went:
+        raise AnswerNotVerified(
+            f"{len(missing)} listings are missing, and the exchange says that it erased {went}: show that to "
+            "the regulator"
+        )
+    memory = desk.store.memory()
+    left = {key: known for key, known in memory.listings.items() if key not in missing}
+    desk.store.keep(replace(memory, listings=left))
+
+
+def _show(outcome: v1.ErasureOutcome) -> None:
+    would = "would go" if outcome.preview else "went"
+    if outcome.gone:
+        gone = Table("how many", f"what {would}")
+        gone.columns[0].justify = "right"
+        for item in outcome.gone:
+            gone.add_row(str(item.count), what(item))
+        console().print(gone)
+    else:
+        console().print(f"Nothing {would}: there is nothing that could.")
+    if outcome.kept:
+        kept = Table("how many", "what is kept", "why", "until, at the latest")
+        kept.columns[0].justify = "right"
+        for item in outcome.kept:
+            kept.add_row(str(item.count), what(item), why(item), _until(item))
+        console().print(kept)
+    if outcome.ask_too:
+        console().print(ASK_THEM.format(", ".join(outcome.ask_too)))
+
+
+def what(item: v1.ErasureItem) -> str:
+    """Return what kind of thing it is."""
+    return _WHAT.get(item.category, words(ErasureCategory.Name(item.category), "ERASURE_CATEGORY_"))
+
+
+def why(item: v1.ErasureItem) -> str:
+    """Return why it is kept."""
+    return _WHY.get(item.rule, words(ErasureRule.Name(item.rule), "ERASURE_RULE_"))
+
+
+def _until(item: v1.ErasureItem) -> str:
+    return moment(item.until) if item.HasField("until") else "yours to say"
+
+
+def outcome_facts(outcome: v1.ErasureOutcome) -> dict[str, Any]:
+    """Return the JSON; its keys stay as they are."""
+    return {
+        "preview": outcome.preview,
+        "at": moment(outcome.at),
+        "gone": [{"category": _name(item), "count": item.count} for item in outcome.gone],
+        "kept": [
+            {
+                "category": _name(item),
+                "count": item.count,
+                "rule": words(ErasureRule.Name(item.rule), "ERASURE_RULE_"),
+                "why": why(item),
+                "until": moment(item.until) if item.HasField("until") else None,
+            }
+            for item in outcome.kept
+        ],
+        "ask_too": list(outcome.ask_too),
+    }
+
+
+def _name(item: v1.ErasureItem) -> str:
+    return words(ErasureCategory.Name(item.category), "ERASURE_CATEGORY_")
