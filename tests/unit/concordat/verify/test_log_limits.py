@@ -32,6 +32,13 @@ SUBJECTS = (
     "screening",
     "own_look",
     "own_view",
+    "case_notice",
+    "order",
+    "outcome",
+    "report",
+    "erasure_request",
+    "binding",
+    "monitoring",
 )  # acts about a person
 
 
@@ -123,12 +130,63 @@ def largest(act: str) -> v1.LogRecord:
                 parts=[v1.ReleasedPart(provider=name, kind=outcome) for name in names],
             )
         ),
+        **_supervised(),
+        **_of_rights(),
     }
     record = acts[act]
     record.record_id, record.subject_ref = ID, DIGEST
     record.recorded_at.CopyFrom(EARLIEST)
     validate(record)
     return record
+
+
+def _supervised() -> dict[str, v1.LogRecord]:
+    """Return what regulators and lenders do on record, with every field at its bound."""
+    return {
+        "case_look_up": v1.LogRecord(
+            case_look_up=v1.CaseLookUp(
+                regulator=NAME,
+                subject_ref=DIGEST,
+                case_digest=DIGEST,
+                legal_article="a" * 80,
+                case_reference="A" * 40,
+                scopes=[max(v1.CaseScope.values())] * 8,
+                notice_at=EARLIEST,
+                refusal=max(v1.Reason.values()),
+                answer_digest=DIGEST,
+            )
+        ),
+        "case_notice": v1.LogRecord(
+            case_notice=v1.CaseNoticeAct(record_id=ID, index=2**64 - 1, message_id=ID)
+        ),
+        "order": v1.LogRecord(
+            order=v1.OrderAct(
+                order_id=ID,
+                listing_id=ID,
+                regulator=NAME,
+                furnisher=NAME,
+                stage=max(v1.OrderStage.values()),
+                digest=DIGEST,
+            )
+        ),
+        "outcome": v1.LogRecord(
+            outcome=v1.OutcomeReported(lender=NAME, access_id=ID, digest=DIGEST, reviewed=True)
+        ),
+        "monitoring": v1.LogRecord(monitoring=v1.MonitoringAct(lender=NAME, consent_id=ID)),
+    }
+
+
+def _of_rights() -> dict[str, v1.LogRecord]:
+    """Return what subjects do on record, with every field at its bound."""
+    return {
+        "report": v1.LogRecord(report=v1.ReportAct(request_digest=DIGEST, report_digest=DIGEST)),
+        "erasure_request": v1.LogRecord(
+            erasure_request=v1.ErasureRequestAct(
+                request_digest=DIGEST, erased=2**32 - 1, kept=2**32 - 1
+            )
+        ),
+        "binding": v1.LogRecord(binding=v1.BindingAct(version=2**64 - 1, digest=DIGEST)),
+    }
 
 
 def entry() -> bytes:
