@@ -18,6 +18,11 @@ GROUPS = {
     ),
     "view": ("clients.cli.view", "app", "Request a view, show one, verify one offline."),
     "listings": ("clients.cli.listings", "app", "A lender's checks of listings, and recalls."),
+    "lender": (
+        "clients.cli.lender",
+        "app",
+        "A lender's duties after an access, and its watch over consented subjects.",
+    ),
     "review": ("clients.cli.review", "app", "A reviewer's queue, evidence and rulings."),
     "regulator": (
         "clients.cli.regulator",

@@ -24,6 +24,7 @@ from clients.cli.wallet_list import list_consents
 from clients.cli.wallet_listings import listings
 from clients.cli.wallet_notices import notices
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.cli.wallet_outcomes import outcomes
 from clients.cli.wallet_report import report
 from clients.cli.wallet_report_check import report_check
 from clients.cli.wallet_statement import settle, statement
@@ -84,6 +85,7 @@ app.command(epilog=CODES)(resume)
 app.command(epilog=CODES)(revoke)
 app.command("list", epilog=CODES)(list_consents)
 app.command(epilog=CODES)(accesses)
+app.command(epilog=CODES)(outcomes)
 app.command(epilog=CODES)(report)
 app.command("report-check", epilog=CODES)(report_check)
 app.command(epilog=CODES)(erase)

@@ -34,7 +34,10 @@ from clients.sdk.events import EventReport, Told, sign_event
 from clients.sdk.identity import MemberIdentity, load_identity
 from clients.sdk.listing_checks import ListingCheck
 from clients.sdk.listing_store import ListingStore
+from clients.sdk.monitor import BandChanged, Monitor, Notice, ReviewMissed
+from clients.sdk.monitor_state import MonitorState
 from clients.sdk.notice import NoticeLanguageError, notice_hash, render_notice
+from clients.sdk.outcome_events import Decision, OutcomeRefused, OutcomeReport
 from clients.sdk.own_listings import OwnListings
 from clients.sdk.permission_file import dump_permission, load_permission
 from clients.sdk.reviews import Review
@@ -57,9 +60,11 @@ __all__ = [
     "AioReviewerClient",
     "AioWalletClient",
     "AnswerNotVerified",
+    "BandChanged",
     "ClientError",
     "ConsentRecord",
     "ConsentTerms",
+    "Decision",
     "EventReport",
     "HeldConsent",
     "LenderClient",
@@ -68,9 +73,14 @@ __all__ = [
     "ListingStore",
     "MemberClient",
     "MemberIdentity",
+    "Monitor",
+    "MonitorState",
     "NoScoreStated",
+    "Notice",
     "NoticeLanguageError",
     "OperatorClient",
+    "OutcomeRefused",
+    "OutcomeReport",
     "OwnListings",
     "PartialView",
     "Permission",
@@ -78,6 +88,7 @@ __all__ = [
     "RegulatorClient",
     "RemoteError",
     "Review",
+    "ReviewMissed",
     "ReviewerClient",
     "Screened",
     "ScreenedBatch",

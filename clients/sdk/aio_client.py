@@ -22,6 +22,7 @@ from clients.sdk.aio_wallet_listings import AioWalletListings
 from clients.sdk.aio_wallet_rights import AioWalletRights
 from clients.sdk.cases_client import AioCaseClient
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
+from clients.sdk.monitor_aio import AioLenderDuties
 from concordat import v1
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors
@@ -31,7 +32,7 @@ from concordat.verify.history import Kept
 from concordat.verify.own_view import VerifiedOwnView
 
 
-class AioLenderClient(AioLenderListings):
+class AioLenderClient(AioLenderDuties):
     """Asks for views and verifies them."""
 
     async def request_view(

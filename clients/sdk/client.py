@@ -17,7 +17,7 @@ from clients.sdk import (
 from clients.sdk.cases_client import CaseClient
 from clients.sdk.client_base import Client
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
-from clients.sdk.lender_listings import LenderListings
+from clients.sdk.monitor_client import LenderDuties
 from clients.sdk.outbox import Outbox, answers
 from clients.sdk.wallet_listings import WalletListings
 from clients.sdk.wallet_rights import WalletRights
@@ -30,7 +30,7 @@ from concordat.verify.history import Kept
 from concordat.verify.own_view import VerifiedOwnView
 
 
-class LenderClient(LenderListings):
+class LenderClient(LenderDuties):
     """Asks for views and verifies them."""
 
     def request_view(

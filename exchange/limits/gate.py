@@ -1,7 +1,7 @@
 """The gate that every ask of a lender passes, and what is noted of what became of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -9,14 +9,15 @@ from sqlalchemy import Connection
 from concordat.clock import to_micros
 from concordat.ids import new_id
 from concordat.refusal import Refusal
+from exchange.lenders.duties import missing_lately
 from exchange.limits import limit_table, use_table
 from exchange.limits.admission import decide
 from exchange.limits.questions import Pair, Question, Questions
 from exchange.limits.rules import (
     Level,
-    Signals,
     Standing,
     Tally,
+    Usage,
     next_standing,
     signals_of,
     usage_of,
@@ -136,13 +137,15 @@ class Gate:
         known = limit_table.standings(connection, hold=True)
         days, weeks = use_table.last_day(connection, at), use_table.last_week(connection, at)
         moved: list[Moved] = []
-        for lender in sorted(known.keys() | days.keys()):
+        owed = missing_lately(connection, at)
+        for lender in sorted(known.keys() | days.keys() | owed.keys()):
             before = known.get(lender, Standing(Level.NORMAL, at))
-            signals: Signals = frozenset()
+            usage = Usage()
             if lender in days:
                 week = weeks[lender]
                 usage = usage_of(days[lender], week.attempts, week.first, at, self.limits)
-                signals = signals_of(usage, self.limits)
+            due, missing = owed.get(lender, (0, 0))
+            signals = signals_of(replace(usage, due=due, missing=missing), self.limits)
             after = next_standing(before, signals, at)
             if after != before:
                 limit_table.put(connection, lender, after)

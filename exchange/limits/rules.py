@@ -1,8 +1,8 @@
 """What a lender's use looks like, and how far it is limited for that: pure, with the time passed in.
 
-Signals are those of rights.md, "What a regulator sees". Missing outcomes (no outcome within 30 days of more
-than a tenth of the views) is not among them yet: lenders do not report outcomes to the exchange, so that
-nothing can be missing. It has its place in the regulator's statistics.
+Signals are those of rights.md, "What a regulator sees". All but one look back a day. Missing outcomes look at
+accesses whose 30 days ran out within the last 30: that signal ends when the lender tells what it owes, which it
+can at any level.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,7 @@ class Signal(Enum):
     OTHERS_CONSENTS = "others_consents"
     ONE_SUBJECT = "one_subject"
     OUT_OF_HOURS = "out_of_hours"
+    MISSING_OUTCOMES = "missing_outcomes"
 
 
 Signals = frozenset[Signal]
@@ -65,6 +66,8 @@ class Usage:
     night_hour: int = 0  # attempts in the busiest hour of those that was out of hours
     week: int = 0  # attempts in the last 168 hours
     week_hours: int = _HOURS_A_WEEK  # how many of them there are since its first; 24 to 168
+    due: int = 0  # accesses whose outcome was due within the last 30 days
+    missing: int = 0  # of those: none was told
 
 
 def usage_of(
@@ -119,6 +122,8 @@ def signals_of(usage: Usage, limits: LimitSettings) -> Signals:
         Signal.ONE_SUBJECT: day.repeated > 0,
         Signal.OUT_OF_HOURS: usage.night_hour >= limits.night_asks
         and usage.night_hour > limits.night_factor * mean,
+        Signal.MISSING_OUTCOMES: usage.due >= limits.least_outcomes
+        and usage.missing * _PERCENT > limits.missing_outcomes_percent * usage.due,
     }
     return frozenset(signal for signal, seen in found.items() if seen)
 
@@ -140,9 +145,9 @@ def next_standing(standing: Standing, signals: Signals, at: datetime) -> Standin
     """Return how far a lender is limited from now on.
 
     One signal steps up, two throttle, three stop, and so does one that lasts for a day while the lender is
-    throttled: as signals look back a day and no further, it shows in what little is still let in. Each level
-    ends a day after the last signal and leads to the one below. Being stopped lasts a day, and longer only
-    while there are signals.
+    throttled: as signals look back a day and no further, it shows in what little is still let in. That of missing
+    outcomes looks back further, and stops nobody by lasting. Each level ends a day after the last signal and leads
+    to the one below. Being stopped lasts a day, and longer only while there are signals.
     """
     seen = {signal: standing.signals.get(signal, at) for signal in signals}
     level = _BY_COUNT[min(len(signals), len(_BY_COUNT) - 1)]
@@ -163,4 +168,8 @@ def next_standing(standing: Standing, signals: Signals, at: datetime) -> Standin
 
 
 def _lasting(seen: Mapping[Signal, datetime], since: datetime, at: datetime) -> bool:
-    return any(at - max(first, since) >= STEP for first in seen.values())
+    return any(
+        at - max(first, since) >= STEP
+        for signal, first in seen.items()
+        if signal is not Signal.MISSING_OUTCOMES
+    )

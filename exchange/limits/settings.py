@@ -54,6 +54,17 @@ class LimitSettings(BaseModel):
         ge=1,
         description="Consents of one subject that a lender uses within 30 days: one more is a signal.",
     )
+    least_outcomes: int = Field(
+        default=100,
+        ge=1,
+        description="Missing outcomes are a signal only of this many that were due within 30 days.",
+    )
+    missing_outcomes_percent: int = Field(
+        default=10,
+        ge=0,
+        le=100,
+        description="Accesses whose outcome was not told within 30 days: a larger share is a signal.",
+    )
     thresholds_of_one_subject: int = Field(
         default=2,
         ge=1,

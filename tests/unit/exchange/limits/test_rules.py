@@ -26,7 +26,7 @@ from tests.builders import AT, DAY
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LIMITS = LimitSettings()
-NO_MATCH, OTHERS, ONE_SUBJECT, NIGHT = Signal
+NO_MATCH, OTHERS, ONE_SUBJECT, NIGHT, MISSING = Signal
 NONE: Signals = frozenset()
 NORMAL = Standing(Level.NORMAL, AT)
 
@@ -95,18 +95,42 @@ def test_three_times_its_own_mean_out_of_hours_is_a_signal_from_100_on(
     assert set(found) == ({NIGHT} if seen else set())
 
 
+@pytest.mark.parametrize(
+    ("due", "missing", "seen"),
+    [
+        (100, 10, False),
+        (100, 11, True),
+        (99, 99, False),
+        (1000, 100, False),
+        (1000, 101, True),
+        (0, 0, False),
+    ],
+)
+def test_more_than_a_tenth_of_the_outcomes_missing_is_a_signal_from_100_due_on(
+    due: int, missing: int, seen: bool
+) -> None:
+    found = signals_of(Usage(due=due, missing=missing), LIMITS)
+    assert set(found) == ({MISSING} if seen else set())
+
+
 def test_signals_come_together() -> None:
     tally = Tally(asked=200, answered=100, no_match=50, refused_consent=50, repeated=3)
-    assert signals_of(Usage(tally, night_hour=500, week=500), LIMITS) == set(Signal)
+    usage = Usage(tally, night_hour=500, week=500, due=100, missing=11)
+    assert signals_of(usage, LIMITS) == set(Signal)
 
 
 def test_every_threshold_is_a_setting() -> None:
     tally = Tally(asked=200, answered=100, no_match=50, refused_consent=50)
     lax = LimitSettings(
-        no_match_percent=60, others_consents_percent=60, night_asks=1000, night_factor=10
+        no_match_percent=60,
+        others_consents_percent=60,
+        night_asks=1000,
+        night_factor=10,
+        missing_outcomes_percent=60,
     )
-    assert signals_of(Usage(tally, night_hour=500, week=500), lax) == set()
+    assert signals_of(Usage(tally, night_hour=500, week=500, due=100, missing=60), lax) == set()
     assert signals_of(Usage(tally), LimitSettings(least_asks=201)) == set()
+    assert signals_of(Usage(due=100, missing=100), LimitSettings(least_outcomes=101)) == set()
 
 
 # Hours ------------------------------------------------------------------------------------------
@@ -225,6 +249,15 @@ def test_a_signal_that_lasts_for_a_day_while_throttled_stops() -> None:
     throttled = run(NORMAL, (both, MINUTE))
     assert run(throttled, (one, DAY - MINUTE)).level is Level.THROTTLED
     assert run(throttled, (one, DAY)).level is Level.STOPPED
+
+
+def test_missing_outcomes_step_up_or_throttle_and_stop_nobody_by_lasting() -> None:
+    owing = frozenset([MISSING])
+    assert run(NORMAL, (owing, 2 * DAY)).level is Level.STEPPED_UP
+    throttled = run(NORMAL, (owing | {OTHERS}, MINUTE))
+    assert run(throttled, (owing, 3 * DAY)).level is Level.THROTTLED
+    assert run(throttled, (owing, 3 * DAY), (NONE, DAY)).level is Level.STEPPED_UP
+    assert next_standing(throttled, owing | {NO_MATCH, OTHERS}, AT + DAY).level is Level.STOPPED
 
 
 def test_signals_that_come_and_go_while_throttled_do_not_stop() -> None:
