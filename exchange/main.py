@@ -6,6 +6,7 @@ from exchange.commands.backup import backup
 from exchange.commands.check import check
 from exchange.commands.init import init
 from exchange.commands.restore import restore
+from exchange.commands.rotate_keys import rotate_keys
 from exchange.commands.serve import serve
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app.command()(serve)
 app.command()(check)
 app.command()(backup)
 app.command()(restore)
+app.command("rotate-keys")(rotate_keys)
 
 if __name__ == "__main__":
     app(prog_name="concordat-exchange")

@@ -24,6 +24,7 @@ from exchange.subjects import inbox_table
 from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
+from exchange.vault.erasing import forget
 from exchange.vault.sealing import seal
 from exchange.views import table as accesses
 
@@ -41,7 +42,7 @@ ERASED_TEXT = "This message was erased at your request."
 
 
 def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datetime) -> None:
-    """Erase what goes of ``held``, and log which entries' openings went."""
+    """Erase what goes of ``held`` and log which entries' openings went; what stays gets a new key."""
     _erase_openings(connection, ref, held.entries, at)
     if held.accesses:
         accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
@@ -56,6 +57,7 @@ def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datet
     for table, goes in ((subject_contact, held.contact), (subject_flag, held.flags)):
         if goes:
             connection.execute(delete(table).where(table.c.subject_ref == ref))
+    forget(connection, ref)
 
 
 def _parts(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
