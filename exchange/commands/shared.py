@@ -50,7 +50,10 @@ def read_settings(path: Path, *, as_json: bool = False) -> ExchangeSettings:
 
 @contextmanager
 def advising(*, as_json: bool = False, doing: str = "start") -> Iterator[None]:
-    """Show what keeps the exchange from ``doing`` it in words that say what to do, and exit with 1."""
+    """Show what keeps the exchange from ``doing`` it in words that say what to do, and exit with 1.
+
+    Exits with 2 where it is the settings.
+    """
     try:
         yield
     except (
@@ -63,6 +66,9 @@ def advising(*, as_json: bool = False, doing: str = "start") -> Iterator[None]:
         BackupError,
     ) as error:
         complain(f"cannot {doing}: {error}", as_json=as_json)
+    except SettingsError as error:
+        complain(f"settings: {error}", as_json=as_json)
+        raise typer.Exit(2) from error
     except SQLAlchemyError as error:
         complain(f"the database failed: {type(error).__name__}; run check", as_json=as_json)
     except Refusal as refusal:

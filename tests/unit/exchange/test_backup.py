@@ -38,7 +38,7 @@ from exchange.log.tile_store import CHECKPOINT, FileTiles
 from exchange.log.witnesses import Witnesses
 from exchange.main import app
 from exchange.migrations import SCRIPTS
-from tests.backup_builders import ASH, ELM, OAK, House, cosigned_by, witness
+from tests.backup_builders import ASH, ELM, OAK, House, anchors_with, cosigned_by, witness
 from tests.builders import AT, signer
 from tests.sequencer_builders import LOG, ORIGIN, settle
 from tests.vault_builders import exchange_engine
@@ -354,6 +354,19 @@ def test_too_few_witnesses_refuse_unless_a_checkpoint_is_given(
     done = house.restore(kept, new)
     assert set(done.silent) == {ELM, ASH}
     assert house.audit().size == 10
+
+
+def test_settings_that_name_too_few_witnesses_are_refused(house: House) -> None:
+    house.grow(1)
+    kept = house.backup()
+    house.witnesses, house.quorum = {OAK: "http://127.0.0.1:1"}, 2
+    remove(house)
+    with patch.object(House, "anchors", anchors_with([OAK, ELM], 2)):
+        house.configure()
+    told = run(house, "restore", kept)
+    assert told.exit_code == 2
+    assert "quorum" in told.stderr
+    house.open()
 
 
 @pytest.mark.parametrize("content", [b"", b"no note\n", b"\xff"])
