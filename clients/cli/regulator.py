@@ -3,6 +3,7 @@
 import typer
 
 from clients.cli.console import CODES
+from clients.cli.regulator_case import app as case
 
 app = typer.Typer(
     help="License and supervise: members, cases, statistics, orders, the monthly report.",
@@ -10,3 +11,4 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.add_typer(case, name="case")
