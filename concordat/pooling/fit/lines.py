@@ -15,7 +15,7 @@ from concordat.pooling.fit.nonneg import fit_logistic, logit
 from concordat.pooling.measures import Floats
 
 _BENDS = (0.25, 0.5, 0.75, 0.9)
-_PENALTY_LINE, _PENALTY_BEND, _PENALTY_PAIR = 1.0, 30.0, 30.0
+_PENALTY_LINE, _PENALTY_BEND, _PENALTY_PAIR = 15.0, 30.0, 30.0
 _END = 0.01
 MOST_PAIRED = 12
 """Readings that pairs are made of: those with the largest loadings."""

@@ -16,7 +16,7 @@ from concordat.pooling.fit.sample import Scale
 from concordat.pooling.measures import Floats
 
 SEGMENTS = 20
-_STIFF = 4.0
+_STIFF = 12.0
 _RIDGE = 0.05
 MOST_LOG_ODDS = 9.0
 
