@@ -32,6 +32,22 @@ _last = select(func.max(binding.c.sequence))
 _latest = select(func.max(binding.c.version)).where(binding.c.subject_ref == bindparam("subject"))
 
 
+MOST_EARLIER = 32
+_earlier = (
+    select(binding.c.envelope)
+    .where(binding.c.subject_ref == bindparam("subject"), binding.c.version < bindparam("version"))
+    .order_by(binding.c.version.desc())
+    .limit(MOST_EARLIER)
+)
+
+
+def earlier(connection: Connection, made: v1.Envelope) -> list[v1.Envelope]:
+    """Return the bindings of the same subject before ``made``, the newest first, at most 32."""
+    said = v1.SubjectBinding.FromString(made.payload)
+    found = {"subject": said.subject_ref, "version": said.version}
+    return [v1.Envelope.FromString(raw) for raw in connection.execute(_earlier, found).scalars()]
+
+
 @dataclass(frozen=True, slots=True)
 class BindingJob:
     """One binding to be made, for ``GroupCommit``."""

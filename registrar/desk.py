@@ -11,7 +11,7 @@ from concordat.statements import seal
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.keys import Signer
 from concordat.v1 import IdentitySuite, Reason
-from registrar.bindings import BindingJob
+from registrar.bindings import BindingJob, earlier
 from registrar.codes import EnrolmentCodes
 from registrar.derivation import SubjectRefDerivation
 from registrar.possession import require_possession
@@ -65,6 +65,10 @@ class RegistrarDesk:
             return self._binding(subject_ref, request.public_key, version, at)
 
         return self.store.run(BindingJob(subject_ref, request.public_key, code, at, make))
+
+    def earlier(self, binding: v1.Envelope) -> list[v1.Envelope]:
+        """Return the earlier bindings of the subject of ``binding``, which was just made."""
+        return self.store.run(lambda connection: earlier(connection, binding))
 
     def _binding(
         self, subject_ref: bytes, public_key: bytes, version: int, at: datetime

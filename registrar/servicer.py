@@ -48,7 +48,7 @@ class RegistrarServicer(RegistrarServiceServicer):
         del context
         binding = self._desk.bind(request, current_call().at)
         self._rebindings.made()
-        return v1.BindSubjectResponse(binding=binding)
+        return v1.BindSubjectResponse(binding=binding, earlier=self._desk.earlier(binding))
 
     def WatchBindings(
         self, request: v1.WatchBindingsRequest, context: grpc.ServicerContext

@@ -55,6 +55,7 @@ class FakeFederation:
         self.answers: dict[str, Answer] = {}
         self.bend: Callable[[v1.RequestViewResponse], object] = lambda answer: None
         self.consents: list[v1.ConsentRecord] = []
+        self.bound: dict[bytes, v1.Envelope] = {}  # bindings of ada, by key, in order
         self.page = 100
         self.retell: Callable[[Told], Told] = lambda told: told  # a lie in a list of accesses
         self.acknowledge: Callable[[int], int] = lambda sequence: sequence
@@ -251,8 +252,14 @@ class _Servicer:
 
     def BindSubject(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._note("BindSubject", request, context)
-        binding = self.fake.federation.subject("ada", public_key=request.public_key).binding
-        return v1.BindSubjectResponse(binding=binding)
+        fake = self.fake
+        if request.public_key not in fake.bound:
+            version = len(fake.bound) + 1
+            person = fake.federation.subject("ada", public_key=request.public_key, version=version)
+            fake.bound[request.public_key] = person.binding
+        binding = fake.bound[request.public_key]
+        earlier = list(fake.bound.values())[: list(fake.bound).index(request.public_key)]
+        return v1.BindSubjectResponse(binding=binding, earlier=earlier[::-1])
 
 
 def unavailable() -> Refusal:

@@ -25,10 +25,12 @@ from clients.cli.wallet_listings import listings
 from clients.cli.wallet_notices import notices
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_outcomes import outcomes
+from clients.cli.wallet_rebind import rebind
 from clients.cli.wallet_report import report
 from clients.cli.wallet_report_check import report_check
 from clients.cli.wallet_statement import settle, statement
 from clients.sdk.client import WalletClient
+from clients.sdk.rebinding import keep_former_bindings
 from clients.sdk.wallet_file import WalletFolder
 
 app = typer.Typer(
@@ -72,7 +74,9 @@ def bind(
     with failing("the key was not bound", as_json=as_json):
         held = WalletFolder.open(wallet, read_passphrase(passphrase_file))
         with held.locked(), WalletClient(held.anchors) as client:
-            held.save_binding(client.bind(held.signer, identity_number, enrolment_code))
+            answer = client.request_binding(held.signer, identity_number, enrolment_code)
+            keep_former_bindings(held.folder, answer)
+            held.save_binding(answer.binding)
     if as_json:
         echo_json(ok=True, wallet=str(wallet), subject_ref=held.key().subject_ref)
     else:
@@ -89,6 +93,7 @@ app.command(epilog=CODES)(outcomes)
 app.command(epilog=CODES)(report)
 app.command("report-check", epilog=CODES)(report_check)
 app.command(epilog=CODES)(erase)
+app.command(epilog=CODES)(rebind)
 for command in (
     *(listings, inbox, notices, contest, dispute, appeal, statement, settle),
     *(freeze, unfreeze, alert, unalert, contact),

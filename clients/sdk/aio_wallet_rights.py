@@ -2,8 +2,9 @@
 
 from clients.sdk.aio_client_base import AioClient
 from clients.sdk.subject_report import request_erasure, request_report
-from clients.sdk.wallet import WalletKey
+from clients.sdk.wallet import WalletKey, request_binding
 from concordat import v1
+from concordat.trust.keys import Signer
 from concordat.verify.own_view import VerifiedOwnView
 from concordat.verify.subject_report import VerifiedReport
 
@@ -22,3 +23,10 @@ class AioWalletRights(AioClient):
         return await self._transport.run(
             request_erasure(key, self.book, self._now, preview=preview)
         )
+
+    async def request_binding(
+        self, signer: Signer, identity_number: str, enrolment_code: str
+    ) -> v1.BindSubjectResponse:
+        """Have the registrar bind a key to a person; return the verified binding, and those before it."""
+        flow = request_binding(self.anchors, signer, identity_number, enrolment_code, self._now())
+        return await self._transport.run(flow)

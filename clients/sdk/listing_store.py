@@ -12,7 +12,8 @@ from clients.sdk.listing_memory import ListingMemory
 from clients.sdk.subject_outbox import Pending, Posted, SubjectOutbox
 from clients.sdk.subject_requests import SubjectRequest
 from clients.sdk.wallet import WalletKey
-from clients.sdk.wallet_file import EVIDENCE, WalletFolder, write_atomically
+from clients.sdk.wallet_atomically import write_atomically
+from clients.sdk.wallet_file import EVIDENCE, WalletFolder
 from concordat.verify.listing_history import CheckedListing
 
 LISTINGS, OUTBOX = "listings.json", "outbox"

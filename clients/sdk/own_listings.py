@@ -16,6 +16,7 @@ from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.v1 import FlagKind, InboxKind, SubjectQuery
 from concordat.verify.consent import open_binding
+from concordat.verify.former_keys import open_former_keys
 from concordat.verify.listing_account import KnownOfListing
 from concordat.verify.listing_history import CheckedListing, check_listing
 
@@ -97,6 +98,7 @@ def _checked(
 ) -> OwnListings:
     try:
         binding = open_binding(key.binding, book.anchors, at)
+        former = open_former_keys(key.former, binding, book.anchors, at)
     except Refusal as refusal:
         raise WalletError(
             f"the wallet's key is bound no more ({refusal}); bind it anew"
@@ -109,6 +111,7 @@ def _checked(
             at=at,
             known=memory.of(listing.listing_id),
             inbox=memory.inbox,
+            former=former,
         )
         for listing in shown
     )

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from clients.sdk.errors import AnswerNotVerified
 from clients.sdk.flow import Call, Flow, Port, ask, exchange_peer, registrar_peer
@@ -14,10 +18,12 @@ from concordat.federation.anchors import Anchors
 from concordat.ids import new_id
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.statements import digest_of, seal
-from concordat.trust.envelope import open_envelope
+from concordat.trust.envelope import Verified, open_envelope
 from concordat.trust.keys import Signer
 from concordat.verify.consent import open_binding, open_consent, open_consent_event
+from concordat.verify.former_keys import open_former_keys
 
+S = TypeVar("S", bound=Message)
 REQUEST_LIFE = timedelta(seconds=60)
 
 
@@ -27,6 +33,7 @@ class WalletKey:
 
     signer: Signer
     binding: v1.Envelope
+    former: tuple[v1.Envelope, ...] = ()  # the registrar's earlier bindings, where keys were lost
 
     @property
     def subject_ref(self) -> bytes:
@@ -48,7 +55,15 @@ class HeldConsent:
 def bind(
     anchors: Anchors, signer: Signer, identity_number: str, enrolment_code: str, at: datetime
 ) -> Flow[v1.Envelope]:
-    """Have the registrar bind ``signer``'s key to the person; return the binding.
+    """Have the registrar bind ``signer``'s key to the person; return the binding; see ``request_binding``."""
+    answer = yield from request_binding(anchors, signer, identity_number, enrolment_code, at)
+    return answer.binding
+
+
+def request_binding(
+    anchors: Anchors, signer: Signer, identity_number: str, enrolment_code: str, at: datetime
+) -> Flow[v1.BindSubjectResponse]:
+    """Have the registrar bind ``signer``'s key to the person; return the binding, and those of earlier keys.
 
     The code works once, so the call is made once and never repeated. Raises ``AnswerNotVerified``
     where the binding does not hold, or is of another key.
@@ -67,12 +82,13 @@ def bind(
     )
     answer = yield from ask(call, v1.BindSubjectResponse)
     try:
-        binding = open_binding(answer.binding, anchors, at).message
+        binding = open_binding(answer.binding, anchors, at)
+        open_former_keys(answer.earlier, binding, anchors, at)
     except Refusal as refusal:
         raise AnswerNotVerified(f"the registrar's binding does not verify: {refusal}") from refusal
-    if binding.public_key != signer.public_key:
+    if binding.message.public_key != signer.public_key:
         raise AnswerNotVerified("the registrar bound another key than the wallet's")
-    return answer.binding
+    return answer
 
 
 def grant(
@@ -158,14 +174,19 @@ def _read_records(
     """Check that the subject itself signed what the exchange says it did."""
     try:
         binding = open_binding(key.binding, anchors, at)
+        former = open_former_keys(key.former, binding, anchors, at)
         return [
             HeldConsent(
                 record.consent,
-                open_consent(record.consent, binding, anchors, at).message,
+                former.open_with(
+                    binding, partial(_open, open_consent, record.consent, anchors, at)
+                ).message,
                 record.state,
                 record.uses,
                 tuple(
-                    open_consent_event(event, binding, anchors, at).message
+                    former.open_with(
+                        binding, partial(_open, open_consent_event, event, anchors, at)
+                    ).message
                     for event in record.events
                 ),
             )
@@ -175,3 +196,14 @@ def _read_records(
         raise AnswerNotVerified(
             f"the exchange holds a consent that this wallet's key did not sign: {refusal}"
         ) from refusal
+
+
+def _open(
+    open_it: Callable[[v1.Envelope, Verified[v1.SubjectBinding], Anchors, datetime], Verified[S]],
+    envelope: v1.Envelope,
+    anchors: Anchors,
+    at: datetime,
+    binding: Verified[v1.SubjectBinding],
+) -> Verified[S]:
+    """Return what ``open_it`` opens with one of the subject's keys."""
+    return open_it(envelope, binding, anchors, at)

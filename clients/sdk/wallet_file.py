@@ -4,6 +4,8 @@
       trust-bundle.json   the federation's trust bundle, as it was when the wallet was made
       key.pem             Ed25519, PKCS#8, encrypted if a passphrase was given
       binding.env         the registrar's binding of the key; absent until bound
+      former-keys/        keys that were replaced, by version, and the registrar's bindings of them
+      next-key.pem        a new key that is about to be bound; a rebind that broke off goes on with it
       consents/<id>.json  one a consent: envelope, last event, its providers' licences
       accesses.json       what the exchange last signed about the chain of entries about this subject
       evidence/<n>/       what the exchange and the log signed that does not hold, if that ever happens
@@ -25,7 +27,9 @@ from clients.durable import put_in_place
 from clients.sdk.accesses_record import kept_from_json, kept_to_json
 from clients.sdk.consent_record import ConsentRecord
 from clients.sdk.errors import WalletError
+from clients.sdk.rebinding import finish_rebinding, former_bindings
 from clients.sdk.wallet import WalletKey
+from clients.sdk.wallet_atomically import write_atomically
 from concordat import v1
 from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.trust.keys import Ed25519Signer
@@ -79,6 +83,7 @@ class WalletFolder:
         """Open a wallet; raise ``WalletError``, or ``KeyFileError`` where the passphrase is wrong."""
         if not (folder / KEY).is_file():
             raise WalletError(f"{folder} holds no wallet; make one with: concordat wallet new")
+        finish_rebinding(folder, passphrase)
         signer = Ed25519Signer.load(folder / KEY, passphrase)
         return cls(folder, _anchors(folder / TRUST_BUNDLE), signer)
 
@@ -92,7 +97,8 @@ class WalletFolder:
         """Return what to sign with; raise ``WalletError`` where the key is not bound yet."""
         path = self.folder / BINDING
         try:
-            return WalletKey(self.signer, v1.Envelope.FromString(path.read_bytes()))
+            binding = v1.Envelope.FromString(path.read_bytes())
+            return WalletKey(self.signer, binding, former_bindings(self.folder))
         except FileNotFoundError as error:
             raise WalletError(
                 "the wallet's key is not bound to you yet; run: concordat wallet bind"
@@ -172,18 +178,6 @@ class WalletFolder:
 
     def _consent_path(self, consent_id: bytes) -> Path:
         return self.folder / CONSENTS / f"{consent_id.hex()}.json"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file, readable by its owner alone; raise ``WalletError`` if that can't be."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        put_in_place(beside, path)
-    except OSError as error:
-        raise WalletError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 from clients.sdk.client_base import Client
 from clients.sdk.subject_report import request_erasure, request_report
-from clients.sdk.wallet import WalletKey
+from clients.sdk.wallet import WalletKey, request_binding
 from concordat import v1
+from concordat.trust.keys import Signer
 from concordat.verify.own_view import VerifiedOwnView
 from concordat.verify.subject_report import VerifiedReport
 
@@ -18,3 +19,10 @@ class WalletRights(Client):
     def erase(self, key: WalletKey, *, preview: bool = False) -> v1.ErasureOutcome:
         """Have everything erased that can go, or only told what would; return the exchange's signed word."""
         return self._transport.run(request_erasure(key, self.book, self._now, preview=preview))
+
+    def request_binding(
+        self, signer: Signer, identity_number: str, enrolment_code: str
+    ) -> v1.BindSubjectResponse:
+        """Have the registrar bind a key to a person; return the verified binding, and those before it."""
+        flow = request_binding(self.anchors, signer, identity_number, enrolment_code, self._now())
+        return self._transport.run(flow)

@@ -28,7 +28,7 @@ from concordat.v1 import envelope_pb2 as concordat_dot_v1_dot_envelope__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$concordat/v1/registrar_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n\x19\x45valuateIdentitiesRequest\x12\x36\n\x05suite\x18\x01 \x01(\x0e\x32\x1b.concordat.v1.IdentitySuiteB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x06inputs\x18\x02 \x03(\x0c\x42\x13\xbaH\x10\x92\x01\r\x08\x01\x10\xe8\x07\"\x06z\x04\x10\x01\x18@\">\n\x1a\x45valuateIdentitiesResponse\x12 \n\x07outputs\x18\x01 \x03(\x0c\x42\x0f\xbaH\x0c\x92\x01\t\x10\xe8\x07\"\x04z\x02\x18 \"\x99\x01\n\x12\x42indSubjectRequest\x12\"\n\x0fidentity_number\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12!\n\x0e\x65nrolment_code\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\npublic_key\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1f\n\x0epossession_sig\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h@\"F\n\x13\x42indSubjectResponse\x12/\n\x07\x62inding\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"%\n\x14WatchBindingsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\"W\n\tRebinding\x12\x19\n\x08sequence\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x82\x01\n\x15WatchBindingsResponse\x12\x34\n\x08\x62indings\x18\x01 \x03(\x0b\x32\x17.concordat.v1.RebindingB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\x12\x33\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01*{\n\rIdentitySuite\x12\x1e\n\x1aIDENTITY_SUITE_UNSPECIFIED\x10\x00\x12\x1d\n\x19IDENTITY_SUITE_KEYED_HASH\x10\x01\x12+\n\'IDENTITY_SUITE_OPRF_RISTRETTO255_SHA512\x10\x02\x32\xab\x02\n\x10RegistrarService\x12g\n\x12\x45valuateIdentities\x12\'.concordat.v1.EvaluateIdentitiesRequest\x1a(.concordat.v1.EvaluateIdentitiesResponse\x12R\n\x0b\x42indSubject\x12 .concordat.v1.BindSubjectRequest\x1a!.concordat.v1.BindSubjectResponse\x12Z\n\rWatchBindings\x12\".concordat.v1.WatchBindingsRequest\x1a#.concordat.v1.WatchBindingsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$concordat/v1/registrar_service.proto\x12\x0c\x63oncordat.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1b\x63oncordat/v1/envelope.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"x\n\x19\x45valuateIdentitiesRequest\x12\x36\n\x05suite\x18\x01 \x01(\x0e\x32\x1b.concordat.v1.IdentitySuiteB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12#\n\x06inputs\x18\x02 \x03(\x0c\x42\x13\xbaH\x10\x92\x01\r\x08\x01\x10\xe8\x07\"\x06z\x04\x10\x01\x18@\">\n\x1a\x45valuateIdentitiesResponse\x12 \n\x07outputs\x18\x01 \x03(\x0c\x42\x0f\xbaH\x0c\x92\x01\t\x10\xe8\x07\"\x04z\x02\x18 \"\x99\x01\n\x12\x42indSubjectRequest\x12\"\n\x0fidentity_number\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12!\n\x0e\x65nrolment_code\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x1b\n\npublic_key\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x1f\n\x0epossession_sig\x18\x04 \x01(\x0c\x42\x07\xbaH\x04z\x02h@\"y\n\x13\x42indSubjectResponse\x12/\n\x07\x62inding\x18\x01 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x07\x65\x61rlier\x18\x02 \x03(\x0b\x32\x16.concordat.v1.EnvelopeB\x08\xbaH\x05\x92\x01\x02\x10 \"%\n\x14WatchBindingsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\"W\n\tRebinding\x12\x19\n\x08sequence\x18\x01 \x01(\x04\x42\x07\xbaH\x04\x32\x02(\x01\x12/\n\x07\x62inding\x18\x02 \x01(\x0b\x32\x16.concordat.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\"\x82\x01\n\x15WatchBindingsResponse\x12\x34\n\x08\x62indings\x18\x01 \x03(\x0b\x32\x17.concordat.v1.RebindingB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\x12\x33\n\x07sent_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01*{\n\rIdentitySuite\x12\x1e\n\x1aIDENTITY_SUITE_UNSPECIFIED\x10\x00\x12\x1d\n\x19IDENTITY_SUITE_KEYED_HASH\x10\x01\x12+\n\'IDENTITY_SUITE_OPRF_RISTRETTO255_SHA512\x10\x02\x32\xab\x02\n\x10RegistrarService\x12g\n\x12\x45valuateIdentities\x12\'.concordat.v1.EvaluateIdentitiesRequest\x1a(.concordat.v1.EvaluateIdentitiesResponse\x12R\n\x0b\x42indSubject\x12 .concordat.v1.BindSubjectRequest\x1a!.concordat.v1.BindSubjectResponse\x12Z\n\rWatchBindings\x12\".concordat.v1.WatchBindingsRequest\x1a#.concordat.v1.WatchBindingsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BINDSUBJECTREQUEST'].fields_by_name['possession_sig']._serialized_options = b'\272H\004z\002h@'
   _globals['_BINDSUBJECTRESPONSE'].fields_by_name['binding']._loaded_options = None
   _globals['_BINDSUBJECTRESPONSE'].fields_by_name['binding']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_BINDSUBJECTRESPONSE'].fields_by_name['earlier']._loaded_options = None
+  _globals['_BINDSUBJECTRESPONSE'].fields_by_name['earlier']._serialized_options = b'\272H\005\222\001\002\020 '
   _globals['_REBINDING'].fields_by_name['sequence']._loaded_options = None
   _globals['_REBINDING'].fields_by_name['sequence']._serialized_options = b'\272H\0042\002(\001'
   _globals['_REBINDING'].fields_by_name['binding']._loaded_options = None
@@ -59,8 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHBINDINGSRESPONSE'].fields_by_name['bindings']._serialized_options = b'\272H\006\222\001\003\020\200\002'
   _globals['_WATCHBINDINGSRESPONSE'].fields_by_name['sent_at']._loaded_options = None
   _globals['_WATCHBINDINGSRESPONSE'].fields_by_name['sent_at']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_IDENTITYSUITE']._serialized_start=820
-  _globals['_IDENTITYSUITE']._serialized_end=943
+  _globals['_IDENTITYSUITE']._serialized_start=871
+  _globals['_IDENTITYSUITE']._serialized_end=994
   _globals['_EVALUATEIDENTITIESREQUEST']._serialized_start=145
   _globals['_EVALUATEIDENTITIESREQUEST']._serialized_end=265
   _globals['_EVALUATEIDENTITIESRESPONSE']._serialized_start=267
@@ -68,13 +70,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BINDSUBJECTREQUEST']._serialized_start=332
   _globals['_BINDSUBJECTREQUEST']._serialized_end=485
   _globals['_BINDSUBJECTRESPONSE']._serialized_start=487
-  _globals['_BINDSUBJECTRESPONSE']._serialized_end=557
-  _globals['_WATCHBINDINGSREQUEST']._serialized_start=559
-  _globals['_WATCHBINDINGSREQUEST']._serialized_end=596
-  _globals['_REBINDING']._serialized_start=598
-  _globals['_REBINDING']._serialized_end=685
-  _globals['_WATCHBINDINGSRESPONSE']._serialized_start=688
-  _globals['_WATCHBINDINGSRESPONSE']._serialized_end=818
-  _globals['_REGISTRARSERVICE']._serialized_start=946
-  _globals['_REGISTRARSERVICE']._serialized_end=1245
+  _globals['_BINDSUBJECTRESPONSE']._serialized_end=608
+  _globals['_WATCHBINDINGSREQUEST']._serialized_start=610
+  _globals['_WATCHBINDINGSREQUEST']._serialized_end=647
+  _globals['_REBINDING']._serialized_start=649
+  _globals['_REBINDING']._serialized_end=736
+  _globals['_WATCHBINDINGSRESPONSE']._serialized_start=739
+  _globals['_WATCHBINDINGSRESPONSE']._serialized_end=869
+  _globals['_REGISTRARSERVICE']._serialized_start=997
+  _globals['_REGISTRARSERVICE']._serialized_end=1296
 # @@protoc_insertion_point(module_scope)

@@ -142,18 +142,24 @@ class BindSubjectResponse(message.Message):
     DESCRIPTOR: descriptor.Descriptor
 
     BINDING_FIELD_NUMBER: builtins.int
+    EARLIER_FIELD_NUMBER: builtins.int
     @builtins.property
     def binding(self) -> envelope_pb2.Envelope:
         """The registrar's signed SubjectBinding."""
+
+    @builtins.property
+    def earlier(self) -> containers.RepeatedCompositeFieldContainer[envelope_pb2.Envelope]:
+        """The subject's earlier ones, the newest first, so that it can check what it signed with keys that it lost."""
 
     def __init__(
         self,
         *,
         binding: envelope_pb2.Envelope | None = ...,
+        earlier: abc.Iterable[envelope_pb2.Envelope] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["binding", b"binding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["binding", b"binding", "earlier", b"earlier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

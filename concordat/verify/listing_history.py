@@ -22,6 +22,7 @@ from concordat.statements import digest_of
 from concordat.trust.envelope import Verified, parse_statement, payload_type_of
 from concordat.trust.errors import StatementMalformedError
 from concordat.v1 import ListingAction
+from concordat.verify.former_keys import NO_FORMER_KEYS, FormerKeys
 from concordat.verify.listing_account import (
     InboxRequests,
     KnownOfListing,
@@ -99,14 +100,15 @@ def check_listing(
     at: datetime,
     known: KnownOfListing | None = None,
     inbox: InboxRequests | None = None,
+    former: FormerKeys = NO_FORMER_KEYS,
 ) -> CheckedListing:
     """Check a listing that the exchange showed to its subject at ``at``; raises nothing for what it finds.
 
     ``directory`` has the members' licences, as fetched and verified; ``known`` and ``inbox`` are what the
-    wallet remembers (None: nothing).
+    wallet remembers (None: nothing); ``former`` the keys that the subject had before.
     """
     known = known or KnownOfListing()
-    walk = _Walk(listing.listing_id, Signers(directory, binding), known, inbox)
+    walk = _Walk(listing.listing_id, Signers(directory, binding, former), known, inbox)
     steps = tuple(walk.take(step, place) for place, step in enumerate(listing.steps, 1))
     faults: list[str] = []
     try:

@@ -1,5 +1,6 @@
 """Who must have signed each step of a listing, and in which part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from concordat.federation.directory import Member, MemberDirectory
 from concordat.trust.envelope import Verified
 from concordat.trust.keys import KeyRing, TrustedKey
 from concordat.v1 import ListingAction, ListingKind, Role, WithdrawalCode
+from concordat.verify.former_keys import NO_FORMER_KEYS, FormerKeys
 from concordat.verify.listing_course import Statement
 from concordat.verify.listing_statements import (
     open_dispute,
@@ -50,6 +52,7 @@ class Signers:
 
     directory: MemberDirectory
     binding: Verified[v1.SubjectBinding]
+    former: FormerKeys = NO_FORMER_KEYS
 
     def require_signed(
         self, envelope: v1.Envelope, statement: Statement, at: datetime, *, appealed: bool
@@ -58,7 +61,7 @@ class Signers:
 
         ``appealed`` says whether a ruling is on an appeal. Raises ``Refusal`` or ``MismatchError``.
         """
-        anchors, binding = self.directory.anchors, self.binding
+        anchors = self.directory.anchors
         match statement:
             case v1.ListingFiling():
                 judgment = statement.kind == ListingKind.LISTING_KIND_JUDGMENT
@@ -67,16 +70,22 @@ class Signers:
                 if from_timestamp(statement.filed_at) > at + MAX_SKEW:
                     raise MismatchError("it was filed after it is said to be on record")
             case v1.Dispute():
-                open_dispute(envelope, binding, anchors, at)
+                self._by_the_subject(lambda key: open_dispute(envelope, key, anchors, at), at)
             case v1.Ruling():
                 role = Role.ROLE_APPEAL if appealed else Role.ROLE_REVIEWER
                 open_ruling(envelope, self._member(statement.reviewer, role), anchors, at)
             case v1.ListingEvent() if not statement.actor:
                 if statement.action not in BY_THE_SUBJECT:
                     raise MismatchError("no subject can do that")
-                open_subject_event(envelope, binding, anchors, at)
+                self._by_the_subject(lambda key: open_subject_event(envelope, key, anchors, at), at)
             case v1.ListingEvent():
                 open_member_event(envelope, self._actor(statement), anchors, at)
+
+    def _by_the_subject(
+        self, open_it: Callable[[Verified[v1.SubjectBinding]], object], at: datetime
+    ) -> None:
+        """Have it opened with the key that the subject has, or had at ``at``."""
+        self.former.open_with(self.binding, open_it, at)
 
     def _actor(self, event: v1.ListingEvent) -> Member:
         exchange_id = self.directory.anchors.bundle.exchange_id
