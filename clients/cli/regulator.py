@@ -4,6 +4,12 @@ import typer
 
 from clients.cli.console import CODES
 from clients.cli.regulator_case import app as case
+from clients.cli.regulator_disputes import disputes
+from clients.cli.regulator_licence import members, show, sign, submit
+from clients.cli.regulator_orders import app as order
+from clients.cli.regulator_propose import app as propose
+from clients.cli.regulator_report import report
+from clients.cli.regulator_statistics import statistics
 
 app = typer.Typer(
     help="License and supervise: members, cases, statistics, orders, the monthly report.",
@@ -12,3 +18,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(case, name="case")
+app.add_typer(propose, name="propose")
+app.add_typer(order, name="order")
+for command in (sign, show, submit, members, disputes, statistics, report):
+    app.command(epilog=CODES)(command)

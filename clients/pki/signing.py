@@ -64,6 +64,12 @@ def add_signature(path: Path, signer: Signer, anchors: Anchors, at: datetime) ->
     later statement has overtaken.
     """
     envelope = read_envelope(path)
+    cosign_as_root(envelope, path, signer, anchors)
+    return save_signed(envelope, path, anchors, at)
+
+
+def cosign_as_root(envelope: v1.Envelope, path: Path, signer: Signer, anchors: Anchors) -> None:
+    """Add a root's signature to what was read from ``path``. Raises ``PkiError`` as ``add_signature``."""
     statement = parse_root_statement(envelope)
     if statement.federation != anchors.federation:
         raise PkiError(
@@ -76,6 +82,12 @@ def add_signature(path: Path, signer: Signer, anchors: Anchors, at: datetime) ->
     if any(signature.keyid == signer_id for signature in envelope.signatures):
         raise PkiError(f"root {signer_id} has signed {path} already; another root must")
     cosign(envelope, signer)
+
+
+def save_signed(
+    envelope: v1.Envelope, path: Path, anchors: Anchors, at: datetime
+) -> SigningProgress:
+    """Write a statement with its signatures back to ``path``, without ``.draft`` once there are enough."""
     needed = anchors.bundle.root_threshold
     signed = count_signatures(envelope, anchors, at)
     return save_statement(envelope, path, SigningProgress(path, signed, needed))

@@ -8,15 +8,16 @@ from clients.sdk import (
     drift,
     events,
     members,
+    orders,
     outcomes,
     own_views,
     reviews,
+    statistics,
     streaming,
     views,
     wallet,
 )
 from clients.sdk.aio_client_base import AioClient
-from clients.sdk.aio_lender_listings import AioLenderListings
 from clients.sdk.aio_stream import AioStream
 from clients.sdk.aio_wallet_listings import AioWalletListings
 from clients.sdk.aio_wallet_rights import AioWalletRights
@@ -160,6 +161,23 @@ class AioRegulatorClient(AioCaseClient):
     async def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
         """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""
         return await self._transport.run(drift.read_drift(self.book, provider))
+
+    async def read_statistics(self, *, day: str = "", month: str = "") -> v1.ReadStatisticsResponse:
+        """See ``RegulatorClient.read_statistics``."""
+        flow = statistics.read_statistics(self.book, day=day, month=month)
+        return await self._transport.run(flow)
+
+    async def submit_order(self, order: orders.SignedOrder) -> v1.OrderStanding:
+        """Hand an order to put a listing right in. Repeating the same bytes is safe."""
+        return await self._transport.run(orders.submit_order(self.anchors, order))
+
+    async def read_orders(self, order_ids: Sequence[bytes]) -> list[v1.OrderStanding]:
+        """Return how the caller's own orders stand; ids of others', and unknown ones, are left out."""
+        return await self._transport.run(orders.read_orders(self.anchors, order_ids))
+
+    async def read_oversight(self) -> v1.ReadOversightResponse:
+        """Return disputes and orders by furnisher, as of the last midnight."""
+        return await self._transport.run(orders.read_oversight(self.anchors))
 
 
 class AioOperatorClient(AioClient):

@@ -7,9 +7,11 @@ from clients.sdk import (
     drift,
     events,
     members,
+    orders,
     outcomes,
     own_views,
     reviews,
+    statistics,
     streaming,
     views,
     wallet,
@@ -153,6 +155,22 @@ class RegulatorClient(CaseClient):
     def read_drift(self, provider: str = "") -> v1.ReadDriftResponse:
         """Return how far scores and outcomes have moved since the calibration, of one provider or of all."""
         return self._transport.run(drift.read_drift(self.book, provider))
+
+    def read_statistics(self, *, day: str = "", month: str = "") -> v1.ReadStatisticsResponse:
+        """Return the tables of a day, such as 2026-10-31, or of a month, such as 2026-10: one of the two."""
+        return self._transport.run(statistics.read_statistics(self.book, day=day, month=month))
+
+    def submit_order(self, order: orders.SignedOrder) -> v1.OrderStanding:
+        """Hand an order to put a listing right in. Repeating the same bytes is safe."""
+        return self._transport.run(orders.submit_order(self.anchors, order))
+
+    def read_orders(self, order_ids: Sequence[bytes]) -> list[v1.OrderStanding]:
+        """Return how the caller's own orders stand; ids of others', and unknown ones, are left out."""
+        return self._transport.run(orders.read_orders(self.anchors, order_ids))
+
+    def read_oversight(self) -> v1.ReadOversightResponse:
+        """Return disputes and orders by furnisher, as of the last midnight."""
+        return self._transport.run(orders.read_oversight(self.anchors))
 
 
 class OperatorClient(Client):
