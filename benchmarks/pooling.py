@@ -180,6 +180,9 @@ def flat(results: Results) -> dict[str, Any]:
             if values:
                 out[f"{name}_{key}"] = float(np.mean(values))
                 out[f"{name}_{key}_spread"] = float(np.std(values))
+        above = [seed[OURS]["ece"] - seed[OURS]["ece_floor"] for seed in seeds]
+        out[f"{name}_ece_above_floor"] = float(np.mean(above))
+        out[f"{name}_ece_above_floor_spread"] = float(np.std(above))
         if gaps := [seed[OURS]["gap_closed"] for seed in seeds if "gap_closed" in seed[OURS]]:
             out[f"{name}_gap_closed_worst"] = min(gaps)
             out[f"{name}_ahead"] = ahead(seeds)

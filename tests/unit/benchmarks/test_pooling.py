@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import pooling_floor
 from benchmarks.pooling import Case, cases, flat, measured
 from benchmarks.pooling_data import CALIBRATION, TEST, TRAINING, read_table, split
 from benchmarks.pooling_methods import METHODS
@@ -124,3 +125,9 @@ def test_any_csv_and_map_can_be_compared(tmp_path: Path) -> None:
     case = Case("people_2", 2, "full")
     assert set(METHODS) < set(found["methods"][case.name])
     assert found[f"{case.name}_auc"] > 0.6
+
+
+def test_exact_probabilities_lie_at_their_floor_and_a_fitted_last_step_above_it() -> None:
+    found = pooling_floor.measured(fitted=300, tested=600, draws=20)
+    assert abs(found["exact"]) < found["exact_spread_of_five"] * 2
+    assert found["fitted"] > found["exact"]
