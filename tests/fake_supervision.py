@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from concordat import v1
+from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.rpc.errors import to_status
 from concordat.v1.supervision_service_pb2_grpc import add_SupervisionServiceServicer_to_server
@@ -22,6 +23,8 @@ class Supervised(FakeFederation):
         self.reported: list[v1.OutcomeCounts] = []
         self.drift = v1.ReadDriftResponse()
         self.refusal: Refusal | None = None
+        self.statistics: dict[str, list[v1.Statistics]] = {}  # by period
+        self.read: list[str] = []
 
     def add_services(self, server: grpc.Server, member_id: str) -> None:
         if member_id == EXCHANGE:
@@ -42,6 +45,15 @@ class _Supervision:
         )
         self.fake.reported.append(counts.message)
         return v1.ReportOutcomeCountsResponse(replaced=len(self.fake.reported) > len(PROVIDERS))
+
+    def ReadStatistics(self, request: Any, context: Any) -> Any:  # noqa: N802 - the rpc's name
+        if self.fake.refusal is not None:
+            context.abort_with_status(to_status(self.fake.refusal, "test-request"))
+        period = request.month or request.day
+        self.fake.read.append(period)
+        return v1.ReadStatisticsResponse(
+            read_at=to_timestamp(datetime.now(UTC)), tables=self.fake.statistics.get(period, [])
+        )
 
     def ReadDrift(self, request: Any, context: Any) -> Any:  # noqa: N802 - the rpc's name
         del context

@@ -1,0 +1,1 @@
+"""What a regulator makes of statistics: tables in words, plots, and the report of a month."""
