@@ -10,6 +10,7 @@ house.collect(house.ada)                    # the subject, with the custodians a
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -82,6 +83,49 @@ def _nobody(request: httpx.Request) -> httpx.Response:
     raise httpx.ConnectError("nobody listens", request=request)
 
 
+@dataclass
+class CaseOffice:
+    """The regulator of a federation, as it makes its statements."""
+
+    federation: Federation
+
+    def case(
+        self, person: Subject, approvers: tuple[str, ...] = OFFICERS[:2], **fields: Any
+    ) -> v1.Envelope:
+        """Return a case about a person: told after 30 days, ended after 90."""
+        at = self.federation.at
+        given: dict[str, Any] = {
+            "case_id": new_id(),
+            "federation": self.federation.name,
+            "regulator": REGULATOR,
+            "subject_ref": person.ref,
+            "legal_article": "Banking Act Art. 12(3)",
+            "case_reference": f"FR/{new_id().hex()[-8:].upper()}",
+            "scopes": [*CaseScope.values()[1:]],
+            "issued_at": to_timestamp(at),
+            "ends_at": to_timestamp(at + 90 * DAY),
+            "notice_at": to_timestamp(at + 30 * DAY),
+        }
+        return seal(v1.CaseRequest(**(given | fields)), *(signer(name) for name in approvers))
+
+    def request(
+        self, case: v1.Envelope, *, signed_by: str = REGULATOR, **fields: Any
+    ) -> v1.LookUpCaseRequest:
+        """Return the regulator's signed look-up of the accesses; ``fields`` bend it."""
+        at = self.federation.at
+        given: dict[str, Any] = {
+            "look_up_id": new_id(),
+            "federation": self.federation.name,
+            "regulator": REGULATOR,
+            "case_digest": digest_of(case),
+            "scope": CaseScope.CASE_SCOPE_ACCESSES,
+            "issued_at": to_timestamp(at),
+            "expires_at": to_timestamp(at + timedelta(minutes=2)),
+        }
+        request = v1.CaseLookUpRequest(**(given | fields))
+        return v1.LookUpCaseRequest(case=case, request=seal(request, signer(signed_by)))
+
+
 class CaseHouse(HistoryHouse):
     """An exchange that answers case look-ups; ``custodians`` witnesses hold its notices."""
 
@@ -98,6 +142,7 @@ class CaseHouse(HistoryHouse):
             REGULATOR, Role.ROLE_REGULATOR, version=2, approvers=approver_keys(federation)
         )
         super().__init__(federation)
+        self.regulator = CaseOffice(federation)
         for each in self.custodians:
             each.open(federation)
         desk, key = self.desk, signer(EXCHANGE)
@@ -140,38 +185,14 @@ class CaseHouse(HistoryHouse):
     def case(
         self, person: Subject, approvers: tuple[str, ...] = OFFICERS[:2], **fields: Any
     ) -> v1.Envelope:
-        """Return a case about a person: told after 30 days, ended after 90."""
-        at = self.federation.at
-        given: dict[str, Any] = {
-            "case_id": new_id(),
-            "federation": self.federation.name,
-            "regulator": REGULATOR,
-            "subject_ref": person.ref,
-            "legal_article": "Banking Act Art. 12(3)",
-            "case_reference": f"FR/{new_id().hex()[-8:].upper()}",
-            "scopes": [*CaseScope.values()[1:]],
-            "issued_at": to_timestamp(at),
-            "ends_at": to_timestamp(at + 90 * DAY),
-            "notice_at": to_timestamp(at + 30 * DAY),
-        }
-        return seal(v1.CaseRequest(**(given | fields)), *(signer(name) for name in approvers))
+        """Return a case about a person."""
+        return self.regulator.case(person, approvers, **fields)
 
     def request(
         self, case: v1.Envelope, *, signed_by: str = REGULATOR, **fields: Any
     ) -> v1.LookUpCaseRequest:
-        """Return the regulator's signed look-up of the accesses; ``fields`` bend it."""
-        at = self.federation.at
-        given: dict[str, Any] = {
-            "look_up_id": new_id(),
-            "federation": self.federation.name,
-            "regulator": REGULATOR,
-            "case_digest": digest_of(case),
-            "scope": CaseScope.CASE_SCOPE_ACCESSES,
-            "issued_at": to_timestamp(at),
-            "expires_at": to_timestamp(at + timedelta(minutes=2)),
-        }
-        request = v1.CaseLookUpRequest(**(given | fields))
-        return v1.LookUpCaseRequest(case=case, request=seal(request, signer(signed_by)))
+        """Return the regulator's signed look-up."""
+        return self.regulator.request(case, signed_by=signed_by, **fields)
 
     def ask_case(self, request: v1.LookUpCaseRequest) -> v1.LookUpCaseResponse:
         """Ask as the regulator; raises ``Refusal``."""
@@ -266,4 +287,13 @@ def approver_keys(federation: Federation) -> list[v1.SigningKey]:
     ]
 
 
-__all__ = ["LOOK_UP", "OFFICERS", "REFUSED", "CaseHouse", "Custodian", "Told", "approver_keys"]
+__all__ = [
+    "LOOK_UP",
+    "OFFICERS",
+    "REFUSED",
+    "CaseHouse",
+    "CaseOffice",
+    "Custodian",
+    "Told",
+    "approver_keys",
+]
