@@ -25,6 +25,7 @@ _WHAT = {
     ErasureCategory.ERASURE_CATEGORY_FLAGS: "freeze and fraud alert",
     ErasureCategory.ERASURE_CATEGORY_OWN_LOOKS: "that you looked yourself",
     ErasureCategory.ERASURE_CATEGORY_BINDING: "the binding of your key",
+    ErasureCategory.ERASURE_CATEGORY_LENDER_NEWS: "what lenders with periodic consents are told of",
 }
 _WHY = {
     ErasureRule.ERASURE_RULE_CONSENT_IN_FORCE: "in force: revoke it first",
@@ -38,6 +39,7 @@ _WHY = {
     ErasureRule.ERASURE_RULE_BEING_LOGGED: "on its way into the log: ask again in a minute",
     ErasureRule.ERASURE_RULE_LIMIT_COUNTED: "a limit that protects you still counts it",
     ErasureRule.ERASURE_RULE_COULD_BE_FILED_AGAIN: "the same filing could be handed in once more until then",
+    ErasureRule.ERASURE_RULE_TO_BE_HEARD: "a lender that was away has still to hear that a consent ended",
 }
 ASK_THEM = (
     "Their own copies are theirs to keep or erase, under duties of their own; the exchange cannot erase these. "

@@ -7,6 +7,7 @@ from clients.cli import listing_words
 from clients.cli.console import words
 from clients.cli.listing_json import in_view_facts
 from clients.cli.moments import moment
+from clients.sdk import outcome_events_words as said_of
 from clients.wallet_report.listing_sections import statement_in, who_said
 from concordat import v1
 from concordat.rpc.errors import name_of
@@ -155,11 +156,19 @@ def _consent(record: v1.ConsentRecord) -> dict[str, Any]:
 
 def _outcome(outcome: v1.ReportedOutcome) -> dict[str, Any]:
     event = outcome.event.SerializeToString(deterministic=True)
+    told = said_of.event_in(outcome)
     return {
         "access_id": outcome.access_id.hex(),
         "lender": outcome.lender,
         "due_by": _time(outcome, "due_by"),
-        "said": outcome.HasField("event"),
+        "said": told is not None,
+        "outcome": words(v1.OutcomeKind.Name(told.outcome), "OUTCOME_KIND_") if told else None,
+        "reasons": [
+            words(v1.DecisionReason.Name(reason), "DECISION_REASON_") for reason in told.reasons
+        ]
+        if told
+        else [],
+        "reviewed_by_person": told.reviewed_by_person if told else None,
         "event": _base64(event) if event else None,
     }
 

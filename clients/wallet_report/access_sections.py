@@ -1,8 +1,11 @@
 """Who asked, under which consents, and what came of it."""
 
+from datetime import datetime
+
 from clients.cli.console import words
 from clients.cli.moments import moment
 from clients.cli.render import disclosure
+from clients.sdk import outcome_events_words as said
 from clients.wallet_report.section import Section
 from concordat import v1
 from concordat.clock import from_timestamp
@@ -11,7 +14,7 @@ from concordat.v1 import ReportedAccessKind
 
 _ACCESSES = ("when", "who", "what for", "on the strength of", "what went out", "log entry")
 _CONSENTS = ("consent", "to", "what for", "shares", "stands", "uses", "until", "changes")
-_OUTCOMES = ("access", "lender", "due by", "said")
+_OUTCOMES = ("access", "lender", "decided", "why", "reviewed", "due by")
 
 
 def accesses_section(report: v1.SubjectReport) -> Section:
@@ -101,24 +104,19 @@ def _event(envelope: v1.Envelope) -> str:
 def outcomes_section(report: v1.SubjectReport) -> Section:
     """Return what lenders said came of their accesses, and who still has to."""
     at = from_timestamp(report.as_of)
-    rows = tuple(
-        (
-            outcome.access_id.hex(),
-            outcome.lender,
-            moment(outcome.due_by) if outcome.HasField("due_by") else "",
-            _said(
-                outcome, overdue=outcome.HasField("due_by") and from_timestamp(outcome.due_by) < at
-            ),
-        )
-        for outcome in report.outcomes
-    )
+    rows = tuple(_outcome(outcome, at) for outcome in report.outcomes)
     lines = () if rows else ("No lender had to say what it decided.",)
-    return Section(
-        "What lenders decided, by their own word", lines, _OUTCOMES if rows else (), rows
+    columns = _OUTCOMES if rows else ()
+    return Section("What lenders decided, by their own word", lines, columns, rows)
+
+
+def _outcome(outcome: v1.ReportedOutcome, at: datetime) -> tuple[str, ...]:
+    event = said.event_in(outcome)
+    return (
+        outcome.access_id.hex(),
+        outcome.lender,
+        said.standing(outcome, at),
+        said.why(event) if event is not None else "",
+        said.review(event) if event is not None else "",
+        moment(outcome.due_by) if outcome.HasField("due_by") else "",
     )
-
-
-def _said(outcome: v1.ReportedOutcome, *, overdue: bool) -> str:
-    if not outcome.HasField("event"):
-        return "OVERDUE: it has not said what it decided" if overdue else "not said yet"
-    return "it has said what it decided"

@@ -84,6 +84,8 @@ class _ErasureCategoryEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Erasur
     """Own looks and reports."""
     ERASURE_CATEGORY_BINDING: _ErasureCategory.ValueType  # 10
     """The binding of the subject's key."""
+    ERASURE_CATEGORY_LENDER_NEWS: _ErasureCategory.ValueType  # 11
+    """What lenders with periodic consents are told of: that a consent ended, or a listing took effect."""
 
 class ErasureCategory(_ErasureCategory, metaclass=_ErasureCategoryEnumTypeWrapper):
     """A kind of what the exchange keeps about a subject."""
@@ -110,6 +112,8 @@ ERASURE_CATEGORY_OWN_LOOKS: ErasureCategory.ValueType  # 9
 """Own looks and reports."""
 ERASURE_CATEGORY_BINDING: ErasureCategory.ValueType  # 10
 """The binding of the subject's key."""
+ERASURE_CATEGORY_LENDER_NEWS: ErasureCategory.ValueType  # 11
+"""What lenders with periodic consents are told of: that a consent ended, or a listing took effect."""
 
 class _ErasureRule:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -141,6 +145,8 @@ class _ErasureRuleEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ErasureRul
     """A limit that protects the subject, or the exchange, still counts it."""
     ERASURE_RULE_COULD_BE_FILED_AGAIN: _ErasureRule.ValueType  # 11
     """The same signed filing could be handed in once more, and would make the listing anew."""
+    ERASURE_RULE_TO_BE_HEARD: _ErasureRule.ValueType  # 12
+    """A lender that was away has still to hear of it: that a consent ended, for one."""
 
 class ErasureRule(_ErasureRule, metaclass=_ErasureRuleEnumTypeWrapper):
     """Why something is kept for now. Sources in docs/rights-of-the-subject.md."""
@@ -169,6 +175,8 @@ ERASURE_RULE_LIMIT_COUNTED: ErasureRule.ValueType  # 10
 """A limit that protects the subject, or the exchange, still counts it."""
 ERASURE_RULE_COULD_BE_FILED_AGAIN: ErasureRule.ValueType  # 11
 """The same signed filing could be handed in once more, and would make the listing anew."""
+ERASURE_RULE_TO_BE_HEARD: ErasureRule.ValueType  # 12
+"""A lender that was away has still to hear of it: that a consent ended, for one."""
 
 @typing.final
 class SubjectReport(message.Message):

@@ -8,6 +8,7 @@ from sqlalchemy import LargeBinary, Table, delete, select, update
 
 from concordat.v1 import ErasureBasis, InboxKind
 from exchange.consents.table import consent, consent_event
+from exchange.lenders.outcome_table import outcome_event
 from exchange.listings.notices.mail_table import notice_mail
 from exchange.listings.table import (
     filing_seen,
@@ -20,10 +21,13 @@ from exchange.listings.table import (
     sealed_attachment,
 )
 from exchange.log import erasure
+from exchange.log import table as log
 from exchange.subjects import inbox_table
 from exchange.subjects.contact_table import subject_contact
 from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
+from exchange.supervision.cases.table import case_notice
+from exchange.supervision.orders.table import correction_order
 from exchange.vault.erasing import forget
 from exchange.vault.sealing import seal
 from exchange.views import table as accesses
@@ -43,9 +47,12 @@ ERASED_TEXT = "This message was erased at your request."
 
 def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datetime) -> None:
     """Erase what goes of ``held`` and log which entries' openings went; what stays gets a new key."""
-    _erase_openings(connection, ref, held.entries, at)
+    _erase_openings(connection, [(ref, *entry) for entry in held.entries], at)
+    _erase_cases(connection, ref, held.cases, at)
     if held.accesses:
         accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
+    for ids in _parts(held.accesses):
+        _delete(connection, outcome_event, ref, "access_id", ids)
     for ids in _parts(held.consents):
         for table in (consent_event, consent):
             _delete(connection, table, ref, "consent_id", ids)
@@ -72,18 +79,35 @@ def _delete(
 
 
 def _erase_openings(
-    connection: Connection, ref: bytes, entries: Sequence[tuple[int, bytes]], at: datetime
+    connection: Connection, entries: Sequence[tuple[bytes, int, bytes]], at: datetime
 ) -> None:
     basis = ErasureBasis.ERASURE_BASIS_SUBJECT_REQUEST
     for start in range(0, len(entries), _AT_ONCE):
-        some = entries[start : start + _AT_ONCE]
-        erasure.erase(connection, [(ref, place, record) for place, record in some], basis, at)
+        erasure.erase(connection, list(entries[start : start + _AT_ONCE]), basis, at)
+
+
+def _erase_cases(
+    connection: Connection, ref: bytes, record_ids: Sequence[bytes], at: datetime
+) -> None:
+    """Erase look-ups that the subject was told of long enough ago, with the notices that told it."""
+    for some in _parts(record_ids):
+        found = log.openings(connection, [(b"", record_id) for record_id in some])
+        entries = [(b"", row.sequence, row.record_id) for row in found if row.record is not None]
+        _erase_openings(connection, entries, at)
+        _delete(connection, case_notice, ref, "record_id", some)
 
 
 def _erase_listings(connection: Connection, ref: bytes, listings: Sequence[Listing]) -> None:
     for each in listings:
         key = [each.listing_id]
-        for table in (listing_step, listing_source, filing_seen, listing_debt, listing):
+        for table in (
+            correction_order,
+            listing_step,
+            listing_source,
+            filing_seen,
+            listing_debt,
+            listing,
+        ):
             _delete(connection, table, ref, "listing_id", key)
 
 

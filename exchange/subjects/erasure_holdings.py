@@ -13,6 +13,8 @@ from concordat import v1
 from concordat.clock import from_micros, from_timestamp
 from concordat.v1 import ErasureCategory as Category
 from exchange.consents import table as consents
+from exchange.lenders.change_table import lender_change
+from exchange.lenders.monitoring import KEEP
 from exchange.listings import reading
 from exchange.listings.machine.listing import LIVE, Listing
 from exchange.listings.table import listing_told, sealed_attachment
@@ -59,6 +61,7 @@ class Holdings:
     told: list[tuple[bytes, bytes]] = field(default_factory=list)  # listing_id, answer_digest
     disputes: list[bytes] = field(default_factory=list)  # dispute_id of evidence that goes
     messages: list[int] = field(default_factory=list)  # sequence
+    cases: list[bytes] = field(default_factory=list)  # record_id of look-ups that were told of
     contact: bool = False
     flags: bool = False
     ask_too: set[str] = field(default_factory=set)
@@ -84,6 +87,8 @@ def holdings_of(source: Source) -> Holdings:
         kept = rules.entry_kept(entry, kept_consents, kept_listings, held.kept_accesses, source.at)
         if held.judge(rules.category_of(entry.record), kept):
             held.entries.append((entry.sequence, entry.record.record_id))
+            if entry.record.WhichOneof("act") == "case_notice":
+                held.cases.append(entry.record.case_notice.record_id)
     return held
 
 
@@ -258,6 +263,10 @@ def _judge_small(held: Holdings, source: Source) -> None:
     if binding is not None:
         until = from_timestamp(v1.SubjectBinding.FromString(binding.payload).not_after)
         held.judge(Category.ERASURE_CATEGORY_BINDING, rules.binding_kept(until))
+    news = select(lender_change.c.at).where(lender_change.c.subject_ref == ref)
+    for told in connection.execute(news).scalars():
+        heard = rules.news_kept(from_micros(told) + KEEP)
+        held.judge(Category.ERASURE_CATEGORY_LENDER_NEWS, heard)
     for _ in range(_count(source, select(func.count()).where(log_queue.c.subject_ref == ref))):
         held.judge(Category.ERASURE_CATEGORY_LOG_RECORDS, rules.being_logged(at))
 

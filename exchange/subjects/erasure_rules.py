@@ -107,6 +107,11 @@ def look_kept(made_at: datetime, at: datetime) -> Kept | None:
     return Kept(Rule.ERASURE_RULE_LIMIT_COUNTED, until) if at < until else None
 
 
+def news_kept(at_end: datetime) -> Kept:
+    """Return why it stays what a lender is told of, until ``at_end``, when it goes by itself."""
+    return Kept(Rule.ERASURE_RULE_TO_BE_HEARD, at_end)
+
+
 NOT_READ = Kept(Rule.ERASURE_RULE_NOT_READ, None)
 FLAG_PLACED = Kept(Rule.ERASURE_RULE_FLAG_PLACED, None)
 

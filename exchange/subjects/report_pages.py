@@ -13,6 +13,7 @@ from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.v1 import Reason
 from exchange.consents import table as consents
+from exchange.lenders.duties import outcomes_of
 from exchange.listings.table import listing
 from exchange.log import sequencing
 from exchange.log import table as log
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 700_000
 MOST_ACCESSES = 5000
+MOST_OUTCOMES = 200  # of the latest accesses; all are in the log
 _LISTINGS, _CONSENTS, _ACCESSES = 0, 1, 2
 _CHUNK = 500
 _KEY_BYTES = 16
@@ -119,6 +121,7 @@ def _add_first(report: v1.SubjectReport, source: Source, entries: list[ChainEntr
     report.contact_email = contact[0] if contact else ""
     report.binding_version = consents.binding_versions(connection, [ref]).get(ref, 0)
     report.erasures.extend(reported_erasures(entries))
+    report.outcomes.extend(_outcomes(source))
     report.complain_to.extend(complaint_bodies(source.directory, source.at))
     names = connection.execute(
         select(listing.c.profile).where(listing.c.subject_ref == ref).distinct()
@@ -127,6 +130,17 @@ def _add_first(report: v1.SubjectReport, source: Source, entries: list[ChainEntr
     exchange = source.directory.require(anchors.bundle.exchange_id, source.at)
     own = source.profiles.name_of(exchange.licence)
     report.limits.extend(limits_of(source.profiles, [own, *names]))
+
+
+def _outcomes(source: Source) -> Iterator[v1.ReportedOutcome]:
+    """Yield what lenders said of their latest accesses, and what they still have to say."""
+    for each in outcomes_of(source.connection, source.subject_ref)[-MOST_OUTCOMES:]:
+        yield v1.ReportedOutcome(
+            access_id=each.access_id,
+            lender=each.lender,
+            due_by=None if each.due_by is None else to_timestamp(each.due_by),
+            event=each.event,
+        )
 
 
 def _add_listings(page: _Page, source: Source, after: bytes, _entries: list[ChainEntry]) -> bool:
