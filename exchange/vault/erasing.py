@@ -43,8 +43,17 @@ def forget(connection: Connection, subject_ref: bytes) -> int:
 
 def _tables() -> Iterator[Table]:
     for table in metadata.sorted_tables:
-        if table is not subject_key and _of(table, SubjectRef):
+        if table is not subject_key and _of(table, SubjectRef) and _sealable(table):
             yield table
+
+
+def _sealable(table: Table) -> list[Column[Any]]:
+    """Return the columns that have room for what was sealed: no ids, no digests."""
+    return [
+        column
+        for column in _of(table, LargeBinary)
+        if (getattr(column.type, "length", None) or keys.SEAL_BYTES) >= keys.SEAL_BYTES
+    ]
 
 
 def _of(table: Table, kind: type[Any]) -> list[Column[Any]]:
@@ -54,7 +63,7 @@ def _of(table: Table, kind: type[Any]) -> list[Column[Any]]:
 def _reseal(connection: Connection, table: Table, old: DataKey, new: DataKey) -> int:
     """Seal what the old key sealed in a table anew; return how many records that were."""
     key = list(table.primary_key.columns)
-    binary = _of(table, LargeBinary)
+    binary = _sealable(table)
     is_about = or_(*(column == old.subject_ref for column in _of(table, SubjectRef)))
     query = select(*key, *(column for column in binary if column not in key)).where(is_about)
     rows = connection.execute(query.with_for_update()).all()

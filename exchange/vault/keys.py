@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 VERSION = b"\x01"
 HEADER_BYTES = 9  # version, generation
 _NONCE_BYTES = 12
+SEAL_BYTES = HEADER_BYTES + _NONCE_BYTES + 16  # what sealing adds
 
 
 class SealBrokenError(StoreError):
