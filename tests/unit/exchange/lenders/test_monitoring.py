@@ -1,0 +1,245 @@
+"""Who has a periodic consent hears of changes; nobody else does, and nothing is lost over restarts."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.refusal import Refusal
+from concordat.v1 import ConsentEventKind, DataCategory, DisputeStage, FlagKind, RulingOutcome
+from exchange.lenders import monitoring
+from exchange.lenders.servicer import LenderServicer
+from exchange.log.book import LogBook
+from tests.builders import AT, DAY, LENDER, Granted
+from tests.exchange_builders import put_on_record
+from tests.exchange_services import reason_of
+from tests.lender_builders import OTHER_LENDER, DutyDesk, kind_of
+
+PAUSE = ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
+RESUME = ConsentEventKind.CONSENT_EVENT_KIND_RESUME
+REVOKE = ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
+
+
+@pytest.fixture
+def desk() -> Iterator[DutyDesk]:
+    made = DutyDesk()
+    yield made
+    made.close()
+
+
+def say(desk: DutyDesk, granted: Granted, kind: ConsentEventKind.ValueType, sequence: int) -> None:
+    desk.tell(desk.federation.consent_event(granted, kind, sequence), granted.person)
+
+
+def monitored(desk: DutyDesk, **fields: Any) -> Granted:
+    """Return a periodic consent that outlives what it takes to list somebody."""
+    return desk.periodic(**fields)
+
+
+# Listings -----------------------------------------------------------------------------------------
+
+
+def test_a_listing_that_takes_effect_is_told_and_nothing_of_what_it_says(desk: DutyDesk) -> None:
+    granted = monitored(desk)
+    desk.in_force()
+    (change,) = (c for c in desk.changes()[0] if kind_of(c) == "LISTING_IN_FORCE")
+    assert (change.subject_ref, change.consent_id) == (
+        desk.subject.ref,
+        granted.consent.consent_id,
+    )
+    assert change.at.ToDatetime() <= desk.federation.at.replace(tzinfo=None)
+    told = [each.monitoring for each in desk.history() if each.HasField("monitoring")]
+    assert [(each.lender, each.consent_id) for each in told] == [
+        (LENDER, granted.consent.consent_id)
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data_categories": [DataCategory.DATA_CATEGORY_SCORE]},
+        {"mode": v1.ConsentMode.CONSENT_MODE_ONCE, "frequency": None, "max_uses": 1},
+        {"valid_from": to_timestamp(AT + 60 * DAY)},
+        {"valid_until": to_timestamp(AT + 10 * DAY)},
+    ],
+    ids=["no listings", "once", "not yet", "expired"],
+)
+def test_without_a_consent_that_allows_it_no_listing_is_told(
+    desk: DutyDesk, fields: dict[str, Any]
+) -> None:
+    monitored(desk, **fields)
+    desk.in_force()
+    assert "LISTING_IN_FORCE" not in desk.kinds()
+
+
+def test_another_lenders_subject_is_never_told(desk: DutyDesk) -> None:
+    monitored(desk)
+    desk.in_force()
+    assert desk.changes(lender=OTHER_LENDER) == ([], 1)
+    monitored(desk, recipient=OTHER_LENDER, person=desk.federation.subject("bob"))
+    assert desk.kinds(lender=OTHER_LENDER) == []
+
+
+def test_while_paused_or_after_the_end_nothing_of_listings_is_told(desk: DutyDesk) -> None:
+    paused, revoked = monitored(desk), monitored(desk)
+    say(desk, paused, PAUSE, 1)
+    say(desk, revoked, REVOKE, 1)
+    desk.in_force()
+    assert desk.kinds() == ["CONSENT_PAUSED", "CONSENT_ENDED"]
+    say(desk, paused, RESUME, 2)
+    assert desk.kinds() == ["CONSENT_PAUSED", "CONSENT_ENDED", "CONSENT_RESUMED"]
+
+
+def test_a_suppressed_listing_goes_silently_and_is_told_when_it_comes_back(desk: DutyDesk) -> None:
+    monitored(desk)
+    listing_id = desk.in_force()
+    _, cursor = desk.changes()
+    dispute_id, _ = desk.dispute(listing_id, DisputeStage.DISPUTE_STAGE_REVIEW)
+    assert desk.shown() == []
+    assert desk.kinds(cursor) == []
+    desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
+    assert desk.kinds(cursor) == ["LISTING_IN_FORCE"]
+    _, cursor = desk.changes(cursor)
+    desk.settle(listing_id)
+    desk.withdraw(listing_id)
+    assert desk.kinds(cursor) == []
+
+
+def test_while_frozen_no_listing_is_told_and_when_thawed_it_is(desk: DutyDesk) -> None:
+    monitored(desk)
+    desk.flag(FlagKind.FLAG_KIND_FREEZE, placed=True, sequence=1)
+    desk.in_force()
+    assert desk.kinds() == []
+    desk.flag(FlagKind.FLAG_KIND_FREEZE, placed=False, sequence=2)
+    assert desk.kinds() == ["LISTING_IN_FORCE"]
+
+
+def test_a_consent_of_a_dead_key_tells_nothing(desk: DutyDesk) -> None:
+    monitored(desk)
+    desk.subject = desk.federation.subject(
+        "ada", version=2, not_after=to_timestamp(AT + 4000 * DAY)
+    )
+    desk.in_force()
+    assert "LISTING_IN_FORCE" not in desk.kinds()
+
+
+def test_nothing_is_told_before_its_entry_is_in_the_log(
+    desk: DutyDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitored(desk)
+    desk.tidy()
+    desk.in_force()
+
+    def closed(_book: LogBook, _at: object) -> None:
+        raise Refusal(v1.Reason.REASON_LOG_UNAVAILABLE)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LogBook, "require_open", closed)
+        before, cursor = desk.changes()
+        assert [kind_of(each) for each in before] == ["REVIEW_DUE"]
+    assert desk.kinds(cursor) == ["LISTING_IN_FORCE"]
+
+
+# Consents -----------------------------------------------------------------------------------------
+
+
+def test_the_end_of_a_consent_is_told_once_however_it_comes(desk: DutyDesk) -> None:
+    expiring = monitored(desk, valid_until=to_timestamp(AT + DAY))
+    spent = monitored(desk, max_uses=1)
+    revoked = monitored(desk)
+    desk.screen(spent)
+    say(desk, revoked, REVOKE, 1)
+    desk.federation.at += 2 * DAY
+    desk.tidy()
+    desk.tidy()
+    ended = [c.consent_id for c in desk.changes()[0] if kind_of(c) == "CONSENT_ENDED"]
+    assert ended == [each.consent.consent_id for each in (spent, revoked, expiring)]
+
+
+def test_a_review_is_due_at_once_and_again_when_the_frequency_allows(desk: DutyDesk) -> None:
+    granted = monitored(desk)
+    desk.tidy()
+    ((change,), cursor) = desk.changes()
+    assert (kind_of(change), change.consent_id) == ("REVIEW_DUE", granted.consent.consent_id)
+    desk.screen(granted)
+    desk.federation.at += 89 * DAY
+    desk.tidy()
+    assert desk.changes(cursor) == ([], cursor)
+    desk.federation.at += DAY
+    desk.tidy()
+    desk.tidy()
+    assert [kind_of(each) for each in desk.changes(cursor)[0]] == ["REVIEW_DUE"]
+
+
+def test_reviews_are_spread_over_the_period_and_put_off_where_uses_were_spent_at_once(
+    desk: DutyDesk,
+) -> None:
+    granted = desk.federation.periodic(desk.subject, uses=2)
+    put_on_record(desk.federation, desk.desk.store, granted)
+    desk.tidy()
+    cursor = desk.changes()[1]
+    for _ in range(2):
+        assert isinstance(desk.desk.ask(granted), v1.RequestViewResponse)
+        desk.federation.at += timedelta(hours=1)
+    desk.federation.at += timedelta(hours=12)  # half a day after the second, no day after the first
+    desk.tidy()
+    assert desk.changes(cursor)[0] == []
+    desk.federation.at += timedelta(hours=10)
+    desk.tidy()
+    assert [kind_of(each) for each in desk.changes(cursor)[0]] == ["REVIEW_DUE"]
+
+
+def test_no_review_of_a_paused_consent_is_due_before_it_is_resumed(desk: DutyDesk) -> None:
+    granted = monitored(desk)
+    say(desk, granted, PAUSE, 1)
+    desk.tidy()
+    assert [kind_of(each) for each in desk.changes()[0]] == ["CONSENT_PAUSED"]
+    say(desk, granted, RESUME, 2)
+    desk.tidy()
+    kinds = [kind_of(each) for each in desk.changes()[0]]
+    assert kinds == ["CONSENT_PAUSED", "CONSENT_RESUMED", "REVIEW_DUE"]
+
+
+# Cursors ------------------------------------------------------------------------------------------
+
+
+def test_a_stream_goes_on_where_it_was_after_a_restart(desk: DutyDesk) -> None:
+    granted = monitored(desk)
+    for sequence in range(1, 7):
+        say(desk, granted, PAUSE if sequence % 2 else RESUME, sequence)
+    all_, last = desk.changes()
+    assert [each.cursor for each in all_] == list(range(2, 8))
+    book = desk.desk.book
+    desk.lenders = LenderServicer(
+        desk.federation.anchors, desk.desk.store, book, desk.desk.clock.now
+    )
+    for each in all_:
+        rest, cursor = desk.changes(each.cursor)
+        assert rest == all_[each.cursor - 1 :]
+        assert cursor == last
+
+
+def test_a_cursor_that_is_too_old_or_of_another_exchange_is_refused(desk: DutyDesk) -> None:
+    granted = monitored(desk)
+    say(desk, granted, PAUSE, 1)
+    _, cursor = desk.changes()
+    assert reason_of(lambda: desk.changes(cursor + 1)) == "CURSOR_UNKNOWN"
+    desk.federation.at += 91 * DAY
+    desk.tidy()
+    say(desk, granted, RESUME, 2)
+    assert reason_of(lambda: desk.changes(1)) == "CURSOR_UNKNOWN"
+    assert desk.kinds(cursor) == ["CONSENT_RESUMED"]
+    assert desk.kinds() == ["CONSENT_RESUMED"]  # who begins anew gets what is kept
+
+
+def test_who_is_erased_is_told_of_no_more_and_nobody_elses_changes_are_lost(desk: DutyDesk) -> None:
+    bob = desk.federation.subject("bob")
+    ada, other = monitored(desk), monitored(desk, person=bob)
+    say(desk, ada, PAUSE, 1)
+    say(desk, other, PAUSE, 1)
+    desk.desk.store.run(lambda c: monitoring.forget_about(c, desk.subject.ref))
+    told, _ = desk.changes()
+    assert [each.subject_ref for each in told] == [bob.ref]
