@@ -13,7 +13,7 @@ from concordat.federation.anchors import load_anchors
 from concordat.rpc.tls import TlsIdentity
 from concordat.trust.envelope import parse_statement
 from concordat.trust.errors import StatementMalformedError
-from concordat.v1 import DisputeGround, DutyKind, ListingState
+from concordat.v1 import DisputeGround, DutyKind, ListingState, OrderedAction, OrderedFact
 from provider.commands.listings.options import JsonOption
 from provider.commands.listings.references import references_of
 from provider.commands.shared import OUT, ConfigOption, advising, read_settings
@@ -26,11 +26,12 @@ _WHAT = {
         "check; then correct or withdraw what is wrong",
     ),
     DutyKind.DUTY_KIND_CHECK_SETTLEMENT: ("check settlement", "check; settle it if it was paid"),
+    DutyKind.DUTY_KIND_OBEY_ORDER: ("obey the regulator's order", "listings withdraw"),
 }
 
 
 def duties(config: ConfigOption, as_json: JsonOption = False) -> None:
-    """Show what is to be done, as the exchange says: reconfirm, answer a dispute, check a settlement.
+    """Show what is to be done, as the exchange says: reconfirm, answer a dispute, obey an order.
 
     A node may be running. Exit codes: 0 shown, also where there is nothing; 1 the exchange can't be
     reached or refuses; 2 the settings are wrong.
@@ -55,6 +56,7 @@ def duties(config: ConfigOption, as_json: JsonOption = False) -> None:
 
 def _row(duty: v1.Duty, reference: str) -> dict[str, str]:
     what, how = _WHAT.get(duty.kind, (DutyKind.Name(duty.kind), ""))
+    order = _order(duty)
     return {
         "what": what,
         "reference": reference,
@@ -62,9 +64,27 @@ def _row(duty: v1.Duty, reference: str) -> dict[str, str]:
         "subject_ref": duty.subject_ref.hex(),
         "state": _plain(ListingState.Name(duty.standing.state), "LISTING_STATE_"),
         "due_at": from_timestamp(duty.due_at).isoformat(timespec="minutes"),
-        "ground": _ground(duty) if duty.HasField("dispute") else "",
-        "how": how,
+        "ground": _ground(duty) if duty.HasField("dispute") else _ordered(order),
+        "how": f"{_plain(OrderedAction.Name(order.action), 'ORDERED_ACTION_')} it; by {order.legal_article}"
+        if order.action
+        else how,
+        "order_id": order.order_id.hex(),
     }
+
+
+def _order(duty: v1.Duty) -> v1.CorrectionOrder:
+    """Return the order that is to be obeyed; an empty one where there is none, or it can't be read."""
+    if not duty.HasField("order"):
+        return v1.CorrectionOrder()
+    try:
+        return parse_statement(v1.CorrectionOrder, duty.order.payload)
+    except StatementMalformedError:
+        return v1.CorrectionOrder()
+
+
+def _ordered(order: v1.CorrectionOrder) -> str:
+    """Return what an order says is wrong."""
+    return ", ".join(_plain(OrderedFact.Name(fact), "ORDERED_FACT_") for fact in order.facts)
 
 
 def _ground(duty: v1.Duty) -> str:

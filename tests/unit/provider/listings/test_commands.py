@@ -429,6 +429,34 @@ def test_duties_are_shown_and_those_to_reconfirm_are_reconfirmed_at_once(house: 
     assert run(house, "duties")[0] == 1
 
 
+def test_a_regulators_order_is_among_the_duties_with_what_is_wrong_and_on_what_it_rests(
+    house: House,
+) -> None:
+    file(house, reference="L-1")
+    (filing,) = house.furnishing.filings.values()
+    now = datetime.now(UTC)
+    order = v1.CorrectionOrder(
+        order_id=new_id(),
+        federation=house.federation.name,
+        regulator="regulator",
+        furnisher=filing.source,
+        subject_ref=filing.subject_ref,
+        listing_id=house.furnishing.standing(filing.filing_id).listing_id,
+        action=v1.OrderedAction.ORDERED_ACTION_CORRECT,
+        facts=[v1.OrderedFact.ORDERED_FACT_AMOUNT],
+        legal_article="Order 631 art. 25",
+        due_at=to_timestamp(now + timedelta(days=10)),
+        issued_at=to_timestamp(now),
+    )
+    obey = DutyKind.DUTY_KIND_OBEY_ORDER
+    sealed = seal(order, signer("regulator"))
+    house.furnishing.duties = [duty(house, obey, filing.filing_id, order=sealed)]
+    (told,) = run(house, "duties")[1]["duties"]
+    assert (told["reference"], told["ground"]) == ("L-1", "amount")
+    assert told["how"] == "correct it; by Order 631 art. 25"
+    assert told["order_id"] == order.order_id.hex()
+
+
 # Beside a node ----------------------------------------------------------------------------------
 
 

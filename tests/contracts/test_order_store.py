@@ -1,0 +1,128 @@
+"""Orders and oversight on SQLite and PostgreSQL alike, over several processes."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select, text
+from sqlalchemy.engine import make_url
+
+from concordat.ids import new_id
+from concordat.store.engine import migrate
+from concordat.store.group_commit import GroupCommit
+from concordat.v1 import DisputeStage, OrderStage, RulingOutcome
+from exchange.migrations import SCRIPTS
+from exchange.supervision.orders import tally
+from exchange.supervision.orders.oversight import oversight_of
+from exchange.supervision.orders.timer import run_overdue
+from exchange.tables import correction_order, dispute_tally, oversight_told
+from tests.builders import DAY, Federation
+from tests.exchange_builders import ExchangeDesk
+from tests.listing_builders import FURNISHER
+from tests.listing_desk import ListingDesk
+from tests.orders_desk import OrdersDesk
+from tests.vault_builders import exchange_engine
+
+
+class Exchange:
+    """A desk on a database, and other processes on it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.listings = ListingDesk(ExchangeDesk(Federation(), engine=exchange_engine(url)))
+        self.orders = OrdersDesk(self.listings)
+        self.store = self.listings.desk.store
+        self._others: list[tuple[GroupCommit, Engine]] = []
+
+    def process(self) -> GroupCommit:
+        """Return another process's database thread; the first one's on SQLite, which allows one."""
+        if self.url.startswith("sqlite"):
+            return self.store
+        engine = exchange_engine(self.url)
+        self._others.append((GroupCommit(engine), engine))
+        return self._others[-1][0]
+
+    def rows(self, table: Any) -> list[Any]:
+        return self.store.run(lambda c: list(c.execute(select(table))))
+
+    def close(self) -> None:
+        self.listings.close()
+        for store, engine in self._others:
+            store.close()
+            engine.dispose()
+
+
+class OrderStoreContract:
+    """Run on each backend by the classes below."""
+
+    def test_an_order_is_kept_sealed_and_followed_to_its_end(self, exchange: Exchange) -> None:
+        listing_id = exchange.listings.in_force()
+        given = exchange.orders.give(listing_id)
+        (row,) = exchange.rows(correction_order)
+        assert b"Order 631" not in bytes(row.envelope) + bytes(row.review) + bytes(row.facts)
+        assert row.subject_ref == exchange.listings.subject.ref
+        exchange.listings.withdraw(listing_id)
+        assert exchange.orders.read(given.order_id).stage == OrderStage.ORDER_STAGE_COMPLIED
+
+    def test_several_processes_put_an_overdue_order_down_once(self, exchange: Exchange) -> None:
+        exchange.orders.give(exchange.listings.in_force())
+        stores = [exchange.process(), exchange.process()]
+        exchange.listings.federation.at += 11 * DAY
+        office = exchange.listings.desk.listings.office
+        at = exchange.listings.federation.at
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda store: store.run(lambda c: run_overdue(c, office, at)), stores))
+        stages = [act.stage for act in exchange.orders.logged()]
+        assert stages == [OrderStage.ORDER_STAGE_GIVEN, OrderStage.ORDER_STAGE_OVERDUE]
+
+    def test_several_processes_keep_one_answer_a_day(self, exchange: Exchange) -> None:
+        at = exchange.listings.federation.at
+        stores = [exchange.process(), exchange.process()]
+
+        def told(store: GroupCommit) -> bytes:
+            answer = store.run(lambda c: oversight_of(c, [FURNISHER], 10, at))
+            return answer.SerializeToString(deterministic=True)
+
+        with ThreadPoolExecutor(2) as threads:
+            found = set(threads.map(told, stores))
+        assert len(found) == len(exchange.rows(oversight_told)) == 1
+
+    def test_rulings_of_a_month_add_up(self, exchange: Exchange) -> None:
+        desk = exchange.listings
+        listing_id = desk.in_force()
+        for n in range(2):
+            stage = DisputeStage.DISPUTE_STAGE_REVIEW
+            dispute_id, _ = desk.dispute(listing_id, stage, evidence=[str(n)])
+            desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
+        (row,) = exchange.rows(dispute_tally)
+        assert (row.month, row.furnisher) == (tally.month_of(desk.federation.at), FURNISHER)
+        assert (row.decided, row.upheld, row.ran_out) == (2, 0, 0)
+
+
+class TestOnSqlite(OrderStoreContract):
+    @pytest.fixture
+    def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
+        yield from _opened(f"sqlite:///{tmp_path / 'exchange.db'}")
+
+
+class TestOnPostgres(OrderStoreContract):
+    @pytest.fixture
+    def exchange(self, postgres_url: str) -> Iterator[Exchange]:
+        name = f"orders_{new_id().hex()}"
+        server = exchange_engine(postgres_url)
+        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        server.dispose()
+        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+        yield from _opened(url)
+
+
+def _opened(url: str) -> Iterator[Exchange]:
+    engine = exchange_engine(url)
+    migrate(engine, SCRIPTS)
+    engine.dispose()
+    exchange = Exchange(url)
+    yield exchange
+    exchange.close()
