@@ -1,4 +1,4 @@
-"""What lenders with periodic consents are told of, numbered for each lender without gaps.
+"""What lenders with periodic consents are told of, numbered for each lender without gaps but those of erasure.
 
 Numbers are given under a lock of the lender's row, which the transaction that writes the changes holds until it
 commits: so they are committed in their order, whatever process writes them, and whoever has read up to one has
@@ -180,8 +180,3 @@ def forget(connection: Connection, before: int) -> None:
     for lender, cursor in connection.execute(_LATEST_BEFORE, {"before": before}).all():
         connection.execute(_FORGOTTEN, {"name": lender, "to": cursor})
         connection.execute(_DELETE, {"name": lender, "to": cursor})
-
-
-def forget_about(connection: Connection, ref: bytes) -> None:
-    """Delete every change about a subject: numbers have gaps then, and nothing that is kept is lost."""
-    connection.execute(delete(lender_change).where(_CHANGE.subject_ref == ref))

@@ -5,7 +5,7 @@ transaction that takes the event in; so nobody has to count accesses. A day's ac
 day (UTC) lies 30 days back; each access by itself is, to its subject, 30 days after it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -216,16 +216,20 @@ def _outcome(row: released.Released, envelope: bytes | None) -> OutcomeOfAccess:
 # Erasure, and time --------------------------------------------------------------------------------
 
 
-def release_from(connection: Connection, subject_ref: bytes) -> None:
-    """Delete every event about a subject; nobody owes any more what it cannot tell. Before its accesses go."""
+def release_from(connection: Connection, subject_ref: bytes, access_ids: Collection[bytes]) -> None:
+    """Delete the events of accesses that are about to be erased; nobody owes what it cannot tell any more."""
+    if not access_ids:
+        return
+    goes = frozenset(access_ids)
     events = table.events_about(connection, subject_ref)
     counts = Counts()
     for row in released.released_about(connection, subject_ref):
-        event = events.get(row.access_id)
-        owed = row.purpose in OWED and event is None
-        counts.add(row, told=int(owed), unreviewed=-int(bool(event and event.unreviewed)))
+        if row.access_id in goes and row.purpose in OWED and row.access_id not in events:
+            counts.add(row, told=1)
     counts.write(connection)
-    table.forget_about(connection, subject_ref)
+    gone = sorted(goes & events.keys())
+    for start in range(0, len(gone), PAGE):
+        table.forget_accesses(connection, subject_ref, gone[start : start + PAGE])
 
 
 def forget(connection: Connection, at: datetime, keep_days: int) -> None:

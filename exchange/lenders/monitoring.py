@@ -193,22 +193,11 @@ def _who_may_know(
 ) -> dict[bytes, list[Periodic]]:
     """Return the consents, by subject, under which lenders may be told of listings now."""
     now = to_micros(at)
-    flags, keys = flags_of(connection, refs), consents.binding_versions(connection, refs)
+    flags = flags_of(connection, refs)
     told: dict[bytes, list[Periodic]] = {}
     for row in periodic_table.of_subjects(connection, refs):
         frozen = flags.get(row.subject_ref, NO_FLAGS).frozen
         valid = row.valid_from <= now < row.valid_until
-        signed = row.binding_version >= keys.get(row.subject_ref, 0)
-        if row.active and row.listings and valid and signed and not frozen:
+        if row.active and row.listings and valid and not frozen:
             told.setdefault(row.subject_ref, []).append(row)
     return told
-
-
-# Erasure ------------------------------------------------------------------------------------------
-
-
-def forget_about(connection: Connection, subject_ref: bytes) -> None:
-    """Delete what was to be told about a subject, and monitor none of its consents any more."""
-    change_table.forget_about(connection, subject_ref)
-    for row in periodic_table.of_subjects(connection, [subject_ref]):
-        periodic_table.remove(connection, row.key)

@@ -120,9 +120,10 @@ def put(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         connection.execute(_PUT[connection.dialect.name], list(rows))
 
 
-def forget_about(connection: Connection, ref: bytes) -> None:
-    """Delete every event about a subject."""
-    connection.execute(delete(outcome_event).where(_EVENT.subject_ref == ref))
+def forget_accesses(connection: Connection, ref: bytes, access_ids: Sequence[bytes]) -> None:
+    """Delete the events of these accesses to a subject's data."""
+    goes = delete(outcome_event).where(_EVENT.subject_ref == ref, _EVENT.access_id.in_(access_ids))
+    connection.execute(goes)
 
 
 def add(connection: Connection, counts: Mapping[Day, Sequence[int]]) -> None:

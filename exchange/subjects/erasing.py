@@ -8,7 +8,9 @@ from sqlalchemy import LargeBinary, Table, delete, select, update
 
 from concordat.v1 import ErasureBasis, InboxKind
 from exchange.consents.table import consent, consent_event
-from exchange.lenders.outcome_table import outcome_event
+from exchange.lenders import duties
+from exchange.lenders.change_table import lender_change
+from exchange.lenders.periodic_table import periodic_consent
 from exchange.listings.notices.mail_table import notice_mail
 from exchange.listings.table import (
     filing_seen,
@@ -50,11 +52,10 @@ def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datet
     _erase_openings(connection, [(ref, *entry) for entry in held.entries], at)
     _erase_cases(connection, ref, held.cases, at)
     if held.accesses:
+        duties.release_from(connection, ref, held.accesses)
         accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
-    for ids in _parts(held.accesses):
-        _delete(connection, outcome_event, ref, "access_id", ids)
     for ids in _parts(held.consents):
-        for table in (consent_event, consent):
+        for table in (consent_event, consent, periodic_consent, lender_change):
             _delete(connection, table, ref, "consent_id", ids)
     _erase_listings(connection, ref, held.listings)
     for ids in _parts(held.disputes):
