@@ -98,6 +98,7 @@ async def open_exchange(
         gate,
         DriftWatch(settings.drift, directory),
         StatisticsOffice(settings.supervision, directory),
+        Overseer(directory, settings.supervision.smallest_cell),
         signer,
         clock,
         settings.provider_timeout_seconds,
@@ -127,14 +128,7 @@ async def open_exchange(
         asyncio.create_task(watch_lenders(store, clock, gate)),
         asyncio.create_task(watch_drift(store, clock, parts.drift)),
         asyncio.create_task(keep_statistics(store, clock, parts.statistics)),
-        asyncio.create_task(
-            watch_orders(
-                store,
-                listings.office,
-                Overseer(directory, settings.drift.smallest_cell),
-                clock,
-            )
-        ),
+        asyncio.create_task(watch_orders(store, listings.office, parts.overseer, clock)),
         asyncio.create_task(listings.book.follow()),
         asyncio.create_task(listings.run_timer(clock)),
         asyncio.create_task(notices.run()),

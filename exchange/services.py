@@ -31,7 +31,6 @@ from exchange.subjects.own_views import OwnViewDesk
 from exchange.subjects.rights import Rights
 from exchange.subjects.servicer import SubjectServicer
 from exchange.supervision.orders.servicer import OrderServicer
-from exchange.supervision.orders.watch import Overseer
 from exchange.supervision.servicer import SupervisionServicer
 from exchange.views.accesses import Accesses
 from exchange.views.request_view import ViewDesk
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from exchange.log.book import LogBook
     from exchange.log.tile_store import TileStore
     from exchange.members.keeper import MemberKeeper
+    from exchange.supervision.orders.watch import Overseer
     from exchange.supervision.statistics.office import StatisticsOffice
     from exchange.views.dispatch import Dispatcher
     from exchange.views.provider_link import ProviderLinks
@@ -89,6 +89,7 @@ class Parts:
     gate: Gate
     drift: DriftWatch
     statistics: StatisticsOffice
+    overseer: Overseer
     signer: Signer
     clock: Clock
     provider_seconds: float
@@ -127,9 +128,8 @@ def add_member_services(server: AioServer, parts: Parts, stopping: asyncio.Event
     add_ReviewServiceServicer_to_server(
         ReviewServicer(anchors, store, listings.office), server.server
     )
-    overseer = Overseer(directory, parts.drift.settings.smallest_cell)
     add_OrderServiceServicer_to_server(
-        OrderServicer(anchors, store, listings.office, overseer), server.server
+        OrderServicer(anchors, store, listings.office, parts.overseer), server.server
     )
     add_SupervisionServiceServicer_to_server(
         SupervisionServicer(anchors, store, parts.drift, parts.statistics), server.server

@@ -72,7 +72,7 @@ class ExchangeServices:
         self.supervision = SupervisionServicer(anchors, desk.store, desk.drift, self.statistics)
         self.lenders = LenderServicer(anchors, desk.store, desk.book, desk.clock.now, self.stopping)
         self.reviews = ReviewServicer(anchors, desk.store, listings.office)
-        self.overseer = Overseer(directory, desk.drift_settings.smallest_cell)
+        self.overseer = Overseer(directory, SupervisionSettings().smallest_cell)
         self.orders = OrderServicer(anchors, desk.store, listings.office, self.overseer)
         rights = open_rights(
             desk.subjects_settings, desk.limits, directory, listings.profiles, exchange

@@ -43,6 +43,7 @@ STATEMENTS: dict[str, type[Message]] = {
         v1.RetractionAcknowledgement,
         v1.FlagChange,
         v1.ContactChange,
+        v1.CorrectionOrder,
     )
 }
 _CHAINED_TO_THE_BUNDLE = {
