@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients.auditor import cases
 from clients.auditor.audit_state import AuditState, ids_path
 from clients.auditor.chunks import Checked, Stretch, earlier
 from clients.auditor.entries import CheckEntry, check_log_entry
@@ -56,7 +57,10 @@ class AuditOptions:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """A log that is right. ``audited`` entries were read in this run; times are nanoseconds since 1970."""
+    """A log that is right. ``audited`` entries were read in this run; times are nanoseconds since 1970.
+
+    ``overdue`` sealed entries of case look-ups should have been opened to their subjects and were not.
+    """
 
     checkpoint: SignedCheckpoint
     kinds: Counter[str]
@@ -64,6 +68,7 @@ class AuditReport:
     last_at: int
     audited: int
     unique: bool
+    overdue: int = 0
 
 
 def audit(
@@ -183,6 +188,7 @@ class _Walk:
         state.first_at = state.first_at if state.size else checked.first_at
         state.last_at = checked.last_at
         state.kinds += checked.kinds
+        cases.follow(state.untold, checked.cases)
         state.size, state.edge = self._frontier.size, self._frontier.hashes
         self._save()
 
@@ -200,13 +206,16 @@ class _Walk:
         self._refuse_repeats()
         self._save()
         state, tail = self._state, self._tail
+        untold, last_at = dict(state.untold), tail.last_at if tail.entries else state.last_at
+        cases.follow(untold, tail.cases)
         return AuditReport(
             self._checkpoint,
             state.kinds + tail.kinds,
             first_at=state.first_at if state.size else tail.first_at,
-            last_at=tail.last_at if tail.entries else state.last_at,
+            last_at=last_at,
             audited=audited,
             unique=state.unique,
+            overdue=cases.overdue(untold, last_at),
         )
 
     def _refuse_repeats(self) -> None:

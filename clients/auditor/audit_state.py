@@ -31,6 +31,7 @@ class AuditState:
     kinds: Counter[str] = field(default_factory=Counter)
     first_at: int = 0
     last_at: int = 0
+    untold: dict[bytes, int] = field(default_factory=dict)  # see ``clients.auditor.cases``
 
     def frontier(self) -> Frontier:
         """Return the right edge, to append to."""
@@ -48,6 +49,7 @@ class AuditState:
             "kinds": dict(self.kinds),
             "first_at": self.first_at,
             "last_at": self.last_at,
+            "untold": {each.hex(): at for each, at in self.untold.items()},
         }
         write_durably(path, json.dumps(content, indent=2).encode() + b"\n")
 
@@ -68,6 +70,8 @@ class AuditState:
         content["note"] = content["note"].encode()
         content["edge"] = tuple(bytes.fromhex(each) for each in content["edge"])
         content["kinds"] = Counter(content["kinds"])
+        untold = content.get("untold", {})
+        content["untold"] = {bytes.fromhex(each): int(at) for each, at in untold.items()}
         state = cls(**content)
         if state.size % WIDTH:
             raise ValueError("it ends within a bundle")

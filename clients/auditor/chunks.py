@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from clients.auditor.entries import CheckEntry
+from clients.auditor.cases import CASE_KINDS
+from clients.auditor.entries import CheckEntry, EntryFacts
 from clients.auditor.errors import BundleWrong, EntryWrong
 from clients.auditor.source import LogSource
 from concordat.trust.errors import MalformedNoteError, TrustError
@@ -46,6 +47,7 @@ class Checked:
     first_at: int = 0
     last_at: int = 0
     record_ids: bytearray = field(default_factory=bytearray)
+    cases: list[EntryFacts] = field(default_factory=list)  # look-ups, refusals and notices
 
 
 def check_stretch(source: LogSource, stretch: Stretch, check: CheckEntry) -> Checked:
@@ -113,6 +115,8 @@ def _check_entry(found: Checked, entry: bytes, check: CheckEntry) -> None:
     found.entries += 1
     found.kinds[facts.kind] += 1
     found.record_ids += facts.record_id
+    if facts.kind in CASE_KINDS:
+        found.cases.append(facts)
 
 
 def earlier(where: str, at: int, before: int, evidence: dict[str, bytes]) -> EntryWrong:

@@ -12,7 +12,7 @@ from rich.table import Table
 from clients.auditor.audit import AuditOptions, AuditReport
 from clients.auditor.audit import audit as audit_log
 from clients.auditor.source import open_source
-from clients.cli.console import JsonOption, console, echo_json
+from clients.cli.console import Exit, JsonOption, console, echo_json, fail
 from clients.cli.log_options import (
     Bundle,
     Evidence,
@@ -54,7 +54,8 @@ def audit(
 ) -> None:
     """Check a log: checkpoint, entries, bundles, tiles of every level, and the root.
 
-    Each entry must be a well-formed LogEntry, no earlier than the one ahead of it.
+    Each entry must be a well-formed LogEntry, no earlier than the one ahead of it. Each sealed entry of a case
+    look-up must have been opened to its subject within 180 days, or the command ends with 1.
 
     No record id may stand in two entries: to tell, all are held, some 50 bytes of memory an entry.
     """
@@ -65,6 +66,16 @@ def audit(
         with open_source(whose.source(source)) as log, shown("Auditing") as progress:
             report = audit_log(log, whose.trust, options, progress)
     facts = _facts(report, time.monotonic() - began)
+    if report.overdue:
+        fail(
+            "somebody was not told of a case look-up in time",
+            Exit.REFUSED,
+            "CASE_NOTICE_OVERDUE",
+            f"{report.overdue} sealed entries are over 180 days old and were not opened: show that to the "
+            "regulator's supervisor; their subjects can collect from the witnesses",
+            as_json=as_json,
+            **facts,
+        )
     if as_json:
         echo_json(ok=True, **facts)
         return
@@ -81,6 +92,7 @@ def _facts(report: AuditReport, seconds: float) -> dict[str, Any]:
         "last_logged_at": from_seconds(report.last_at / 1e9) if report.checkpoint.size else None,
         "audited": report.audited,
         "record_ids_unique": True if report.unique else None,
+        "case_notices_overdue": report.overdue,
         "seconds": round(seconds, 3),
         "entries_a_second": round(report.audited / seconds) if seconds else None,
     }

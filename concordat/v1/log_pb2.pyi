@@ -321,7 +321,9 @@ class LogEntry(message.Message):
     kind: LogEntryKind.ValueType
     """What kind of act."""
     record_id: builtins.bytes
-    """Random, 16 bytes; never used twice."""
+    """Random, 16 bytes; never used twice. Of a CASE_NOTICE it is the first 16 bytes of
+    SHA-256("concordat/case-notice/v1\\n" || the sealed entry's record_id), so that anybody sees which was opened.
+    """
     commitment: builtins.bytes
     """SHA-256("concordat/log-commitment/v1\\n" || record commitment || link commitment), 32 bytes."""
     @builtins.property

@@ -1,5 +1,7 @@
 """The notice of a case look-up, checked by its subject: signed, and opening a sealed entry of the log."""
 
+import hashlib
+
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.federation.anchors import Anchors
@@ -13,6 +15,15 @@ _KINDS = (
     LogEntryKind.LOG_ENTRY_KIND_CASE_LOOK_UP,
     LogEntryKind.LOG_ENTRY_KIND_CASE_REFUSAL,
 )
+_LABEL = b"concordat/case-notice/v1\n"
+
+
+def notice_record_id(record_id: bytes) -> bytes:
+    """Return the record id, 16 bytes, of the entry that opens the sealed entry ``record_id`` to its subject.
+
+    Anybody computes it: so an auditor sees which sealed entry was opened, and which was not in time.
+    """
+    return hashlib.sha256(_LABEL + record_id).digest()[:16]
 
 
 def open_case_notice(

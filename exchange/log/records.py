@@ -9,6 +9,7 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id, new_ids
 from concordat.v1 import DataCategory, LogEntryKind, ReleaseResult
+from concordat.verify.case_notice import notice_record_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -310,10 +311,10 @@ def case_look_up(act: v1.CaseLookUp, at: datetime) -> Draft:
 def case_notice(
     subject_ref: bytes, record_id: bytes, index: int, message_id: bytes, at: datetime
 ) -> Draft:
-    """A sealed entry that is opened to its subject: in its chain, from now on."""
+    """A sealed entry that is opened to its subject: in its chain, from now on, under an id that tells which."""
     act = v1.CaseNoticeAct(record_id=record_id, index=index, message_id=message_id)
-    kind = LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE
-    return _draft(kind, to_timestamp(at), subject_ref, case_notice=act)
+    kind, own_id = LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE, notice_record_id(record_id)
+    return _draft(kind, to_timestamp(at), subject_ref, own_id, case_notice=act)
 
 
 def screenings(

@@ -108,6 +108,7 @@ def test_an_audit_in_json_has_the_documented_keys(desk: Desk) -> None:
         "last_logged_at": "2026-05-28T20:31:39+00:00",
         "audited": 300,
         "record_ids_unique": True,
+        "case_notices_overdue": 0,
     }
 
 
