@@ -68,15 +68,19 @@ def test_an_order_that_is_not_ones_own_is_not_shown(desk: Desk) -> None:
     assert facts["advice"] == "none of these is an order of yours"
 
 
-@pytest.mark.parametrize(
-    "bent", [{"subject": "ab"}, {"days": 2}, {"days": 31}, {"article": "x; drop"}]
-)
-def test_an_order_outside_its_bounds_is_not_given(desk: Desk, bent: dict[str, Any]) -> None:
+def test_an_order_outside_its_bounds_is_not_given(desk: Desk) -> None:
     options = {"subject": SUBJECT, "furnisher": "alder-bank", "article": "Order 631 art. 25"}
-    typed = [p for name, value in (options | bent).items() for p in (f"--{name}", value)]
     folder = desk.member(REGULATOR)
-    command = ("regulator", "order", "give", LISTING, *typed, *WHAT, "--member", folder)
-    assert desk.run(*command, *desk.trust).exit_code == 2
+    bent: list[dict[str, Any]] = [
+        {"subject": "ab"},
+        {"days": 2},
+        {"days": 31},
+        {"article": "x; drop"},
+    ]
+    for fields in bent:
+        typed = [p for name, value in (options | fields).items() for p in (f"--{name}", value)]
+        command = ("regulator", "order", "give", LISTING, *typed, *WHAT, "--member", folder)
+        assert desk.run(*command, *desk.trust).exit_code == 2
     fake = desk.fake
     assert isinstance(fake, Ordered)
     assert not fake.orders

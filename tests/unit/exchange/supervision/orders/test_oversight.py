@@ -1,17 +1,28 @@
 """Oversight: disputes and orders by furnisher, as of midnight, told so that no single event shows."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from concordat import v1
 from concordat.clock import from_timestamp
-from concordat.v1 import DisputeStage, Extent, LogEntryKind, RulingOutcome, SupervisionKind
+from concordat.v1 import (
+    DisputeStage,
+    Extent,
+    LogEntryKind,
+    OrderStage,
+    RulingOutcome,
+    SupervisionKind,
+)
 from exchange.log import table as log
 from exchange.supervision.orders import tally
 from exchange.supervision.orders.as_told import Counts, shortfall, told_of
 from exchange.supervision.orders.oversight import Period, oversight_of
+from exchange.supervision.orders.table import correction_order, oversight_told
+from exchange.supervision.orders.watch import watch_orders
 from tests.builders import DAY, REGULATOR
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
@@ -153,6 +164,32 @@ def test_overdue_orders_are_told_the_next_day_and_no_longer_once_obeyed(
     assert overdue() == FEW  # as of midnight
     orders.pass_time(DAY)
     assert overdue() == NONE
+
+
+def test_the_timer_counts_disputes_and_finds_what_is_overdue(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    order = orders.give(desk.in_force())
+    desk.federation.at += 11 * DAY
+    inner, office = desk.desk, desk.desk.listings.office
+
+    async def run_a_moment() -> None:
+        watching = asyncio.create_task(
+            watch_orders(inner.store, office, desk.overseer, inner.clock)
+        )
+        while orders_in(desk) != [OrderStage.ORDER_STAGE_OVERDUE]:  # noqa: ASYNC110 - another thread's
+            await asyncio.sleep(0.005)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(run_a_moment(), 10))
+    assert orders.read(order.order_id).overdue
+    kept = inner.store.run(lambda c: c.execute(select(oversight_told)).all())
+    assert len(kept) == 1
+
+
+def orders_in(desk: ListingDesk) -> list[int]:
+    query = select(correction_order.c.stage)
+    return list(desk.desk.store.run(lambda c: c.execute(query).scalars().all()))
 
 
 def test_each_reading_names_the_regulator_in_the_log(desk: ListingDesk, orders: OrdersDesk) -> None:
