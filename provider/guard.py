@@ -142,9 +142,10 @@ def permit(checked: Checked, known: Known, at: datetime) -> Permitted:
     """Hold ``checked`` against what this provider knows by itself. Raises ``Refusal``.
 
     An event that the subject sent here counts whatever the exchange says. A repeat of a request
-    that was answered is no new use; the same request id with other bytes is refused.
+    that was answered is no new use; the same request id with other bytes is refused. A consent that a former
+    key signed holds where it was used here before: one that turns up only now may be a thief's.
     """
-    if checked.binding_version < known.binding_version:
+    if checked.binding_version < known.binding_version and not known.uses:
         raise Refusal(
             Reason.REASON_BINDING_INVALID, f"binding {known.binding_version} was seen here"
         )

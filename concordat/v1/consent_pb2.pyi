@@ -443,7 +443,9 @@ class ConsentStatus(message.Message):
     event_sequence: builtins.int
     """Sequence of the last event; 0 for none."""
     binding_version: builtins.int
-    """Version of the subject's binding that the exchange knows as the latest."""
+    """Version of the binding of the key that signed the consent, which was the latest when it was put on record;
+    of an event's answer, the latest that the exchange knows.
+    """
     @builtins.property
     def issued_at(self) -> timestamp_pb2.Timestamp:
         """When the exchange said so."""

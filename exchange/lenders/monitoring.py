@@ -15,7 +15,6 @@ from concordat.clock import from_timestamp, to_micros
 from concordat.federation.purposes import covers
 from concordat.v1 import ConsentMode, ConsentState, DataCategory, LenderChangeKind
 from concordat.verify.consent import PERIODS
-from exchange.consents import table as consents
 from exchange.lenders import change_table, periodic_table
 from exchange.lenders.change_table import Change
 from exchange.lenders.periodic_table import Periodic

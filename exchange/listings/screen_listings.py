@@ -176,7 +176,7 @@ def _admit(
     """Decide for each subject whether its consent allows this now; count what is a use."""
     rows = consents.lock_with_terms(connection, keys)
     refs = [ref for ref, _ in keys]
-    versions, flags = consents.binding_versions(connection, refs), flags_of(connection, refs)
+    flags = flags_of(connection, refs)
     before = views.accesses_of(connection, request.digest, refs) if again else {}
     subjects = [
         _Subject(key, flags=flags.get(key[0], NO_FLAGS), counts=key[0] not in before)
@@ -188,7 +188,7 @@ def _admit(
         if not subject.answered:
             continue
         try:
-            _require_usable(subject, rows.get(subject.key), versions.get(ref), request.message, at)
+            _require_usable(subject, rows.get(subject.key), request.message, at)
         except Refusal as refusal:
             subject.refusal = refusal.reason
         else:
@@ -233,7 +233,6 @@ def _limit(
 def _require_usable(
     subject: _Subject,
     row: consents.Terms | None,
-    version: int | None,
     request: v1.ScreenRequest,
     at: datetime,
 ) -> None:
@@ -242,8 +241,6 @@ def _require_usable(
         raise Refusal(Reason.REASON_CONSENT_UNKNOWN)
     if row.recipient != request.lender:
         raise Refusal(Reason.REASON_CONSENT_UNKNOWN)  # that it exists is not this lender's to know
-    if version is not None and row.binding_version < version:
-        raise Refusal(Reason.REASON_BINDING_INVALID)
     terms = row.terms
     if terms.purpose != request.purpose or terms.mode != _PERIODIC:
         raise Refusal(Reason.REASON_CONSENT_MISMATCH)

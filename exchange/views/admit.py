@@ -4,7 +4,7 @@ Runs on the database thread over all requests that wait at once; see ``GroupComm
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from concordat.trust.envelope import Verified
 from concordat.v1 import ConsentState, Reason
 from concordat.verify.consent import PERIODS, require_active
 from exchange.consents import table as consents
-from exchange.consents.ledger import Standing, require_latest_binding
+from exchange.consents.ledger import Standing
 from exchange.consents.rules import state_at
 from exchange.lenders import monitoring
 from exchange.limits.admission import is_others_consent
@@ -153,7 +153,7 @@ def admit_many(
     seen = table.seen(connection, [item.request_key for item in items])
     asking = _asking(items, seen) if gate else []
     refs = [item.consent_key[0] for item in items]
-    versions = consents.binding_versions(connection, refs, hold=bool(asking))
+    _one_at_a_time(connection, refs if asking else ())
     flags = flags_of(connection, refs)
     questions = _questions(connection, asking, gate)
     uses = {key: _Use(row, row.uses, row.state) for key, row in rows.items()}
@@ -166,7 +166,7 @@ def admit_many(
     requests: list[dict[str, object]] = []
     drafts: list[Draft] = []
     for item in items:
-        use, version = uses.get(item.consent_key), versions.get(item.consent_key[0])
+        use = uses.get(item.consent_key)
         before, consent_id = known.get(item.request_key), item.consent.message.consent_id
         access_id, recorded_at = new_id(), to_micros(item.at)
         try:
@@ -174,7 +174,7 @@ def admit_many(
                 access_id, recorded_at = _again(item, before)
             _require_let_in(limited, item)
             _require_not_frozen(item, flags.get(item.subject_ref, NO_FLAGS))
-            _require_usable(connection, item, use, version, counts=before is None)
+            _require_usable(connection, item, use, counts=before is None)
             _require_not_narrowed(questions, item, counts=before is None)
         except Refusal as refusal:
             results.append(refusal)
@@ -214,7 +214,7 @@ def admit_many(
                     ConsentState.CONSENT_STATE_ACTIVE,
                     use.uses,
                     use.row.event_sequence,
-                    max(version or 0, item.binding.message.version),
+                    item.binding.message.version,
                 ),
                 flags.get(item.subject_ref, NO_FLAGS),
             )
@@ -290,6 +290,12 @@ def _granted_at(
     return None if row is None or row.digest != item.consent.digest else from_micros(row.granted_at)
 
 
+def _one_at_a_time(connection: Connection, refs: Iterable[bytes]) -> None:
+    """Have nobody else decide about these subjects until the transaction ends."""
+    if refs := list(refs):
+        consents.binding_versions(connection, refs, hold=True)
+
+
 def _require_let_in(limited: Mapping[table.RequestKey, Refusal], item: Checked) -> None:
     """Raise the ``Refusal`` of a lender that asks too much, or looks like fishing."""
     if (refusal := limited.get(item.request_key)) is not None:
@@ -311,12 +317,14 @@ def _again(item: Checked, before: tuple[bytes, bytes, int]) -> tuple[bytes, int]
 
 
 def _require_usable(
-    connection: Connection, item: Checked, use: _Use | None, version: int | None, *, counts: bool
+    connection: Connection, item: Checked, use: _Use | None, *, counts: bool
 ) -> None:
-    """Raise ``Refusal`` unless the consent allows this use now (or, if it ``counts`` not, a re-reading)."""
+    """Raise ``Refusal`` unless the consent allows this use now (or, if it ``counts`` not, a re-reading).
+
+    What was put on record while its key lived holds until it is revoked, although the key was replaced since.
+    """
     if use is None or use.row.digest != item.consent.digest:
         raise Refusal(Reason.REASON_CONSENT_UNKNOWN)
-    require_latest_binding(version, item.binding.message)
     at = to_micros(item.at)
     state = state_at(use.state, use.row.valid_until, at)
     if counts or state != ConsentState.CONSENT_STATE_EXHAUSTED:

