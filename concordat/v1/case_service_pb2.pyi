@@ -28,7 +28,9 @@ DESCRIPTOR: descriptor.FileDescriptor
 
 @typing.final
 class LookUpCaseRequest(message.Message):
-    """Request of LookUpCase."""
+    """Request of LookUpCase. The bounds of both envelopes are checked where the attempt is logged, so that one that breaks
+    them is told to its subject like any other.
+    """
 
     DESCRIPTOR: descriptor.Descriptor
 

@@ -16,9 +16,10 @@ import structlog
 
 from concordat import v1
 from concordat.clock import from_timestamp, to_micros, to_timestamp
-from concordat.refusal import Refusal
+from concordat.refusal import Refusal, refusing_untrusted
 from concordat.rpc.deadline import MARGIN_SECONDS
 from concordat.statements import digest_of, seal
+from concordat.trust.envelope import validate
 from concordat.v1 import Reason
 from concordat.verify.case import LookUp, open_case, open_case_look_up
 from exchange.log import records
@@ -92,6 +93,7 @@ class CaseDesk:
 
     def _verified(self, envelopes: v1.LookUpCaseRequest, regulator: Member, at: datetime) -> LookUp:
         anchors = self.directory.anchors
+        _require_bounds(envelopes)
         case = open_case(envelopes.case, regulator, anchors)
         rules.require_in_bounds(case.message, at, self.terms.longest_notice)
         look_up = open_case_look_up(envelopes.request, case, regulator, anchors, at)
@@ -210,6 +212,14 @@ class CaseDesk:
                 connection, envelopes.case, regulator.member_id, refusal.reason, at, longest
             )
         )
+
+
+def _require_bounds(envelopes: v1.LookUpCaseRequest) -> None:
+    """Raise ``Refusal`` where an envelope breaks its bounds; a case that nobody signed is left to be not approved."""
+    with refusing_untrusted():
+        if envelopes.case.signatures:
+            validate(envelopes.case)
+        validate(envelopes.request)
 
 
 def _uncount(connection: Connection, taken: Taken) -> None:

@@ -10,6 +10,7 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.statements import cosign, digest_of
+from concordat.trust.envelope import validate
 from concordat.v1 import CaseScope, Reason
 from concordat.verify.case import require_one_subject
 from concordat.verify.mismatch import MismatchError
@@ -54,17 +55,19 @@ def test_a_case_that_two_officers_approved_is_answered_and_verifies(house: CaseH
 @pytest.mark.parametrize(
     "approvers",
     [
+        (),
         (OFFICERS[0],),
         (OFFICERS[0], OFFICERS[0]),
         (OFFICERS[0], "stranger"),
         (OFFICERS[0], REGULATOR),
     ],
-    ids=["one", "one twice", "one and a stranger", "one and who calls"],
+    ids=["none", "one", "one twice", "one and a stranger", "one and who calls"],
 )
 def test_fewer_than_two_approvers_are_refused_logged_and_told(
     house: CaseHouse, approvers: tuple[str, ...]
 ) -> None:
     case = house.case(house.bob, approvers)
+    validate(house.request(case))  # no bound keeps the attempt from where it is logged
     assert house.refused(case) == Reason.REASON_CASE_NOT_APPROVED
     refused = last(house)
     assert refused.refusal == Reason.REASON_CASE_NOT_APPROVED
@@ -154,6 +157,16 @@ def test_an_old_request_is_refused(house: CaseHouse) -> None:
     request = house.request(house.case(house.ada))
     house.later(minutes=6)
     assert house.refused(request) == Reason.REASON_STATEMENT_NOT_FRESH
+
+
+def test_more_signatures_than_a_statement_may_have_are_counted_by_nobody(house: CaseHouse) -> None:
+    case = house.case(house.bob, OFFICERS[:1])
+    for number in range(16):
+        cosign(case, signer(f"stranger {number}"))
+    request = house.request(case)
+    validate(request)
+    assert house.refused(request) == Reason.REASON_STATEMENT_MALFORMED
+    assert last(house).refusal == Reason.REASON_STATEMENT_MALFORMED
 
 
 def test_a_malformed_case_cannot_hide_the_attempt(house: CaseHouse) -> None:
