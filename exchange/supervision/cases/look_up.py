@@ -215,7 +215,7 @@ class CaseDesk:
 
 
 def _require_bounds(envelopes: v1.LookUpCaseRequest) -> None:
-    """Raise ``Refusal`` where an envelope breaks its bounds; a case that nobody signed is left to be not approved."""
+    """Raise ``Refusal`` where an envelope breaks its bounds; a case that nobody signed is not approved, later."""
     with refusing_untrusted():
         if envelopes.case.signatures:
             validate(envelopes.case)
