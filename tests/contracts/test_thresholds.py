@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, event, insert, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import make_url
 
 from concordat import v1
@@ -22,7 +22,6 @@ from exchange.limits.gate import Gate
 from exchange.limits.questions import question_of
 from exchange.limits.settings import LimitSettings
 from exchange.migrations import SCRIPTS
-from exchange.tables import consent
 from exchange.views.admit import Admitted, Checked, admitting
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation, Granted
 from tests.exchange_builders import checked, put_on_record, read_entries
@@ -360,18 +359,10 @@ def _at_schema_0003(engine: Engine, grants: Sequence[Granted]) -> None:
                 "counted": True,
             }
             connection.execute(used, values)
-            connection.execute(
-                insert(consent).values(
-                    subject_ref=terms.subject_ref,
-                    consent_id=terms.consent_id,
-                    digest=terms.subject_ref,
-                    recipient=LENDER,
-                    state=1,
-                    uses=1,
-                    event_sequence=0,
-                    valid_until=0,
-                    binding_version=1,
-                    granted_at=0,
-                    envelope=granted.envelope.SerializeToString(),
-                )
+            of_consent = text(
+                "INSERT INTO consent (subject_ref, consent_id, digest, recipient, state, uses, "
+                "event_sequence, valid_until, binding_version, granted_at, envelope) "
+                "VALUES (:ref, :id, :ref, :lender, 1, 1, 0, 0, 1, 0, :envelope)"
             )
+            envelope = granted.envelope.SerializeToString()
+            connection.execute(of_consent, values | {"envelope": envelope})
