@@ -5,7 +5,7 @@ from clients.cli.moments import moment
 from clients.wallet_report.section import Section
 from concordat import v1
 
-_RIGHTS = (
+RIGHTS = (
     "See all of it, free of charge, as often as you need: concordat wallet report.",
     "See who looked, with the proof that nobody is left out: concordat wallet accesses.",
     "Pause, resume or revoke any consent, without a reason and at once: concordat wallet pause, resume, revoke.",
@@ -95,4 +95,4 @@ def rights_section(report: v1.SubjectReport) -> Section:
         )
         for body in report.complain_to
     )
-    return Section("Your rights, and where to complain", _RIGHTS, _BODIES, rows)
+    return Section("Your rights, and where to complain", RIGHTS, _BODIES, rows)
