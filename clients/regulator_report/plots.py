@@ -152,7 +152,10 @@ class _LogScale(_Scale):
         exponents = [log10(max(value, 1)) for value in values] or [0.0, 3.0]
         self.low, self.high = float(int(min(exponents))), float(int(max(exponents)) + 1)
         powers = [10**nth for nth in range(int(self.low), int(self.high) + 1)]
-        self.ticks = [(power, f"{power:,} ms") for power in powers]
+        self.ticks = [
+            (power, f"{power:,} ms" if power < 1000 else f"{power // 1000:,} s")  # noqa: PLR2004
+            for power in powers
+        ]
 
     def _at(self, value: float) -> float:
         return log10(max(value, 1))
