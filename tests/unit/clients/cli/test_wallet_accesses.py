@@ -190,6 +190,9 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "SUPERVISION": v1.LogRecord(supervision=v1.SupervisionAct(regulator=LENDER)),
         "OWN_LOOK": v1.LogRecord(own_look=v1.OwnLook(providers=PROVIDERS)),
         "OWN_VIEW": v1.LogRecord(own_view=v1.OwnViewRelease()),
+        "ORDER": v1.LogRecord(
+            order=v1.OrderAct(regulator=LENDER, stage=v1.OrderStage.ORDER_STAGE_GIVEN)
+        ),
     }
     name = LogEntryKind.Name(kind).removeprefix("LOG_ENTRY_KIND_")
     own = ("CONSENT", "CONSENT_EVENT", "SUBJECT", "OWN_LOOK", "OWN_VIEW")
