@@ -36,6 +36,11 @@ GROUPS = {
         "app",
         "How scores are pooled: fit, audit, compare, sign; drift.",
     ),
+    "doctor": (
+        "clients.cli.doctor",
+        "doctor",
+        "Look a deployment over; say what is not well and what to do.",
+    ),
     "sandbox": (
         "clients.cli.sandbox",
         "app",
