@@ -61,6 +61,15 @@ OPEN_TO_IT = {
     if path.split("/")[1] in SERVED
     and (Port.PUBLIC in row.ports or not row.roles or Role.ROLE_REGULATOR in row.roles)
 }
+# Which of the statements that it makes a field is for, mostly.
+FITTING = {
+    "concordat.v1.LookUpCaseRequest.request": [1],
+    "case": [0],
+    "order": [2],
+    "review": [3],
+    "event": [3],
+    "request": [4],
+}
 QUERIES, CUSTODY = v1.SubjectQuery.values()[1:], v1.SubjectQuery.SUBJECT_QUERY_CUSTODY
 OPEN_REVIEW = v1.ListingAction.LISTING_ACTION_OPEN_REVIEW
 _SECONDS = 0.2
@@ -171,8 +180,6 @@ class Forger:
     def make(self, kind: type[Message], rnd: Random, depth: int = 0) -> Message:
         """Return a message of a type, filled at random."""
         message = kind()
-        if isinstance(message, v1.Envelope):
-            return self._signed(rnd)
         if kind.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
             return to_timestamp(self._at + timedelta(days=rnd.choice((-1, 0, 0, 1, 30))))
         groups: Any = kind.DESCRIPTOR.oneofs
@@ -192,6 +199,9 @@ class Forger:
         return message
 
     def _value(self, field: Any, rnd: Random, depth: int) -> Any:
+        if field.message_type and field.message_type.full_name == "concordat.v1.Envelope":
+            kinds = FITTING.get(field.full_name) or FITTING.get(field.name) or range(5)
+            return self._signed(rnd, rnd.choice([*kinds, *kinds, *kinds, rnd.randrange(5)]))
         if field.message_type:
             return self.make(GetMessageClass(field.message_type), rnd, depth + 1)
         if field.enum_type:
@@ -201,17 +211,16 @@ class Forger:
                 return rnd.choice([*sorted(self._known), rnd.randbytes(16), rnd.randbytes(32), b""])
             case FieldDescriptor.CPPTYPE_STRING:
                 return rnd.choice(self._words)
-            case FieldDescriptor.CPPTYPE_BOOL:
-                return rnd.random() < 0.5
-        return rnd.choice((0, 1, 2, 16, 100))
+        small = field.cpp_type == FieldDescriptor.CPPTYPE_BOOL
+        return rnd.choice((False, True) if small else (0, 1, 2, 16, 100))
 
-    def _signed(self, rnd: Random) -> v1.Envelope:
+    def _signed(self, rnd: Random, kind: int) -> v1.Envelope:
         """Return a statement as the regulator can make one, about whom and what it likes."""
         ref = rnd.choice([*self._of_length(32), rnd.randbytes(32)])
         thing = rnd.choice([*self._of_length(16), rnd.randbytes(16)])
         world, key = self._world, signer(REGULATOR)
         case = world.officers.case(world.ada, OFFICERS[: rnd.randrange(1, 4)], subject_ref=ref)
-        match rnd.randrange(5):
+        match kind:
             case 0:
                 return case
             case 1:
@@ -299,6 +308,13 @@ class Regulator(RuleBasedStateMachine):
                 fields: dict[str, Any] = {"subject_ref": ref, "case_reference": reference}
                 case = self.world.officers.case(self.world.ada, **fields)
                 self.call("/concordat.v1.CaseService/LookUpCase", self.world.officers.request(case))
+
+    @rule(thing=st.integers(0, 20))
+    def order_something_about_ada(self, thing: int) -> None:
+        orders = OrdersDesk(self.world)
+        ids = sorted(each for each in self.known if len(each) == 16) or [bytes(16)]
+        request = orders.request(orders.order(ids[thing % len(ids)]))
+        self.call("/concordat.v1.OrderService/SubmitOrder", request)
 
     @rule()
     def let_a_day_pass(self) -> None:
