@@ -8,7 +8,7 @@ from concordat.store.engine import StoreError, open_engine, require_current
 from concordat.store.exclusive import DatabaseInUseError, only_process
 from concordat.trust.errors import KeyFileError
 from witness import MIGRATIONS
-from witness.serve import require_logs, require_own_key, vkey_of
+from witness.serve import custody_anchors, require_logs, require_own_key, vkey_of
 from witness.settings import WitnessSettings
 
 PROBLEMS = (SettingsError, KeyFileError, StoreError)
@@ -28,6 +28,7 @@ def check(settings: WitnessSettings) -> Iterator[Finding]:
     checks: dict[str, Callable[[WitnessSettings], str]] = {
         "signing key": _signing_key,
         "logs": _logs,
+        "custody": _custody,
         "database": _database,
     }
     for what, look in checks.items():
@@ -47,6 +48,13 @@ def _signing_key(settings: WitnessSettings) -> str:
 
 def _logs(settings: WitnessSettings) -> str:
     return ", ".join(sorted({key.name for key in require_logs(settings)}))
+
+
+def _custody(settings: WitnessSettings) -> str:
+    if settings.trust_bundle is None:
+        return "none: no trust_bundle is set"
+    anchors = custody_anchors(settings, require_own_key(settings))
+    return f"notices of {anchors.federation}" if anchors else ""
 
 
 def _database(settings: WitnessSettings) -> str:

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 
 from concordat.clock import MAX_SKEW, Clock
-from concordat.federation.anchors import TrustBundleError, load_anchors
+from concordat.federation.anchors import Anchors, TrustBundleError, load_anchors
 from concordat.settings import SettingsError
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import only_process
@@ -64,6 +64,12 @@ def open_custody(
     settings: WitnessSettings, signer: Signer, store: GroupCommit, clock: Clock
 ) -> Custody | None:
     """Return the custodian of deferred notices; None without a trust bundle. Raises ``SettingsError``."""
+    anchors = custody_anchors(settings, signer)
+    return None if anchors is None else Custody(settings.name, signer, anchors, store, clock)
+
+
+def custody_anchors(settings: WitnessSettings, signer: Signer) -> Anchors | None:
+    """Return the bundle whose notices are held; raise ``SettingsError`` where this is no witness of it."""
     if settings.trust_bundle is None:
         return None
     try:
@@ -72,7 +78,7 @@ def open_custody(
         raise SettingsError(str(error)) from error
     if vkey_of(settings, signer) not in anchors.witnesses:
         raise SettingsError(f"{settings.name} is no witness of {settings.trust_bundle}")
-    return Custody(settings.name, signer, anchors, store, clock)
+    return anchors
 
 
 def serve(settings: WitnessSettings) -> None:
