@@ -25,6 +25,7 @@ from concordat.v1.listing_service_pb2_grpc import (
     add_ReviewServiceServicer_to_server,
 )
 from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_server
+from exchange.subjects.report_accesses import ChainEntry, reported_accesses
 from tests.builders import AT, EXCHANGE, LENDER, signer
 from tests.fake_federation import FakeFederation
 from tests.own_listing_builders import Story, enrol_judges
@@ -55,6 +56,8 @@ class ListingFederation(FakeFederation):
         self.bend_review: Callable[[v1.GetReviewResponse], object] = lambda review: None
         self.drop_flags = False  # answers a change, and does not make it
         self.own_answers: dict[str, Answer] = {}  # what providers tell a person of itself
+        self.bend_report: Callable[[v1.SubjectReport], object] = lambda report: None
+        self.erasure = v1.ErasureOutcome()  # what an erasure says that it did
         self.bend_own_view: Callable[[v1.RequestOwnViewResponse], object] = lambda answer: None
 
     def __enter__(self) -> Self:
@@ -259,10 +262,37 @@ class _Servicer:
                 flags=fake.flags,
                 listings=[story.own() for story in fake.stories],
                 consents=fake.consents,
+                log_size=len(fake.log.leaves),
+                accesses=[access for _, access in reported_accesses(self._chain(), {})],
             )
+            fake.bend_report(report)
             return v1.RequestReportResponse(report=seal(report, signer(EXCHANGE)))
 
         return self._answer("RequestReport", request, context, make)
+
+    def _chain(self) -> Iterator[ChainEntry]:
+        for shown in self.fake.log.shown.get(self.fake.person.ref, []):
+            if shown.HasField("opening"):
+                record = v1.LogRecord.FromString(shown.opening.record)
+                yield ChainEntry(shown.link.sequence, shown.index, record)
+
+    def RequestErasure(self, request: Any, context: Any) -> Any:  # noqa: N802
+        def make() -> v1.RequestErasureResponse:
+            fake = self.fake
+            asked = v1.ErasureRequest.FromString(request.request.payload)
+            outcome = v1.ErasureOutcome(
+                federation=fake.federation.name,
+                subject_ref=asked.subject_ref,
+                request_digest=digest_of(request.request),
+                at=to_timestamp(fake.at),
+                preview=asked.preview,
+            )
+            outcome.MergeFrom(fake.erasure)
+            if not asked.preview:
+                fake.stories.clear()
+            return v1.RequestErasureResponse(outcome=seal(outcome, signer(EXCHANGE)))
+
+        return self._answer("RequestErasure", request, context, make)
 
     def ListOwnListings(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.ListOwnListingsResponse:

@@ -13,13 +13,16 @@ from rich.text import Text
 from clients.cli import own_report_words as said
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
 from clients.cli.render import band, interval_bar
+from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_report_copy import Copy, facts_of, read_copy, write_copy
 from clients.cli.wallet_report_text import section_parts
 from clients.sdk.client import WalletClient
-from clients.sdk.errors import ClientError
+from clients.sdk.errors import AnswerNotVerified, ClientError
+from clients.sdk.subject_report import accesses_left_out
 from clients.sdk.wallet_file import WalletFolder
 from clients.wallet_report.sections import document_of
+from concordat.verify.history import HistoryBrokenError
 from concordat.verify.own_view import VerifiedOwnView
 
 _SCORE_TITLES = ("Your score", "Why it is not higher", "What would lift it")
@@ -58,7 +61,7 @@ def report(
             found = read_copy(copy, held.anchors)
             _require_own(found, held)
         else:
-            found = _asked(held, providers or (), seconds, score=score)
+            found = _asked(held, providers or (), seconds, score=score, as_json=as_json)
         facts = facts_of(found)
         if out is not None:
             write_copy(out, found, facts)
@@ -71,11 +74,25 @@ def report(
         console().print(f"Written to {out}.")
 
 
-def _asked(held: WalletFolder, providers: Sequence[str], seconds: float, *, score: bool) -> Copy:
+def _asked(
+    held: WalletFolder, providers: Sequence[str], seconds: float, *, score: bool, as_json: bool
+) -> Copy:
+    """Ask for all of it, and hold the accesses that it tells of against the person's entries in the log."""
     with held.locked(), WalletClient(held.anchors) as client:
         key = held.key()
         own = client.own_view(key, providers, seconds=seconds) if score else None
-        return Copy(own, client.report(key, own))
+        report = client.report(key, own)
+        try:
+            listed = client.list_accesses(key, held.kept_history())
+        except HistoryBrokenError as error:
+            tell_broken(held, error, as_json=as_json)
+        held.keep_history(listed.kept)
+    if missing := accesses_left_out(report, listed.entries):
+        raise AnswerNotVerified(
+            f"the report leaves out entry {missing[0].index} of the log, an access to your data; show that, "
+            "with what `concordat wallet accesses` says, to the regulator"
+        )
+    return Copy(own, report)
 
 
 def _require_own(found: Copy, held: WalletFolder) -> None:

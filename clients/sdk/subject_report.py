@@ -1,6 +1,6 @@
 """A subject's report and erasure: asked for with its own signature, every answer verified."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from google.protobuf.message import DecodeError
@@ -15,12 +15,20 @@ from concordat.ids import new_id
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.statements import digest_of, seal
 from concordat.trust.envelope import open_envelope
-from concordat.v1 import Role, SubjectQuery
+from concordat.v1 import LogEntryKind, Role, SubjectQuery
+from concordat.verify.history import HistoryEntry
 from concordat.verify.own_view import VerifiedOwnView
 from concordat.verify.subject_report import VerifiedReport, verify_report
 
 REQUEST_LIFE = timedelta(seconds=60)
 MOST_PAGES = 256
+_ACCESSES = frozenset(
+    {
+        LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
+        LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL,
+        LogEntryKind.LOG_ENTRY_KIND_SCREENING,
+    }
+)
 
 
 def request_report(
@@ -68,6 +76,25 @@ def _next_of(page: v1.Envelope) -> bytes:
         return v1.SubjectReport.FromString(page.payload).next
     except DecodeError as error:
         raise AnswerNotVerified("the exchange's answer holds no report") from error
+
+
+def accesses_left_out(
+    verified: VerifiedReport, entries: Iterable[HistoryEntry]
+) -> list[HistoryEntry]:
+    """Return the accesses among the subject's proved ``entries`` that the report does not tell of.
+
+    Those that were erased, and those that entered the log after what the report was read from, do not count.
+    """
+    report = verified.report
+    told = {access.log_index for access in report.accesses}
+    return [
+        entry
+        for entry in entries
+        if entry.entry.kind in _ACCESSES
+        and entry.record is not None
+        and entry.index < report.log_size
+        and entry.index not in told
+    ]
 
 
 def make_erasure_request(

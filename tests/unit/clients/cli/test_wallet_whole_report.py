@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from concordat import v1
+from concordat.ids import new_id
 from concordat.statements import seal
+from exchange.log import records
 from tests.builders import PROVIDERS, signer
 from tests.unit.clients.cli.conftest import ListingDesk
 
@@ -142,3 +144,27 @@ def test_a_report_about_somebody_else_or_not_the_exchanges_is_not_shown(
     )
     told = listed.json("wallet", "report", "--no-score", *wallet, code=1)
     assert told["reason"] == "ANSWER_NOT_VERIFIED"
+
+
+def refused_attempt(listed: ListingDesk) -> None:
+    """Enter in the log that a lender's request about ada was refused."""
+    request = v1.ViewRequest(
+        lender="lender",
+        subject_ref=listed.fake.person.ref,
+        purpose=v1.Purpose.PURPOSE_CREDIT_APPLICATION,
+    )
+    reason = v1.Reason.REASON_CONSENT_REVOKED
+    at = listed.fake.federation.at
+    listed.fake.log.add(records.refused_attempt(request, bytes(32), b"", new_id(), reason, at))
+
+
+def test_accesses_are_told_and_one_that_is_left_out_is_found_by_the_log(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    refused_attempt(listed)
+    told = listed.json("wallet", "report", "--no-score", *wallet)
+    assert [access["reason"] for access in told["report"]["accesses"]] == ["CONSENT_REVOKED"]
+    listed.fake.bend_report = lambda report: report.ClearField("accesses")
+    told = listed.json("wallet", "report", "--no-score", *wallet, code=1)
+    assert told["reason"] == "ANSWER_NOT_VERIFIED"
+    assert "leaves out entry" in told["advice"]
