@@ -290,7 +290,7 @@ _PARTICULARS: Mapping[int, tuple[str, Callable[[Listing, datetime], Any]]] = {
     STATE: ("words", lambda *_: v1.SubjectWords(text="I was in hospital.", language="en")),
     NOTICE_SERVED: ("notice", lambda _, at: notice_proof(at)),
     END_REVIEW: (
-        "order_id",
+        "review_id",
         lambda listing, _: listing.dispute.dispute_id if listing.dispute else bytes(16),
     ),
     PROLONG: (

@@ -57,7 +57,6 @@ class OrdersDesk:
     ) -> v1.SubmitOrderRequest:
         """Return the order with its review, signed; ``review`` are fields of that event to be bent."""
         given: dict[str, Any] = {
-            "event_id": order.order_id,
             "subject_ref": order.subject_ref,
             "ground": DisputeGround.DISPUTE_GROUND_INELIGIBLE,
         }
@@ -99,6 +98,11 @@ class OrdersDesk:
         desk.pass_time(length)
         office, now = desk.desk.listings.office, desk.federation.at
         desk.desk.store.run(lambda connection: run_overdue(connection, office, now))
+
+    def dispute_of(self, listing_id: bytes) -> bytes:
+        """Return the id of a listing's open review or dispute, as its subject sees it."""
+        own = self.desk.own().listings
+        return next(each.dispute_id for each in own if each.listing_id == listing_id)
 
     def facts(self, listing_id: bytes) -> v1.Correction:
         """Return what is on record of a listing, as its subject sees it."""

@@ -55,9 +55,9 @@ def make_order(
 
     Raises ``StatementMalformedError`` where the terms break a bound of the proto.
     """
-    order_id, now = new_id(), to_timestamp(at)
+    now = to_timestamp(at)
     order = v1.CorrectionOrder(
-        order_id=order_id,
+        order_id=new_id(),
         federation=federation,
         regulator=identity.member_id,
         furnisher=terms.furnisher,
@@ -70,7 +70,7 @@ def make_order(
         issued_at=now,
     )
     review = v1.ListingEvent(
-        event_id=order_id,
+        event_id=new_id(),
         federation=federation,
         subject_ref=terms.subject_ref,
         listing_id=terms.listing_id,

@@ -238,7 +238,7 @@ class _ListingActionEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_ListingA
     LISTING_ACTION_PROLONG: _ListingAction.ValueType  # 13
     """Court: its own order prolongs the entry, where the profile allows it. Needs `prolongation`."""
     LISTING_ACTION_END_REVIEW: _ListingAction.ValueType  # 14
-    """Exchange: a regulator's order was obeyed, and the review that came with it ends. Needs `order_id`."""
+    """Exchange: a regulator's order was obeyed, and the review that came with it ends. Needs `review_id`."""
 
 class ListingAction(_ListingAction, metaclass=_ListingActionEnumTypeWrapper):
     """What may happen to a listing after it was filed."""
@@ -272,7 +272,7 @@ LISTING_ACTION_EXPIRE: ListingAction.ValueType  # 12
 LISTING_ACTION_PROLONG: ListingAction.ValueType  # 13
 """Court: its own order prolongs the entry, where the profile allows it. Needs `prolongation`."""
 LISTING_ACTION_END_REVIEW: ListingAction.ValueType  # 14
-"""Exchange: a regulator's order was obeyed, and the review that came with it ends. Needs `order_id`."""
+"""Exchange: a regulator's order was obeyed, and the review that came with it ends. Needs `review_id`."""
 
 class _WithdrawalCode:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -736,7 +736,7 @@ class ListingEvent(message.Message):
     WORDS_FIELD_NUMBER: builtins.int
     NOTICE_FIELD_NUMBER: builtins.int
     PROLONGATION_FIELD_NUMBER: builtins.int
-    ORDER_ID_FIELD_NUMBER: builtins.int
+    REVIEW_ID_FIELD_NUMBER: builtins.int
     event_id: builtins.bytes
     """UUIDv7, 16 bytes. The same id with the same bytes changes nothing."""
     federation: builtins.str
@@ -753,8 +753,8 @@ class ListingEvent(message.Message):
     """Of WITHDRAW."""
     ground: DisputeGround.ValueType
     """Of OPEN_REVIEW."""
-    order_id: builtins.bytes
-    """Of END_REVIEW: the order, 16 bytes; it is the id of the event that opened the review, too."""
+    review_id: builtins.bytes
+    """Of END_REVIEW: the event that opened the review, 16 bytes."""
     @builtins.property
     def decided_at(self) -> timestamp_pb2.Timestamp:
         """When it was decided."""
@@ -801,13 +801,13 @@ class ListingEvent(message.Message):
         words: SubjectWords | None = ...,
         notice: NoticeProof | None = ...,
         prolongation: Prolongation | None = ...,
-        order_id: builtins.bytes = ...,
+        review_id: builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["correction", b"correction", "decided_at", b"decided_at", "extension", b"extension", "ground", b"ground", "notice", b"notice", "order_id", b"order_id", "particulars", b"particulars", "prolongation", b"prolongation", "settlement", b"settlement", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["correction", b"correction", "decided_at", b"decided_at", "extension", b"extension", "ground", b"ground", "notice", b"notice", "particulars", b"particulars", "prolongation", b"prolongation", "review_id", b"review_id", "settlement", b"settlement", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "correction", b"correction", "decided_at", b"decided_at", "event_id", b"event_id", "extension", b"extension", "federation", b"federation", "ground", b"ground", "listing_id", b"listing_id", "notice", b"notice", "order_id", b"order_id", "particulars", b"particulars", "prolongation", b"prolongation", "settlement", b"settlement", "subject_ref", b"subject_ref", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["action", b"action", "actor", b"actor", "correction", b"correction", "decided_at", b"decided_at", "event_id", b"event_id", "extension", b"extension", "federation", b"federation", "ground", b"ground", "listing_id", b"listing_id", "notice", b"notice", "particulars", b"particulars", "prolongation", b"prolongation", "review_id", b"review_id", "settlement", b"settlement", "subject_ref", b"subject_ref", "withdrawal", b"withdrawal", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_particulars: _TypeAlias = typing.Literal["settlement", "withdrawal", "correction", "ground", "extension", "words", "notice", "prolongation", "order_id"]  # noqa: Y015
+    _WhichOneofReturnType_particulars: _TypeAlias = typing.Literal["settlement", "withdrawal", "correction", "ground", "extension", "words", "notice", "prolongation", "review_id"]  # noqa: Y015
     _WhichOneofArgType_particulars: _TypeAlias = typing.Literal["particulars", b"particulars"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_particulars) -> _WhichOneofReturnType_particulars | None: ...
 

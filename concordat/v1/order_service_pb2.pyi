@@ -66,9 +66,9 @@ class SubmitOrderRequest(message.Message):
 
     @builtins.property
     def review(self) -> envelope_pb2.Envelope:
-        """The regulator's ListingEvent OPEN_REVIEW of the same listing, whose event_id is the order's order_id. It opens a
-        review as soon as the listing is in force, at once or later, so that lenders are shown it suppressed or marked
-        as its profile says until the order is obeyed.
+        """The regulator's ListingEvent OPEN_REVIEW of the same listing. It opens a review as soon as the listing is in
+        force, at once or later, so that lenders are shown it suppressed or marked as its profile says until the order is
+        obeyed. Its event_id is its own, and told to nobody before: whoever knew it could use it up.
         """
 
     def __init__(

@@ -42,9 +42,8 @@ def open_review_of(
     verified = open_member_event(envelope, regulator, anchors, at)
     event = verified.message
     if event.action != ListingAction.LISTING_ACTION_OPEN_REVIEW or (
-        event.event_id,
         event.subject_ref,
         event.listing_id,
-    ) != (order.order_id, order.subject_ref, order.listing_id):
+    ) != (order.subject_ref, order.listing_id):
         raise Refusal(Reason.REASON_ORDER_REFUSED, "the event opens no review of the order's")
     return verified

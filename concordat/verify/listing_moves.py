@@ -157,7 +157,7 @@ def _review_opened(course: Course, event: v1.ListingEvent, state: State) -> Cour
 
 def _review_ended(course: Course, event: v1.ListingEvent, state: State) -> Course:
     dispute = course.dispute
-    if dispute is None or dispute.dispute_id != event.order_id or dispute.reviewer:
+    if dispute is None or dispute.dispute_id != event.review_id or dispute.reviewer:
         raise MismatchError("no order opened the review that it ends")
     return ended_in(course, state, course.back)
 

@@ -176,7 +176,7 @@ class Ledger:
         listing: Listing,
         action: ListingAction.ValueType,
         notice: v1.NoticeProof | None = None,
-        order_id: bytes = b"",
+        review_id: bytes = b"",
     ) -> Listing:
         """Let the exchange move a listing by an event of its own, signed when it is written."""
         event = v1.ListingEvent(
@@ -189,8 +189,8 @@ class Ledger:
             decided_at=to_timestamp(self._at),
             notice=notice,
         )
-        if order_id:
-            event.order_id = order_id
+        if review_id:
+            event.review_id = review_id
         party = Party(Actor.EXCHANGE, self._office.exchange_id)
         after = machine.apply_event(listing, event, party, self.profile_of(listing), self._at)
         entry = self._entries[listing.subject_ref, listing.listing_id]

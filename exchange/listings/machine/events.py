@@ -160,7 +160,7 @@ def _extend(
 def _end_review(
     listing: Listing, event: v1.ListingEvent, _: Party, __: Profile, at: datetime
 ) -> Listing:
-    dispute = require_open(listing, event.order_id)
+    dispute = require_open(listing, event.review_id)
     if dispute.reviewer:
         raise Refusal(Reason.REASON_LISTING_TRANSITION_REFUSED, "no order opened this review")
     return returned(listing, at)

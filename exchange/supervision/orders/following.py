@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from concordat import v1
 from concordat.clock import to_micros
 from concordat.statements import digest_of
 from concordat.v1 import ListingAction, ListingState
@@ -76,11 +75,13 @@ def open_reviews(connection: Connection, ledger: Ledger, key: Key, orders: Seque
             return
         if not order.open or order.reviewed:
             continue
-        event = v1.ListingEvent.FromString(order.review.payload)
+        event = order.review_event
+        table.put(connection, order, reviewed=True)
+        if ledger.digest_of(key, event.event_id) is not None:
+            continue  # used up by another statement: better no review than a listing that nobody can move
         party = Party(Actor.REGULATOR, order.regulator)
         after = apply_event(listing, event, party, ledger.profile_of(listing), ledger.at)
         ledger.move(after, Cause.event(event, digest_of(order.review), order.review))
-        table.put(connection, order, reviewed=True)
 
 
 def _end_review(ledger: Ledger, key: Key, orders: Sequence[Order]) -> None:
@@ -89,6 +90,7 @@ def _end_review(ledger: Ledger, key: Key, orders: Sequence[Order]) -> None:
     if listing is None or listing.state != ListingState.LISTING_STATE_UNDER_REVIEW:
         return
     dispute = listing.dispute
-    if dispute is not None and dispute.dispute_id in {order.order_id for order in orders}:
-        ledger.act(listing, ListingAction.LISTING_ACTION_END_REVIEW, order_id=dispute.dispute_id)
+    reviews = {order.review_event.event_id for order in orders if order.readable}
+    if dispute is not None and not dispute.reviewer and dispute.dispute_id in reviews:
+        ledger.act(listing, ListingAction.LISTING_ACTION_END_REVIEW, review_id=dispute.dispute_id)
         ledger.follow(key)

@@ -51,8 +51,6 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
     if again is not None:  # another connection was first
         return _again(again, verified)
     listing = require_may_be_given(said, ledger.get(key), others)
-    if ledger.digest_of(key, said.order_id) is not None:
-        raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another statement has this id")
     order = Order(
         order_id=said.order_id,
         key=key,
@@ -67,6 +65,10 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
         review=request.review,
         facts=facts_of(listing),
     )
+    if ledger.digest_of(key, order.review_event.event_id) is not None:
+        raise Refusal(
+            Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another statement has the review's id"
+        )
     table.add(connection, order)
     log.enqueue(connection, [records.order_act(order, at)])
     with refusing_untrusted():

@@ -73,6 +73,11 @@ class Order:
         return self.ended_at is None and self.readable
 
     @property
+    def review_event(self) -> v1.ListingEvent:
+        """What opens its review."""
+        return v1.ListingEvent.FromString(self.review.payload)
+
+    @property
     def statement(self) -> v1.CorrectionOrder:
         """What was ordered."""
         return v1.CorrectionOrder.FromString(self.envelope.payload)

@@ -415,7 +415,7 @@ def test_the_exchange_can_not_end_the_subjects_own_dispute_as_an_order_that_was_
     assert dispute is not None
     ended = story.now.back_to
     event = listing_event(story.now, END_REVIEW, at=story.at, by=Party(Actor.EXCHANGE, EXCHANGE))
-    assert event.order_id == dispute.dispute_id
+    assert event.review_id == dispute.dispute_id
     own.steps.add(
         sequence=len(own.steps) + 1,
         statement=seal(event, signer(EXCHANGE)),

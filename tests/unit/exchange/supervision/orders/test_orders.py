@@ -127,7 +127,7 @@ def test_an_order_must_be_fresh_its_callers_own_and_come_with_its_own_review(
     assert refused == "SIGNATURE_INVALID"
     stolen = orders.request(order, signed_by=OTHER_REGULATOR)
     assert reason_of(lambda: orders.submit(stolen, OTHER_REGULATOR)) == "CALLER_NOT_SIGNER"
-    apart = orders.request(order, event_id=new_id())
+    apart = orders.request(order, subject_ref=bytes(32))
     assert reason_of(lambda: orders.submit(apart)) == "ORDER_REFUSED"
 
 
@@ -265,7 +265,7 @@ def test_a_listing_that_ends_otherwise_makes_its_order_moot(
     listing_id = desk.in_force()
     order = orders.give(listing_id)
     upheld = RulingOutcome.RULING_OUTCOME_UPHELD
-    desk.rule(listing_id, order.order_id, upheld)
+    desk.rule(listing_id, orders.dispute_of(listing_id), upheld)
     assert orders.read(order.order_id).stage == MOOT
     assert [act.stage for act in orders.logged()] == [GIVEN, MOOT]
     assert not orders.duties()
@@ -287,7 +287,8 @@ def test_a_reviewer_who_rejects_the_review_ends_it_and_the_order_stands(
 ) -> None:
     listing_id = desk.in_force()
     order = orders.give(listing_id)
-    desk.rule(listing_id, order.order_id, RulingOutcome.RULING_OUTCOME_REJECTED)
+    rejected = RulingOutcome.RULING_OUTCOME_REJECTED
+    desk.rule(listing_id, orders.dispute_of(listing_id), rejected)
     assert desk.state(listing_id) == EFFECTIVE
     assert orders.read(order.order_id).stage == GIVEN
     assert len(orders.duties()) == 1
@@ -302,6 +303,36 @@ def test_an_order_during_the_subjects_own_dispute_takes_over_once_that_is_reject
     desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
     assert desk.state(listing_id) == UNDER_REVIEW
     assert not desk.shown()
+
+
+def test_nobody_who_knows_an_order_uses_up_the_id_of_its_review(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    listing_id = desk.file().listing_id
+    desk.read_inbox()
+    desk.pass_time(28 * DAY)
+    order = orders.give(listing_id)
+    reconfirm = v1.ListingAction.LISTING_ACTION_RECONFIRM
+    desk.say(desk.event(listing_id, reconfirm, FURNISHER, event_id=order.order_id))
+    desk.pass_time(4 * DAY)
+    assert desk.state(listing_id) == UNDER_REVIEW
+
+
+def test_a_review_whose_id_is_used_up_keeps_the_listing_moving(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    listing_id = desk.file().listing_id
+    desk.read_inbox()
+    desk.pass_time(28 * DAY)
+    request = orders.request(orders.order(listing_id))
+    orders.submit(request)
+    guessed = v1.ListingEvent.FromString(request.review.payload).event_id
+    reconfirm = v1.ListingAction.LISTING_ACTION_RECONFIRM
+    desk.say(desk.event(listing_id, reconfirm, FURNISHER, event_id=guessed))
+    desk.pass_time(4 * DAY)
+    assert desk.state(listing_id) == EFFECTIVE
+    desk.withdraw(listing_id)
+    assert desk.state(listing_id) == ListingState.LISTING_STATE_WITHDRAWN
 
 
 def test_an_obeyed_order_does_not_end_the_subjects_own_dispute(
