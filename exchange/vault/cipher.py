@@ -6,7 +6,6 @@ import os
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
@@ -120,12 +119,12 @@ def bound(subject_ref: bytes, generation: int) -> bytes:
     return generation.to_bytes(8, "big") + subject_ref
 
 
-_VAULTS: WeakKeyDictionary[Dialect, Vault] = WeakKeyDictionary()
+_IN_DIALECT = "concordat_vault"  # an engine's own dialect has its vault: found at the least cost
 
 
 def attach(engine: Engine, keyring: Keyring, path: Path | None = None) -> Vault:
     """Give a database its keys, before anything is read or written; return the vault."""
-    vault = _VAULTS[engine.dialect] = Vault(keyring, path)
+    vault = engine.dialect.__dict__[_IN_DIALECT] = Vault(keyring, path)
     return vault
 
 
@@ -136,7 +135,7 @@ def vault_of(source: Connection | Engine) -> Vault:
 
 def vault_of_dialect(dialect: Dialect) -> Vault:
     """Return the vault of an engine's dialect; raise ``KeyringError`` as ``vault_of``."""
-    vault = _VAULTS.get(dialect)
+    vault: Vault | None = dialect.__dict__.get(_IN_DIALECT)
     if vault is None:
         raise KeyringError(
             "the database was opened without its keyring: open it by exchange.database.open_database"

@@ -75,12 +75,7 @@ _COLUMNS = (
 _FIND = Lookup(lambda wanted: select(*_COLUMNS).where(wanted), subject_key.c.subject_ref)
 # Held against erasure until the transaction ends; a rotation, which changes no key, is not held up.
 _HOLD = Lookup(
-    lambda wanted: (
-        select(*_COLUMNS)
-        .where(wanted)
-        .order_by(subject_key.c.subject_ref)
-        .with_for_update(read=True, key_share=True)
-    ),
+    lambda wanted: select(*_COLUMNS).where(wanted).with_for_update(read=True, key_share=True),
     subject_key.c.subject_ref,
 )
 
