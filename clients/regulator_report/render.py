@@ -86,7 +86,7 @@ def own_look_ups(month: Month, regulator: str) -> OwnLookUps:
     return OwnLookUps(
         regulator,
         _facts(own, month.smallest),
-        _facts(total, month.smallest),
+        [*_facts(total, month.smallest), *_left(total, month.smallest)],
         [
             (row.legal_article, cell_words(row.cells[0], month.smallest))
             for row in told.rows
@@ -97,6 +97,20 @@ def own_look_ups(month: Month, regulator: str) -> OwnLookUps:
 
 def _facts(row: v1.StatisticsRow, smallest: int) -> list[tuple[str, str]]:
     return [(COLUMNS[cell.measure], cell_words(cell, smallest)) for cell in row.cells]
+
+
+def _left(total: v1.StatisticsRow, smallest: int) -> list[tuple[str, str]]:
+    """Return what is left of the budget, as far as the look-ups are told."""
+    cells = {cell.measure: cell for cell in total.cells}
+    made = cells.get(M.STATISTICS_MEASURE_LOOK_UPS, v1.StatisticsCell())
+    budget = cells.get(M.STATISTICS_MEASURE_BUDGET, v1.StatisticsCell()).setting
+    words = {
+        "none": f"{budget:,}",
+        "few": f"at least {max(budget - smallest + 1, 0):,}",
+        "count": f"about {max(budget - made.count, 0):,}",
+    }
+    told = made.WhichOneof("told") or ""
+    return [("left of it", words[told])] if budget and told in words else []
 
 
 def parts_of(month: Month) -> Iterator[Part]:
