@@ -17,7 +17,7 @@ from clients.cli.console import (
     read_passphrase,
 )
 from clients.cli.moments import moment
-from clients.regulator_report.grid import Grid, facts_of, grid_of
+from clients.regulator_report.grid import KEYS, Grid, facts_of, grid_of
 from clients.regulator_report.wording import table_name
 from clients.sdk.client import RegulatorClient
 from clients.sdk.identity import load_identity
@@ -25,7 +25,10 @@ from concordat import v1
 from concordat.federation.anchors import load_anchors
 
 NAMES = [table_name(table) for table in v1.StatisticsTable.values() if table]
-NOTE = "Counts are rounded to multiples of {smallest}. * Or withheld, as it would give such a number away."
+NOTE = (
+    "<{smallest}*: fewer than {smallest}, or withheld as it would give such a number away. "
+    "Others are rounded to multiples of {smallest}."
+)
 Regulator = Annotated[
     Path, typer.Option(help="The regulator's folder: signing.key, tls.crt, tls.key.")
 ]
@@ -93,7 +96,7 @@ def print_tables(tables: list[v1.Statistics]) -> None:
     if not tables:
         console().print("Nothing of the kind is kept of this period.")
         return
-    for grid in map(grid_of, tables):
+    for grid in (grid_of(each, brief=True) for each in tables):
         empty = f"{grid.title}, {grid.period}: nothing is told."
         console().print(_drawn(grid) if grid.rows else empty)
     console().print(NOTE.format(smallest=tables[0].smallest_cell))
@@ -101,8 +104,9 @@ def print_tables(tables: list[v1.Statistics]) -> None:
 
 def _drawn(grid: Grid) -> Table:
     drawn = Table(title=f"{grid.title}, {grid.period}", caption=grid.about, title_justify="left")
-    for nth, head in enumerate(grid.heads):
-        drawn.add_column(head, justify="left" if nth == 0 else "right")
+    for head in grid.heads:
+        key = head in KEYS
+        drawn.add_column(head, justify="left" if key else "right", no_wrap=key, overflow="fold")
     for row in grid.rows:
         drawn.add_row(*row)
     return drawn

@@ -11,6 +11,9 @@ from concordat.clock import from_timestamp
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"), (1, "ms"))
 _PPM = 1_000_000
 
+KEYS = ("purpose", "reason", "article", "member", "of")
+"""Heads of the columns that say what a row is of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -25,8 +28,11 @@ class Grid:
     period: str  # 2026-10-31, or 2026-10
 
 
-def grid_of(told: v1.Statistics) -> Grid:
-    """Return a table in words: what its rows are of, and a column for each thing that any row tells."""
+def grid_of(told: v1.Statistics, *, brief: bool = False) -> Grid:
+    """Return a table in words: what its rows are of, and a column for each thing that any row tells.
+
+    ``brief`` for a screen, where `<10*` has to do for `fewer than 10*`.
+    """
     measures = list(dict.fromkeys(cell.measure for row in told.rows for cell in row.cells))
     keys = _keys(told.rows)
     rows = []
@@ -36,6 +42,8 @@ def grid_of(told: v1.Statistics) -> Grid:
             cell_words(cells[each], told.smallest_cell) if each in cells else ""
             for each in measures
         ]
+        if brief:
+            words = [each.replace("fewer than ", "<") for each in words]
         rows.append([*_key_words(row, keys), *words])
     title, about = TABLES[told.table]
     heads = [*keys, *(COLUMNS[each] for each in measures)]

@@ -40,7 +40,7 @@ def test_a_month_is_shown_in_tables_with_what_is_suppressed(
 ) -> None:
     shown = desk.run("regulator", "statistics", *regulator, "--month", MONTH).output
     assert "Listings, 2026-10" in shown
-    assert "fewer than 10*" in shown
+    assert "<10*: fewer than 10, or withheld" in shown
     assert "33.3 %" in shown
     assert "1 to 9" in shown
     assert "Notices by mail, 2026-10: nothing is told." in shown
