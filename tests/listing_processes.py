@@ -48,9 +48,9 @@ class Process:
             ListingsSettings(), federation.directory, self.store, signer(EXCHANGE)
         )
         self.furnishers = FurnisherServicer(federation.anchors, self.store, self.listings.office)
-        own_views: Any = None  # nobody looks at a score here
+        unused: Any = None  # nobody looks at a score here, nor asks for a report
         self.subjects = SubjectServicer(
-            federation.directory, self.store, self.listings.office, own_views
+            federation.directory, self.store, self.listings.office, unused, unused
         )
 
     @property

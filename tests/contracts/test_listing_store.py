@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ from exchange.listings.told import Shown
 from exchange.migrations import SCRIPTS
 from exchange.subjects.inbox_table import inbox_message
 from exchange.tables import metadata
+from exchange.vault import sealing
 from tests.builders import AT, DAY, LENDER, Federation, signer
 from tests.exchange_services import Idling
 from tests.listing_builders import (
@@ -165,6 +167,9 @@ class Exchange:
         sources = source_values(found)
 
         def insert_all(connection: Any) -> None:
+            if found.words is not None:
+                words = found.words.SerializeToString()
+                row["words"] = sealing.seal(connection, found.subject_ref, words)
             connection.execute(insert(listing), [row])
             connection.execute(insert(listing_source), sources)
 
@@ -175,15 +180,16 @@ class Exchange:
 
     def steps(self) -> list[tuple[bytes, v1.ListingEvent]]:
         """Return every event that is a step, with its listing."""
-        query = select(listing_step.c.listing_id, listing_step.c.envelope).order_by(
-            listing_step.c.listing_id, listing_step.c.sequence
-        )
-        envelopes = [
-            (row.listing_id, v1.Envelope.FromString(row.envelope)) for row in self.rows(query)
+        query = select(listing.c.subject_ref, listing.c.listing_id).order_by(listing.c.listing_id)
+        keys = [(row.subject_ref, row.listing_id) for row in self.rows(query)]
+        steps = [
+            (key[1], step.envelope)
+            for key in keys
+            for step in self.one.store.run(partial(reading.steps_of, key=key, most=1000))
         ]
         return [
             (listing_id, v1.ListingEvent.FromString(envelope.payload))
-            for listing_id, envelope in envelopes
+            for listing_id, envelope in steps
             if "listing-event" in envelope.payload_type
         ]
 
