@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
     from exchange.log.book import LogBook
+    from exchange.log.table import Key
 
 _log = structlog.get_logger("concordat.cases")
 AT_ONCE = 50
@@ -94,14 +95,17 @@ class NoticeOffice:
         rows = await self.store.arun(lambda connection: table.due(connection, at, AT_ONCE))
         if not rows:
             return 0
-        notices = await self._opened(rows, at)
-        return await self.store.arun(lambda connection: _put(connection, notices, at))
+        notices, lost = await self._opened(rows, at)
+        return await self.store.arun(lambda connection: _put(connection, notices, at, lost))
 
-    async def _opened(self, rows: Sequence[Row[bytes, bytes]], at: datetime) -> list[Due]:
-        """Return the notices of entries that are in the log, each proved and signed."""
+    async def _opened(
+        self, rows: Sequence[Row[bytes, bytes]], at: datetime
+    ) -> tuple[list[Due], list[Key]]:
+        """Return the notices of entries that are in the log, each proved and signed; and those that none opens."""
         keys = [(b"", row.record_id) for row in rows]
         receipts = await self.book.receipts(keys, _RECEIPT_SECONDS)
         opened: list[Due] = []
+        lost: list[Key] = []
         for row, receipt in zip(rows, receipts, strict=True):
             if isinstance(receipt, Refusal):
                 continue
@@ -109,14 +113,22 @@ class NoticeOffice:
                 _log.error(
                     "case_notice_lost", detail="the log's opening was erased before its date"
                 )
+                lost.append((row.subject_ref, row.record_id))
                 continue
             notice = notice_of(receipt, self.anchors, at)
             opened.append(Due(row.subject_ref, row.record_id, notice, seal(notice, self.signer)))
-        return opened
+        return opened, lost
 
 
-def _put(connection: Connection, notices: Sequence[Due], at: datetime) -> int:
-    """Put notices into inboxes and chains, in one transaction; return how many."""
+def _put(
+    connection: Connection, notices: Sequence[Due], at: datetime, lost: Sequence[Key] = ()
+) -> int:
+    """Put notices into inboxes and chains, in one transaction; return how many.
+
+    What is ``lost`` is no longer tried, so that it keeps no other waiting; every audit shows that it was not told.
+    """
+    for ref, record_id in lost:
+        table.claim(connection, ref, record_id, at)
     mine = [
         each for each in notices if table.claim(connection, each.subject_ref, each.record_id, at)
     ]

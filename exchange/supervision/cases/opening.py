@@ -27,7 +27,9 @@ def open_cases(settings: ExchangeSettings, parts: Parts, members: AioServer) -> 
         supervision.custodians_needed,
         supervision.custodian_timeout_seconds,
     )
-    days = min(supervision.case_notice_days, settings.log.keep_days)
+    days = min(
+        supervision.case_notice_days, settings.log.keep_days - 1
+    )  # opened before it is erased
     desk = CaseDesk(
         parts.directory,
         parts.store,

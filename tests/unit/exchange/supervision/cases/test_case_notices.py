@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import Connection
 
 from clients.sdk.cases_custody import CollectedNotice, withheld
 from concordat import v1
@@ -16,6 +17,8 @@ from concordat.trust.errors import SealInvalidError
 from concordat.v1 import InboxKind, LogEntryKind, Reason
 from concordat.verify.case_custody import combine, make_deposits
 from concordat.verify.case_notice import open_case_notice
+from exchange.log import table as log_table
+from exchange.supervision.cases import table as case_table
 from tests.builders import DAY, EXCHANGE, REGULATOR, Subject, signer
 from tests.case_builders import OFFICERS, CaseHouse
 
@@ -271,3 +274,21 @@ def test_a_notice_is_not_withheld_in_its_first_minute(house: CaseHouse) -> None:
     found: list[CollectedNotice] = house.collect(house.ada).notices
     assert found
     assert withheld(found, [], house.federation.at + timedelta(seconds=59)) == []
+
+
+def test_a_notice_that_nothing_opens_any_more_keeps_no_other_waiting(house: CaseHouse) -> None:
+    house.look_up(house.case(house.ada))
+    house.later(days=30)
+    house.settle()
+    places = [(b"", row.sequence) for row in house.desk.store.run(_sealed)]
+    house.desk.store.run(lambda connection: log_table.erase(connection, places, bytes(16)))
+    house.refused(house.case(house.bob, OFFICERS[:1]))
+    house.later(days=30)
+    assert house.deliver() == 1
+    assert len(notices(house, house.bob)) == 1
+    due = house.desk.store.run(lambda c: case_table.due(c, house.federation.at, 9))
+    assert due == []
+
+
+def _sealed(connection: Connection) -> list[log_table.Opening]:
+    return [row for row in log_table.openings_from(connection, 0) if row.subject_ref == b""]
