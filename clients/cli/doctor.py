@@ -45,7 +45,7 @@ def doctor(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="A witness's prefix; those in the exchange's settings are asked anyway. Repeatable.",
+            help="A witness's prefix; those in the trust bundle and the settings are asked anyway. Repeatable.",
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Take a warning for a failure.")] = False,

@@ -117,7 +117,8 @@ def _of_the_log(given: Given, settings: Iterable[DeploymentSettings]) -> Iterato
     yield Check("log", partial(probe_log.probe, url, trust, given.now()), wrong)
     yield Check("log's own health", partial(probe_log.health, url), _ASK)
     named = [each.url for one in settings if one.log for each in one.log.witnesses]
-    for witness in dict.fromkeys([*given.witnesses, *named]):
+    published = given.anchors.bundle.witness_urls
+    for witness in dict.fromkeys([*given.witnesses, *published, *named]):
         yield Check(
             f"witness {witness}", partial(probe_log.witness, witness, url, trust), "start it"
         )
