@@ -13,7 +13,7 @@ from concordat.federation.anchors import Anchors, load_anchors
 from concordat.federation.directory import MemberDirectory
 from concordat.rpc.tls import TlsIdentity
 from concordat.rpc.tls_check import require_certificate
-from concordat.store.engine import require_current
+from concordat.store.engine import StoreError, require_current
 from concordat.store.reading import opened_to_read
 from concordat.trust.checkpoint import open_checkpoint
 from concordat.trust.keys import key_id
@@ -26,6 +26,7 @@ from exchange.migrations import SCRIPTS
 from exchange.settings import ExchangeSettings
 from exchange.vault.cipher import Vault
 from exchange.vault.fitting import require_marked
+from exchange.vault.keyring import KeyringError
 from exchange.vault.keyring import load as load_keyring
 from exchange.vault.rotation import progress
 
@@ -99,9 +100,14 @@ def _database(settings: ExchangeSettings) -> str:
 def _storage_keys(settings: ExchangeSettings) -> str:
     """Check that the keyring is there, for its owner alone, and this database's."""
     vault = Vault(load_keyring(settings.storage_keys))
-    with opened_to_read(settings.database) as connection:
-        require_marked(connection, vault)
-        how_far = progress(connection, vault.keyring.newest)
+    try:
+        with opened_to_read(settings.database) as connection:
+            require_marked(connection, vault)
+            how_far = progress(connection, vault.keyring.newest)
+    except KeyringError:
+        raise
+    except StoreError:
+        return "readable; whose they are shows once the database opens"
     left = (
         f"; {how_far.older} keys are under an older one: run rotate-keys" if how_far.older else ""
     )

@@ -82,7 +82,7 @@ def load(path: Path) -> Keyring:
             raw = file.read()
     except FileNotFoundError as error:
         raise KeyringError(
-            f"there is no keyring {path}: init makes one for a new database; for an old one restore its own"
+            f"there is no keyring {path}: run init first; for a database that had one restore its own"
         ) from error
     except OSError as error:
         raise KeyringError(f"the keyring {path} can't be read: {error.strerror}") from error

@@ -15,10 +15,20 @@ from concordat.federation.anchors import save_bundle
 from concordat.store.exclusive import only_process
 from concordat.trust.checkpoint import Checkpoint, sign_checkpoint
 from exchange.main import app
+from exchange.vault.keyring import Keyring, load, save
 from tests.builders import EXCHANGE, LENDER, Federation, Pki, signer
 
 FILES = {"trust_bundle": "bundle.json", "tls_certificate": "tls.crt", "tls_key": "tls.key"}
-ALL = {"trust bundle", "certificate", "database", "own licence", "calibration", "log"}
+ALL = {
+    "trust bundle",
+    "certificate",
+    "database",
+    "own licence",
+    "calibration",
+    "log",
+    "storage keys",
+}
+NOT_YET = {"database", "own licence", "calibration", "log", "storage keys"}  # before init
 
 
 class House:
@@ -106,7 +116,7 @@ def house(tmp_path: Path) -> House:
 
 
 def test_init_takes_the_licences_in_and_check_is_content(house: House) -> None:
-    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
+    assert set(house.failed()) == NOT_YET
     assert not (house.folder / "exchange.db").exists()  # to check changes nothing
     count = len(house.licences)
     assert house.init(*house.licences) == {"ok": True, "member_id": EXCHANGE, "members": count}
@@ -151,13 +161,13 @@ def test_a_licence_of_another_federation_is_refused(house: House) -> None:
 def test_a_database_that_cannot_be_opened_is_named(house: House, url: str, told: str) -> None:
     house.configure(database=url)
     assert told in house.init(code=1)["error"]
-    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
+    assert set(house.failed()) == NOT_YET
 
 
 def test_a_database_of_another_kind_is_refused(house: House) -> None:
     (house.folder / "exchange.db").write_bytes(b"this is no database" * 100)
     house.init(code=1)
-    assert set(house.failed()) == {"database", "own licence", "calibration", "log"}
+    assert set(house.failed()) == NOT_YET
 
 
 def test_a_database_that_a_process_holds_is_not_initialised_beneath_it(house: House) -> None:
@@ -283,3 +293,54 @@ def test_an_exchange_does_not_start_on_a_log_older_than_what_is_published(house:
     said = " ".join(told.stderr.split())
     assert "does not lead to the newest checkpoint that is known: it ends before it" in said
     assert "newest known: 7 entries" in said
+
+
+# The keyring ------------------------------------------------------------------------------------
+
+
+def test_init_makes_a_keyring_once_and_none_for_a_database_that_has_its_own(house: House) -> None:
+    house.init(*house.licences)
+    keys = house.folder / "storage_keys.json"
+    kept = keys.read_bytes()
+    house.init()
+    assert keys.read_bytes() == kept
+    keys.unlink()
+    assert "restore its own" in house.init(code=1)["error"]
+    assert not keys.exists()
+    assert set(house.failed()) == {"storage keys"}
+
+
+def test_check_finds_a_keyring_that_others_may_read_or_another_databases(house: House) -> None:
+    house.init(*house.licences)
+    keys = house.folder / "storage_keys.json"
+    keys.chmod(0o644)
+    assert "chmod 600" in house.failed()["storage keys"]
+    keys.unlink()
+    save(keys, Keyring.generate())
+    assert "another database's" in house.failed()["storage keys"]
+    assert "another database's" in house.init(code=1)["error"]
+
+
+def test_keys_are_rotated_and_the_old_ones_discarded(house: House) -> None:
+    house.init(*house.licences)
+    keys = house.folder / "storage_keys.json"
+    result = house.run("rotate-keys", "--json")
+    assert json.loads(result.stdout) == {
+        "ok": True,
+        "wrapping_key": 2,
+        "subjects": 0,
+        "discarded": 0,
+    }
+    assert set(load(keys).wrapping_keys) == {1, 2}
+    assert "wrapping key 3; 2 older discarded" in house.run("rotate-keys", "--discard-old").stdout
+    assert set(load(keys).wrapping_keys) == {3}
+    before = load(keys).reference_key
+    assert house.run("rotate-keys", "--references").exit_code == 0
+    assert load(keys).reference_key != before
+    assert house.failed() == {}
+
+
+def test_keys_of_no_database_are_not_rotated(house: House) -> None:
+    result = house.run("rotate-keys", "--json")
+    assert result.exit_code == 1
+    assert "run init first" in json.loads(result.stdout)["error"]
