@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Connection, Integer, Table, insert, s
 
 from exchange.schema import metadata
 
-# One row.
+# One row, which the migration makes: whoever takes bindings in holds it.
 binding_cursor = Table(
     "binding_cursor",
     metadata,

@@ -24,11 +24,14 @@ def upgrade() -> None:
         sa.Column("outcome", sa.LargeBinary, nullable=False),
     )
     op.create_index("erasure_done_by_time", "erasure_done", ["done_at"])
-    op.create_table(
+    cursor = op.create_table(
         "binding_cursor",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("sequence", sa.BigInteger, nullable=False),
     )
+    op.bulk_insert(
+        cursor, [{"id": 1, "sequence": 0}]
+    )  # there from the start, so that it can be locked
 
 
 def downgrade() -> None:
