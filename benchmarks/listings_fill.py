@@ -1,8 +1,10 @@
 """An exchange's database with as many listings in force as asked for, before the exchange starts."""
 
+import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -12,7 +14,6 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    create_engine,
     func,
     insert,
     literal,
@@ -23,11 +24,14 @@ from clients.sandbox import REVIEWER
 from concordat.clock import to_micros
 from concordat.ids import new_id
 from concordat.v1 import DisputeGround, DisputeStage, ListingBasis, ListingState, WithdrawalCode
+from exchange.database import open_database
 from exchange.listings.machine import Listing, Source, next_due
 from exchange.listings.machine.listing import OpenDispute
 from exchange.listings.profile import Profiles
 from exchange.listings.rows import Values, listing_values, source_values
 from exchange.listings.table import listing, listing_revision, listing_source
+from exchange.vault.cipher import vault_of
+from exchange.vault.keyring import Keyring
 
 PROFILE = "us"
 LIFE, NOTICE, DAY = timedelta(days=2735), timedelta(days=120), timedelta(days=1)
@@ -50,14 +54,24 @@ _AT_ONCE = 1_000_000
 _REVISION = 1
 
 
-def fill(database: Path, furnisher: str, size: int, at: datetime, named: Iterable[Listing]) -> None:
+def fill(
+    database: Path,
+    keyring: Keyring,
+    furnisher: str,
+    size: int,
+    at: datetime,
+    named: Iterable[Listing],
+) -> None:
     """Put ``size`` listings in force into an exchange's new SQLite file, and those that are ``named``.
 
     They are the rows that the ledger would write of debts that ``furnisher`` filed, of subjects made up by
-    the database. What led to them (steps, entries of the log, messages) is left out: no check reads it.
+    the machine. What led to them (steps, entries of the log, messages) is left out: no check reads it.
     """
-    engine = create_engine(f"sqlite:///{database}")
+    engine = open_database(f"sqlite:///{database}", keyring)
+    keyed = vault_of(engine).keyed
     with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.create_function("fresh_ref", 0, lambda: keyed(os.urandom(32)))
         connection.exec_driver_sql("PRAGMA synchronous = OFF")
         connection.exec_driver_sql("PRAGMA cache_size = -1000000")
         connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
@@ -80,7 +94,7 @@ def _fill(connection: Connection, furnisher: str, size: int, at: datetime) -> No
     numbers = numbers.union_all(select(numbers.c.number + 1).where(numbers.c.number < size))
     days = func.abs(func.random()) % OLDEST + NOTICE.days + 1
     fresh = select(
-        func.randomblob(32),
+        func.fresh_ref(),
         func.randomblob(16),
         func.randomblob(32),
         to_micros(at) - days * (DAY // timedelta(microseconds=1)),

@@ -29,6 +29,7 @@ from concordat.rpc.tls import member_channel
 from concordat.v1.listing_service_pb2_grpc import ListingServiceStub
 from concordat.verify.listing_answer import verify_listing_answer
 from concordat.verify.screen_answer import verify_screen_answer
+from exchange.vault.keyring import load
 
 Figures = dict[str, float]
 TIMEOUT = 20.0
@@ -101,7 +102,8 @@ def _fill(
     listed = [(person, SHOWN) for person in people[::ONE_IN]]
     listed += [(person, why) for why, some in timed.items() if why != NEVER for person in some]
     named = [listing_of(furnisher, person.subject_ref, why, now) for person, why in listed]
-    fill(sandbox.layout.database(EXCHANGE), furnisher, size, now, named)
+    keyring = load(sandbox.layout.member(EXCHANGE) / "storage_keys.json")
+    fill(sandbox.layout.database(EXCHANGE), keyring, furnisher, size, now, named)
 
 
 def _loaded(log: Path, size: int) -> float:

@@ -16,12 +16,13 @@ from concordat import v1
 from concordat.clock import Clock, to_timestamp
 from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.trust.checkpoint import Checkpoint, open_checkpoint
 from concordat.trust.keys import Ed25519Signer
 from concordat.trust.merkle import leaf_hash, verify_inclusion
 from concordat.trust.note import ED25519, SignedNote, VerifierKey
+from exchange.database import open_database
 from exchange.log import table
 from exchange.log.book import LogBook, WitnessPolicy
 from exchange.log.records import Draft
@@ -30,6 +31,7 @@ from exchange.log.table import Key, log_opening
 from exchange.log.tile_store import FileTiles
 from exchange.log.witnesses import Witnesses
 from exchange.migrations import SCRIPTS
+from exchange.vault.keyring import Keyring
 
 ORIGIN = "bench.concordat/log"
 BATCH_SECONDS = 0.02  # the default of the exchange's settings
@@ -76,7 +78,7 @@ async def write(url: str, folder: Path, writers: int, seconds: float) -> Written
     Each enters one access and waits for its receipt in a signed checkpoint, then the next. Raises
     ``AssertionError`` where a receipt is wrong: speed is not bought with wrong answers.
     """
-    engine = open_engine(url)
+    engine = open_database(url, Keyring.generate())
     migrate(engine, SCRIPTS)
     store = GroupCommit(engine, "store")
     tiles = _CountedTiles(folder)

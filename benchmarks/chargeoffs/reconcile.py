@@ -21,6 +21,9 @@ from concordat.v1 import ListingActKind, ListingState, LogEntryKind
 from exchange.listings.table import listing, listing_step, listing_told, retraction
 from exchange.log.table import log_opening
 from exchange.subjects.inbox_table import inbox_message
+from exchange.vault.cipher import attach
+from exchange.vault.keyring import load
+from exchange.vault.sealing import unseal_many
 from provider.store.outbox import Delivery
 
 _PREFIX = "LISTING_STATE_"
@@ -147,10 +150,16 @@ def _reckon_log(connection: Connection, found: Reckoning) -> int:
 
 def _acts(connection: Connection) -> Iterator[v1.ListingAct]:
     """Yield what every entry about a listing says, opened."""
-    query = select(log_opening.c.entry, log_opening.c.record).execution_options(yield_per=5000)
-    for entry, record in connection.execute(query):
-        if v1.LogEntry.FromString(entry).kind == LogEntryKind.LOG_ENTRY_KIND_LISTING:
-            yield v1.LogRecord.FromString(record).listing
+    query = select(log_opening.c.entry, log_opening.c.subject_ref, log_opening.c.record)
+    rows = connection.execute(query.execution_options(yield_per=5000))
+    for some in rows.partitions():
+        sealed = [
+            (ref, record)
+            for entry, ref, record in some
+            if v1.LogEntry.FromString(entry).kind == LogEntryKind.LOG_ENTRY_KIND_LISTING
+        ]
+        for record in unseal_many(connection, sealed):
+            yield v1.LogRecord.FromString(record or b"").listing
 
 
 def _reckon_recalls(
@@ -190,6 +199,7 @@ def outboxes(houses: Sequence[House]) -> dict[str, dict[Delivery, int]]:
 @contextmanager
 def _reading(world: World) -> Iterator[Connection]:
     with opened_to_read(world.database(EXCHANGE)) as connection:
+        attach(connection.engine, load(world.keyring))
         yield connection
 
 

@@ -21,6 +21,9 @@ from concordat.store.engine import migrate, open_engine
 from concordat.v1 import Profile, Purpose, Role
 from exchange.members.keeper import keep_licence
 from exchange.migrations import SCRIPTS as EXCHANGE_SCRIPTS
+from exchange.vault.cipher import attach
+from exchange.vault.fitting import adopt
+from exchange.vault.keyring import Keyring, load, save
 from provider.listings.debts import load_or_make_debt_key
 from provider.migrations import SCRIPTS as PROVIDER_SCRIPTS
 from registrar import MIGRATIONS as REGISTRAR_SCRIPTS
@@ -125,6 +128,11 @@ class World:
             not_after=_LICENSED[1],
         )
 
+    @property
+    def keyring(self) -> Path:
+        """The keyring of the exchange's database."""
+        return self.layout.member(EXCHANGE) / "storage_keys.json"
+
     def _settings(self, member: str, ports: dict[str, Ports]) -> dict[str, object]:
         keys, own = self.pki.member(member), ports[member]
         settings: dict[str, object] = {
@@ -150,10 +158,13 @@ class World:
         return settings
 
     def _make_databases(self, licences: list[v1.Envelope], start: datetime) -> None:
+        save(self.keyring, Keyring.generate())
         with self._opened(EXCHANGE) as engine:
+            attach(engine, load(self.keyring))
             migrate(engine, EXCHANGE_SCRIPTS)
             directory = MemberDirectory(self.anchors)
             with engine.begin() as connection:
+                adopt(connection)
                 for envelope in licences:
                     directory.add_licence(envelope, start)
                     licence = v1.Licence.FromString(envelope.payload)

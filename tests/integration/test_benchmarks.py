@@ -21,7 +21,7 @@ from exchange.listings.machine import Listing
 from exchange.listings.profile import Profiles
 from exchange.listings.showing import shown_entry
 from exchange.tables import listing, metadata
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import KEYRING, exchange_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTINGS_PROMISED = (
@@ -145,7 +145,7 @@ def test_what_is_put_into_the_database_is_what_the_ledger_reads(tmp_path: Path) 
     engine = exchange_engine(f"sqlite:///{path}")
     metadata.create_all(engine)
     named = [listing_of("alder-bank", bytes([n] * 32), why, at) for n, why in enumerate(HIDDEN, 1)]
-    fill(path, "alder-bank", 50, at, named)
+    fill(path, KEYRING, "alder-bank", 50, at, named)
     with engine.connect() as connection:
         keys = [tuple(row) for row in connection.execute(select(*listing.primary_key))]
         stored = reading.by_keys(connection, keys)
