@@ -33,7 +33,7 @@ def run(checks: Sequence[Check], seconds: float, told: Told) -> list[Finding]:
     return [
         finding
         for number, check in enumerate(checks)
-        for finding in found.get(number) or [_late(check, seconds)]
+        for finding in found.get(number, [_late(check, seconds)])
     ]
 
 

@@ -38,6 +38,7 @@ def test_a_probe_that_never_answers_holds_nobody_up() -> None:
     checks = [
         Check("slow", stalls, "start it"),
         Check("broken", breaks, "mend it"),
+        Check("nothing to say", list, ""),
         Check("well", lambda: [ok("well", "fine")], ""),
     ]
     began = time.monotonic()
