@@ -27,6 +27,7 @@ _ACCESSES = frozenset(
         LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
         LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL,
         LogEntryKind.LOG_ENTRY_KIND_SCREENING,
+        LogEntryKind.LOG_ENTRY_KIND_MONITORING,
     }
 )
 

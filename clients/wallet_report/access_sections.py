@@ -42,6 +42,8 @@ def _access(access: v1.ReportedAccess) -> tuple[str, ...]:
 def _purpose(access: v1.ReportedAccess) -> str:
     if access.kind == ReportedAccessKind.REPORTED_ACCESS_KIND_CASE:
         return "a regulator's case"
+    if access.kind == ReportedAccessKind.REPORTED_ACCESS_KIND_MONITORING:
+        return "as the consent says"
     return words(v1.Purpose.Name(access.purpose), "PURPOSE_")
 
 
@@ -57,6 +59,8 @@ def _went_out(access: v1.ReportedAccess) -> str:
         return f"nothing: refused. {message}"
     if not access.releases:
         return "nothing"
+    if access.kind == ReportedAccessKind.REPORTED_ACCESS_KIND_MONITORING:
+        return "that a listing took effect; not what it says"
     what = ", ".join(
         words(v1.DataCategory.Name(category), "DATA_CATEGORY_") for category in access.categories
     )

@@ -43,6 +43,8 @@ class _ReportedAccessKindEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Rep
     """A lender's screening under a periodic consent."""
     REPORTED_ACCESS_KIND_CASE: _ReportedAccessKind.ValueType  # 3
     """A regulator's look-up in a case, once its notice was due."""
+    REPORTED_ACCESS_KIND_MONITORING: _ReportedAccessKind.ValueType  # 4
+    """A lender was told, under a periodic consent, that a listing took effect; not what it says."""
 
 class ReportedAccessKind(_ReportedAccessKind, metaclass=_ReportedAccessKindEnumTypeWrapper):
     """What kind of access it was."""
@@ -55,6 +57,8 @@ REPORTED_ACCESS_KIND_SCREENING: ReportedAccessKind.ValueType  # 2
 """A lender's screening under a periodic consent."""
 REPORTED_ACCESS_KIND_CASE: ReportedAccessKind.ValueType  # 3
 """A regulator's look-up in a case, once its notice was due."""
+REPORTED_ACCESS_KIND_MONITORING: ReportedAccessKind.ValueType  # 4
+"""A lender was told, under a periodic consent, that a listing took effect; not what it says."""
 
 class _ErasureCategory:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -357,7 +361,7 @@ class ReportedAccess(message.Message):
     member: builtins.str
     """Who asked."""
     purpose: types_pb2.Purpose.ValueType
-    """What for; unset for a case."""
+    """What for; unset for a case and for monitoring, which the consent says."""
     consent_id: builtins.bytes
     """The consent that it rests on, 16 bytes; empty for a case, and where none verified."""
     case_reference: builtins.str

@@ -139,11 +139,11 @@ def _judge_accesses(
     for entry in entries:
         record = entry.record
         act = record.WhichOneof("act")
-        if act in {"intent", "refusal", "screening", "case_notice"} and (
+        if act in {"intent", "refusal", "screening", "monitoring", "case_notice"} and (
             record.record_id not in known
         ):
             kept = rules.access_kept(entry.at, source.periods, source.at, narrow=False)
-            consent_id = record.screening.consent_id if act == "screening" else b""
+            consent_id = record.screening.consent_id or record.monitoring.consent_id
             note(record.record_id, consent_id, kept)
     return proofs
 

@@ -153,13 +153,15 @@ _ABOUT: Mapping[str, tuple[str, Callable[[v1.LogRecord], bytes]]] = {
     "release": ("accesses", lambda record: record.release.access_id),
     "outcome": ("accesses", lambda record: record.outcome.access_id),
     **dict.fromkeys(
-        ("intent", "refusal", "screening", "case_notice"),
+        ("intent", "refusal", "screening", "monitoring", "case_notice"),
         ("accesses", lambda record: record.record_id),
     ),
 }
 """What an entry's record is about: a consent, a listing or an access, and its id."""
 
-_ACCESS_ACTS = frozenset({"intent", "refusal", "screening", "case_notice", "release", "outcome"})
+_ACCESS_ACTS = frozenset(
+    {"intent", "refusal", "screening", "monitoring", "case_notice", "release", "outcome"}
+)
 
 
 def category_of(record: v1.LogRecord) -> Category.ValueType:

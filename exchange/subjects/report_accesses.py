@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concordat import v1
-from concordat.v1 import LogEntryKind
 from concordat.v1 import ReportedAccessKind as Kind
 
 
@@ -50,6 +49,8 @@ def _access(entry: ChainEntry, cases: Mapping[bytes, v1.LogRecord]) -> v1.Report
             return access
         case "screening":
             return _screening(entry, record.screening)
+        case "monitoring":
+            return _monitoring(entry, record.monitoring)
         case "case_notice":
             return _case(entry, cases.get(record.case_notice.record_id))
     return None
@@ -81,6 +82,15 @@ def _screening(entry: ChainEntry, act: v1.Screening) -> v1.ReportedAccess:
         access.released_at.CopyFrom(entry.record.recorded_at)
         access.result = v1.ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY
         access.categories.append(v1.DataCategory.DATA_CATEGORY_LISTINGS)
+    return access
+
+
+def _monitoring(entry: ChainEntry, act: v1.MonitoringAct) -> v1.ReportedAccess:
+    access = _made(entry, Kind.REPORTED_ACCESS_KIND_MONITORING, act.lender)
+    access.consent_id = act.consent_id
+    access.releases = 1
+    access.released_at.CopyFrom(entry.record.recorded_at)
+    access.result = v1.ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY
     return access
 
 
@@ -123,13 +133,3 @@ def reported_erasures(entries: Iterable[ChainEntry]) -> Iterator[v1.ReportedEras
                 kept=act.kept,
                 log_index=entry.index,
             )
-
-
-ACCESS_KINDS = frozenset(
-    {
-        LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
-        LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL,
-        LogEntryKind.LOG_ENTRY_KIND_SCREENING,
-    }
-)
-"""Entries that a report must tell of, where they still open."""

@@ -170,7 +170,18 @@ def test_an_erased_entry_is_shown_as_erased(desk: Desk, wallet: Wallet, ada: Sub
     assert entry["what"] in desk.run("wallet", "accesses", *wallet).stdout
 
 
-@pytest.mark.parametrize("kind", LogEntryKind.values()[1:], ids=LogEntryKind.Name)
+# A sealed look-up stands in nobody's chain; its subject is shown the notice of it.
+SEALED = {
+    LogEntryKind.LOG_ENTRY_KIND_CASE_LOOK_UP,
+    LogEntryKind.LOG_ENTRY_KIND_CASE_REFUSAL,
+}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in LogEntryKind.values()[1:] if kind not in SEALED],
+    ids=LogEntryKind.Name,
+)
 def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
     acts: dict[str, v1.LogRecord] = {
         "ACCESS_INTENT": v1.LogRecord(intent=v1.AccessIntent(lender=LENDER)),
@@ -193,12 +204,20 @@ def test_every_kind_of_entry_has_words(kind: LogEntryKind.ValueType) -> None:
         "ORDER": v1.LogRecord(
             order=v1.OrderAct(regulator=LENDER, stage=v1.OrderStage.ORDER_STAGE_GIVEN)
         ),
+        "CASE_NOTICE": v1.LogRecord(case_notice=v1.CaseNoticeAct(index=7)),
+        "OUTCOME": v1.LogRecord(outcome=v1.OutcomeReported(lender=LENDER)),
+        "REPORT": v1.LogRecord(report=v1.ReportAct()),
+        "ERASURE_REQUEST": v1.LogRecord(erasure_request=v1.ErasureRequestAct(erased=3)),
+        "BINDING": v1.LogRecord(binding=v1.BindingAct(version=2)),
+        "MONITORING": v1.LogRecord(monitoring=v1.MonitoringAct(lender=LENDER)),
     }
     name = LogEntryKind.Name(kind).removeprefix("LOG_ENTRY_KIND_")
     own = ("CONSENT", "CONSENT_EVENT", "SUBJECT", "OWN_LOOK", "OWN_VIEW")
-    who = "you" if name in own else LENDER
-    if name in ("LICENCE", "LICENCE_STATUS", "CALIBRATION", "ERASURE"):
+    who = "you" if name in (*own, "REPORT", "ERASURE_REQUEST") else LENDER
+    if name in ("LICENCE", "LICENCE_STATUS", "CALIBRATION", "ERASURE", "CASE_NOTICE"):
         who = "the exchange"
+    if name == "BINDING":
+        who = "the registrar"
     shown, what, _ = told(HistoryEntry(1, 0, v1.LogEntry(kind=kind), acts[name]))
     assert shown == who
     assert what

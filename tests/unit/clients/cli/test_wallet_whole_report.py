@@ -150,6 +150,7 @@ def refused_attempt(listed: ListingDesk) -> None:
     """Enter in the log that a lender's request about ada was refused."""
     request = v1.ViewRequest(
         lender="lender",
+        disclosure=v1.Disclosure(kind=v1.DisclosureKind.DISCLOSURE_KIND_FULL),
         subject_ref=listed.fake.person.ref,
         purpose=v1.Purpose.PURPOSE_CREDIT_APPLICATION,
     )

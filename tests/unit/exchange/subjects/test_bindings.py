@@ -32,7 +32,7 @@ class Town(ListingDesk):
             self.federation.anchors, TlsIdentity(b"", b""), self.desk.store, self.desk.clock
         )
 
-    def tell(self, *bindings: v1.Envelope, first: int = 1) -> None:
+    def told_of(self, *bindings: v1.Envelope, first: int = 1) -> None:
         """Tell the exchange of new bindings, as the registrar does."""
         told = [
             v1.Rebinding(sequence=number, binding=binding)
@@ -64,7 +64,7 @@ def bindings_in(town: Town, person: Subject) -> list[int]:
 
 def test_the_old_key_is_dead_for_everything_new_backdated_too(town: Town) -> None:
     town.flag(FREEZE, placed=True, sequence=1)
-    town.tell(town.newer().binding)
+    town.told_of(town.newer().binding)
     for refused in (
         partial(town.flag, FREEZE, placed=False, sequence=2),
         town.own,
@@ -81,7 +81,7 @@ def test_the_old_key_is_dead_for_everything_new_backdated_too(town: Town) -> Non
 
 def test_a_person_that_the_exchange_never_heard_of_is_protected_too(town: Town) -> None:
     bob = town.federation.subject("bob")
-    town.tell(town.newer(person="bob").binding)
+    town.told_of(town.newer(person="bob").binding)
     assert reason_of(partial(town.grant, town.federation.consent(bob))) == "BINDING_INVALID"
 
 
@@ -90,7 +90,7 @@ def test_the_new_key_reads_all_that_the_old_one_did(town: Town) -> None:
     town.check()
     before = len(town.history())
     new = town.newer()
-    town.tell(new.binding)
+    town.told_of(new.binding)
     town.subject = Subject(new.ref, signer("new ada"), new.binding)
     assert len(town.history(town.subject)) == before + 1
     assert bindings_in(town, town.subject) == [2]
@@ -102,8 +102,8 @@ def test_the_new_key_reads_all_that_the_old_one_did(town: Town) -> None:
 
 def test_what_was_told_before_changes_and_logs_nothing(town: Town) -> None:
     second, third = town.newer(2), town.newer(3)
-    town.tell(second.binding, third.binding)
-    town.tell(second.binding, third.binding)
+    town.told_of(second.binding, third.binding)
+    town.told_of(second.binding, third.binding)
     town.subject = Subject(third.ref, signer("new ada"), third.binding)
     assert bindings_in(town, town.subject) == [2, 3]
     assert town.cursor() == 2
@@ -115,7 +115,7 @@ def test_it_is_logged_although_the_new_key_came_first(town: Town) -> None:
     new = town.newer()
     town.subject = Subject(new.ref, signer("new ada"), new.binding)
     town.own()
-    town.tell(new.binding)
+    town.told_of(new.binding)
     assert bindings_in(town, town.subject) == [2]
 
 
@@ -123,7 +123,7 @@ def test_what_the_registrar_did_not_sign_is_refused_and_nothing_moves(town: Town
     said = v1.SubjectBinding.FromString(town.newer().binding.payload)
     forged = seal(said, signer("mallory"))
     with pytest.raises(Refusal) as refused:
-        town.tell(forged)
+        town.told_of(forged)
     assert refused.value.reason == Reason.REASON_SIGNATURE_INVALID
     assert town.cursor() == 0
     assert reason_of(town.own) == ""

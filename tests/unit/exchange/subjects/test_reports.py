@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
 from concordat import v1
+from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.trust.envelope import validate
 from concordat.v1 import DisputeStage, FlagKind, RulingOutcome
 from exchange.subjects import report_pages as pages_module
+from exchange.subjects.report_accesses import ChainEntry, reported_accesses
 from exchange.subjects.settings import SubjectsSettings
-from tests.builders import DAY, LENDER
+from tests.builders import AT, DAY, LENDER, REGULATOR
 from tests.exchange_builders import ExchangeDesk
 from tests.exchange_services import reason_of, subject_request
 from tests.listing_builders import APPEAL_BODY, FURNISHER, REVIEWER, digest
@@ -65,6 +68,26 @@ def test_a_refused_attempt_is_in_the_report_with_its_reason(desk: ListingDesk) -
     assert access.refusal == v1.Reason.REASON_SUBJECT_FROZEN
     assert not access.releases
     assert report.flags.frozen
+
+
+def test_what_monitoring_told_a_lender_is_an_access_and_so_is_a_case_once_it_is_told() -> None:
+    subject, case_id = bytes(32), bytes([7]) * 16
+    entries = [
+        ChainEntry(
+            1, 10, record(1, monitoring=v1.MonitoringAct(lender=LENDER, consent_id=case_id))
+        ),
+        ChainEntry(2, 20, record(2, case_notice=v1.CaseNoticeAct(record_id=case_id, index=5))),
+        ChainEntry(3, 30, record(3, case_notice=v1.CaseNoticeAct(record_id=bytes(16), index=6))),
+    ]
+    look_up = v1.CaseLookUp(regulator=REGULATOR, subject_ref=subject, legal_article="art. 9")
+    cases = {case_id: record(4, case_look_up=look_up)}
+    found = [access for _, access in reported_accesses(entries, cases)]
+    assert [(each.member, each.log_index) for each in found] == [(LENDER, 10), (REGULATOR, 20)]
+    assert found[1].legal_article == "art. 9"
+
+
+def record(number: int, **act: Any) -> v1.LogRecord:
+    return v1.LogRecord(record_id=bytes([number]) * 16, recorded_at=to_timestamp(AT), **act)
 
 
 def test_each_page_of_a_report_is_logged_and_the_next_report_says_nothing_of_looks(
