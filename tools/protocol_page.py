@@ -24,7 +24,7 @@ HEAD = """# Protocol reference
 
 Everything that goes over the wires, from the comments in
 [`protos/concordat/v1`](../protos/concordat/v1). The bounds of each field stand there as protovalidate rules, and
-hold before any work is done; what is out of bounds is refused with `REQUEST_MALFORMED` or `STATEMENT_MALFORMED`
+hold before any work is done; what is out of bounds is refused with `MESSAGE_INVALID` or `STATEMENT_MALFORMED`
 ([reasons](errors.md)). Which RPC is served on which port: [architecture](ARCHITECTURE.md#processes-and-ports).
 """
 
