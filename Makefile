@@ -16,7 +16,7 @@ DEV := $(VENV)/.installed-dev
 PEERS := $(VENV)/.installed-peers
 REQUIREMENTS := pyproject.toml constraints.txt
 SOURCES = $(wildcard concordat provider exchange registrar witness clients tests tools benchmarks \
-    interop)
+    interop docs/conf.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -50,6 +50,10 @@ check: $(DEV) ## Lint, types, the contract's rules, and whether generated code i
 	$(BIN)/python tools/protos.py --check
 	$(BIN)/python tools/docs.py --check
 
+.PHONY: docs
+docs: $(DEV) ## Build the documentation site into site/; a warning fails
+	$(BIN)/sphinx-build -q -W --keep-going docs site
+
 .PHONY: interop
 interop: $(DEV) ## Have Go, from Debian's archive, verify a log of ours, and ours what Go signed
 	$(BIN)/python -m interop
@@ -75,7 +79,7 @@ listings-real: $(DEV) ## File 70,975 real debts and live through 36 years; BENCH
 
 .PHONY: clean
 clean: ## Remove everything that make made, the environment too
-	rm -rf $(VENV) build dist *.egg-info demo-out bench-out .interop
+	rm -rf $(VENV) build dist *.egg-info demo-out bench-out site .interop
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
