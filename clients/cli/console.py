@@ -60,7 +60,7 @@ _NOT_NOW = {
 }
 _NO_ANSWER = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 _LOCAL = (ClientError, PkiError, TrustBundleError, TlsFileError, KeyFileError, OSError)
-_FAILURES = (RemoteError, BundleMalformedError, ViewNotVerified, Refusal, TrustError, *_LOCAL)
+FAILURES = (RemoteError, BundleMalformedError, ViewNotVerified, Refusal, TrustError, *_LOCAL)
 
 
 _EXPLAINED: tuple[tuple[type[Exception], Exit, str], ...] = (
@@ -77,7 +77,7 @@ def failing(what: str, *, as_json: bool) -> Iterator[None]:
     """Tell of a failure under it: ``what`` failed, the reason, what to do; then exit with its code."""
     try:
         yield
-    except _FAILURES as error:
+    except FAILURES as error:
         code, reason, advice = explain(error)
         fail(what, code, reason, advice, as_json=as_json)
 

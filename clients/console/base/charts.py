@@ -1,0 +1,183 @@
+"""Charts as marks on a plane of 400 units' width, and the table behind each; a macro draws them as inline SVG.
+
+Nothing is told by colour alone: every bar and point stands beside its figure, and the table says it all again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH = 400.0
+_LINE = 40.0  # height of a row: its label, and the bar beneath
+_BAR = 12.0
+_LABEL_BASELINE = 14.0
+_BAR_TOP = 20.0
+_FIGURES = 64.0  # room for a figure beside a bar
+_LONGEST = 46  # letters of a label
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    """A bar; ``tone`` is ``plain``, ``soft``, ``plus`` or ``minus``."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words; ``anchor`` is ``start``, ``middle`` or ``end``; ``strong`` is a figure."""
+
+    x: float
+    y: float
+    words: str
+    anchor: str = "start"
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A line through ``points``, such as ``0,10 40,20``; ``axis`` is thin and grey."""
+
+    points: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture, what it shows in words, and the table behind it, whose cells are plain text."""
+
+    name: str  # an id, once a page
+    title: str
+    description: str
+    height: float
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    rects: Sequence[Rect] = ()
+    strokes: Sequence[Stroke] = ()
+    texts: Sequence[Text] = ()
+    width: float = WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a chart is called and says, and the table behind it."""
+
+    name: str
+    title: str
+    description: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def bar_chart(told: Told, bars: Sequence[tuple[str, float, str]]) -> Chart:
+    """Return bars from the left, one beneath the other: label, value (not negative) and its figure."""
+    most = max((value for _, value, _ in bars), default=0.0) or 1.0
+    rects, texts = [], []
+    for place, (label, value, figure) in enumerate(bars):
+        top = place * _LINE
+        long = max((WIDTH - _FIGURES) * value / most, 1.0)
+        rects.append(Rect(0, top + _BAR_TOP, round(long, 1), _BAR))
+        texts += [
+            Text(0, top + _LABEL_BASELINE, shortened(label)),
+            Text(round(long, 1) + 6, top + _BAR_TOP + 11, figure, strong=True),
+        ]
+    return _chart(told, len(bars) * _LINE, rects, (), texts)
+
+
+def contribution_chart(told: Told, parts: Sequence[tuple[str, int, str]]) -> Chart:
+    """Return bars to both sides of a line, one beneath the other: label, gain or loss, and its figure."""
+    lowest = min((value for _, value, _ in parts if value < 0), default=0)
+    highest = max((value for _, value, _ in parts if value > 0), default=0)
+    unit = (WIDTH - 2 * _FIGURES) / ((highest - lowest) or 1)
+    zero = round(_FIGURES - lowest * unit, 1)
+    rects, texts = [], []
+    for place, (label, value, figure) in enumerate(parts):
+        top, long = place * _LINE, round(max(abs(value) * unit, 1.0), 1)
+        start = zero if value >= 0 else zero - long
+        tone = "plus" if value > 0 else "minus" if value < 0 else "soft"
+        rects.append(Rect(round(start, 1), top + _BAR_TOP, long, _BAR, tone))
+        beside = (start + long + 6, "start") if value >= 0 else (start - 6, "end")
+        texts += [
+            Text(0, top + _LABEL_BASELINE, shortened(label)),
+            Text(round(beside[0], 1), top + _BAR_TOP + 11, figure, beside[1], strong=True),
+        ]
+    height = len(parts) * _LINE
+    axis = Stroke(f"{zero},16 {zero},{height}", "axis")
+    return _chart(told, height, rects, (axis,), texts)
+
+
+def reach_chart(
+    told: Told,
+    scale: tuple[int, int],
+    reach: tuple[int, int],
+    value: int,
+    marks: Sequence[tuple[int, str]],
+) -> Chart:
+    """Return a scale with an interval on it and the value in it; ``marks`` are places and their names."""
+    lowest, highest = scale
+    unit = (WIDTH - 40) / ((highest - lowest) or 1)
+
+    def at(points: float) -> float:
+        return round(20 + (min(max(points, lowest), highest) - lowest) * unit, 1)
+
+    low, high = at(reach[0]), at(reach[1])
+    rects = [
+        Rect(20, 34, WIDTH - 40, 6, "soft"),
+        Rect(low, 31, round(max(high - low, 2.0), 1), 12),
+    ]
+    strokes = [Stroke(f"{at(value)},24 {at(value)},50", "point")]
+    strokes += [Stroke(f"{at(place)},34 {at(place)},54", "axis") for place, _ in marks]
+    texts = [
+        Text(at(value), 18, str(value), "middle", strong=True),
+        *(Text(at(place), 68, name, "middle") for place, name in marks),
+    ]
+    return _chart(told, 76, rects, strokes, texts)
+
+
+def line_chart(told: Told, values: Sequence[tuple[str, float, str]]) -> Chart:
+    """Return a line from left to right, equally spaced: label, value and its figure; ends are named."""
+    low = min((value for _, value, _ in values), default=0.0)
+    high = max((value for _, value, _ in values), default=1.0)
+    unit, step = 90 / ((high - low) or 1), (WIDTH - 40) / max(len(values) - 1, 1)
+    places = [
+        (round(20 + n * step, 1), round(120 - (value - low) * unit, 1))
+        for n, (_, value, _) in enumerate(values)
+    ]
+    strokes = [Stroke("20,124 380,124", "axis"), Stroke(" ".join(f"{x},{y}" for x, y in places))]
+    texts = []
+    for place, anchor in ((0, "start"), (len(values) - 1, "end")) if values else ():
+        x, y = places[place]
+        texts += [
+            Text(x, 142, shortened(values[place][0], 24), anchor),
+            Text(x, y - 8, values[place][2], anchor, strong=True),
+        ]
+    dots = [Rect(x - 2.5, y - 2.5, 5, 5) for x, y in places]
+    return _chart(told, 150, dots, strokes, texts)
+
+
+def shortened(label: str, longest: int = _LONGEST) -> str:
+    """Return a label that fits a line; the table has all of it."""
+    return label if len(label) <= longest else label[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _chart(
+    told: Told,
+    height: float,
+    rects: Sequence[Rect],
+    strokes: Sequence[Stroke],
+    texts: Sequence[Text],
+) -> Chart:
+    return Chart(
+        told.name,
+        told.title,
+        told.description,
+        height,
+        told.columns,
+        told.rows,
+        rects,
+        strokes,
+        texts,
+    )
