@@ -5,11 +5,15 @@ the parties idle before they hear of something is counted in tests/unit/exchange
 tests/contracts/test_exchange_store.py.
 """
 
+import json
 import queue
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -41,6 +45,8 @@ from concordat.v1.view_service_pb2_grpc import ViewServiceStub
 from concordat.verify.bundle import assemble_bundle
 from concordat.verify.view import verify_view_bundle
 from exchange.tables import access_entry, consent
+from exchange.vault.cipher import attach
+from exchange.vault.keyring import load
 from provider.store.journal import Outcome
 from provider.tables import ACCESS
 from tests.receipt_builders import intent_record, receipt_of
@@ -187,11 +193,18 @@ class World:
         )
         return len(rows)
 
+    @property
+    def keyring(self) -> Path:
+        """The file with the keys of the exchange's database."""
+        return self.sandbox.layout.member(EXCHANGE) / "storage_keys.json"
+
     def _rows(self, member: str, query: Select[Any]) -> list[Any]:
         url = self.sandbox.databases.url(member)
         if url.startswith("sqlite"):  # only read, and let go, beside the process that has it open
             url = f"sqlite:///file:{self.sandbox.layout.database(member)}?mode=ro&uri=true"
         engine = create_engine(url, poolclass=NullPool)
+        if member == EXCHANGE:
+            attach(engine, load(self.keyring))
         with engine.connect() as connection:
             return list(connection.execute(query))
 
@@ -526,3 +539,25 @@ def test_a_new_calibration_is_in_use_at_once_and_older_views_stay_checkable(worl
         verified = verify_view_bundle(view.bundle, world.sandbox.anchors)
         assert verified.calibration is not None
         assert verified.calibration.version == view.view.calibration_version
+
+
+@pytest.mark.parametrize(
+    "backend", ["world", pytest.param("world_on_sqlite", marks=pytest.mark.slow)]
+)
+def test_keys_are_rotated_while_the_exchange_serves_and_the_old_ones_are_gone(
+    request: pytest.FixtureRequest, backend: str
+) -> None:
+    world: World = request.getfixturevalue(backend)
+    permission = world.consent()
+    assert world.lender.request_view(permission).view.receipt.access_id
+    config = world.sandbox.layout.config(EXCHANGE)
+    command = [sys.executable, "-m", "exchange.main", "rotate-keys", "--config", str(config)]
+    rotated = subprocess.run([*command, "--discard-old", "--json"], capture_output=True, check=True)
+    facts = json.loads(rotated.stdout)
+    assert (facts["wrapping_key"], facts["discarded"]) == (2, 1)
+    assert facts["subjects"] > 0
+    assert set(load(world.keyring).wrapping_keys) == {2}
+    assert complete(world.lender.request_view(world.consent()).view)
+    world.sandbox.process(EXCHANGE).kill()
+    world.mend()
+    assert world.uses(permission) == 1
