@@ -64,9 +64,7 @@ def examine(given: Given, told: Told = lambda _done, _of: None) -> list[Finding]
     members, settings, unread = _Members(), [], []
     for path in given.configs:
         try:
-            settings.append(
-                (path.name if path.parent.name == "" else str(path), read_settings(path))
-            )
+            settings.append((str(path), read_settings(path)))
         except SettingsError as error:
             unread.append(fail(f"settings {path}", str(error), "correct the file"))
     first = [
