@@ -11,7 +11,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +22,7 @@ from rich.console import Console
 from concordat.trust.checkpoint import open_checkpoint
 from concordat.trust.errors import TrustError
 from concordat.trust.keys import verify_signature
-from concordat.trust.note import SignedNote, VerifierKey
+from concordat.trust.note import ED25519, SignedNote, VerifierKey
 from interop.material import Material, make
 from interop.toolchain import Go, NoDebianError
 
@@ -68,11 +71,12 @@ def verify(go: Go, entries: int) -> None:
     _go(program, "check", material)
     _go(program, "refuse", _material("small", SMALL))
     _verify_signed_by_go(program, material)
+    _audit(_build(go, "audit"), material)
 
 
-def _build(go: Go) -> Path:
-    source, program = PROJECT / "interop/verify", WORK / "verify"
-    _out.print(f"Building with {go.run('go', 'version').strip()}")
+def _build(go: Go, name: str = "verify") -> Path:
+    source, program = PROJECT / "interop" / name, WORK / name
+    _out.print(f"Building {name} with {go.run('go', 'version').strip()}")
     if unformatted := go.run("gofmt", "-l", source):
         raise InteropError(f"not as gofmt has it: {unformatted}")
     files = sorted(source.glob("*.go"))
@@ -105,6 +109,25 @@ def _go(program: Path, command: str, material: Material, *more: Path) -> None:
     arguments = [material.folder, *more]
     keys = ["-log", str(material.log), "-witness", str(material.witness)]
     subprocess.run([program, *keys, command, *arguments], check=True)
+
+
+def _audit(program: Path, material: Material) -> None:
+    """Have the program of docs/audit-with-go.md audit the log over HTTP, and refuse it under another key."""
+    served = partial(_Quiet, directory=str(material.folder / "log"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        subprocess.run([program, str(material.log), url], check=True)
+        other = VerifierKey(material.log.name, ED25519, material.witness.public_key)
+        refused = subprocess.run([program, str(other), url], check=False, stderr=subprocess.PIPE)
+        server.shutdown()
+    if refused.returncode == 0:
+        raise InteropError("the audit accepts a log that another key signed")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each file."""
 
 
 # What Go signed ----------------------------------------------------------------------------------
