@@ -28,7 +28,9 @@ def doctor(
     trust_bundle: TrustBundle,
     member: Annotated[
         Path | None,
-        typer.Option(help="A member's folder (tls.crt, tls.key, signing.key): members' ports too."),
+        typer.Option(
+            help="A member's folder (tls.crt, tls.key): its certificate, and members' ports, too."
+        ),
     ] = None,
     config: Annotated[
         list[Path] | None,

@@ -20,8 +20,9 @@ from clients.doctor.finding import Finding, fail
 from clients.doctor.settings import DeploymentSettings
 from clients.doctor.settings import read as read_settings
 from clients.sdk.client import MemberClient
-from clients.sdk.identity import load_identity
+from clients.sdk.identity import member_named_in
 from concordat.federation.anchors import Anchors
+from concordat.rpc.tls import TlsIdentity
 from concordat.settings import SettingsError
 
 _ASK = "see that the exchange runs, and that the trust bundle's addresses are its own"
@@ -90,9 +91,11 @@ def _of_the_federation(given: Given, members: _Members) -> Iterator[Check]:
 
 
 def _own(given: Given, folder: Path) -> list[Finding]:
-    who = load_identity(folder, given.anchors, None)
-    name = f"certificate of {who.member_id}"
-    return [probe_trust.certificate(name, who.tls, given.anchors, who.member_id, given.now())]
+    """Judge the own certificate; the signing key, which may need a passphrase, is left alone."""
+    tls = TlsIdentity.load(folder / "tls.crt", folder / "tls.key")
+    who = member_named_in(tls, given.anchors, folder / "tls.crt")
+    name = f"certificate of {who}"
+    return [probe_trust.certificate(name, tls, given.anchors, who, given.now())]
 
 
 def _licences(given: Given, members: _Members) -> list[Finding]:

@@ -30,10 +30,11 @@ def load_identity(
     """
     tls = TlsIdentity.load(folder / "tls.crt", folder / "tls.key")
     signer = Ed25519Signer.load(folder / "signing.key", passphrase)
-    return MemberIdentity(_member_named_in(tls, anchors, folder / "tls.crt"), signer, tls)
+    return MemberIdentity(member_named_in(tls, anchors, folder / "tls.crt"), signer, tls)
 
 
-def _member_named_in(tls: TlsIdentity, anchors: Anchors, path: Path) -> str:
+def member_named_in(tls: TlsIdentity, anchors: Anchors, path: Path) -> str:
+    """Return the member id in a certificate; raise ``ClientError``, which names its ``path``, for none."""
     prefix = anchors.tls_identity("")
     try:
         certificate = x509.load_pem_x509_certificate(tls.certificate)
