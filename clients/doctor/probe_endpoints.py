@@ -63,13 +63,15 @@ def probe(
     folder: Path | None,
     now: datetime,
 ) -> list[Finding]:
-    """Judge one port; ``folder`` holds the own certificate. Raises ``OSError`` where nobody answers."""
+    """Judge one port; ``folder`` holds the own certificate. Raises ``TlsFileError`` where that can't be read."""
     try:
         ends = _handshake(endpoint, anchors, folder)
     except ssl.SSLError as error:
         why = getattr(error, "verify_message", "") or error.reason or str(error)
         advice = "see that the address is this member's, and that its certificate is in date"
         return [fail(endpoint.check, f"{endpoint.address}: TLS fails: {why}", advice)]
+    except (OSError, ValueError) as error:  # the latter for an address without a port
+        return [fail(endpoint.check, f"{endpoint.address}: {error}", REACH)]
     dates = rules.expiry(endpoint.check, ends, now, RENEW_CERTIFICATE)
     if dates.status != Status.OK:
         found = f"{endpoint.address}: its certificate: {dates.found}"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 
 from clients.auditor.entries import check_log_entry
-from clients.auditor.errors import AuditorError, Contradiction
+from clients.auditor.errors import AuditorError, Contradiction, LogUnreadable
 from clients.auditor.growth import check_growth
 from clients.auditor.policy import LogTrust
 from clients.auditor.prove import prove
@@ -20,10 +20,14 @@ _KEEP = "run concordat log watch --once --peer on it, which keeps the evidence; 
 
 
 def probe(url: str, trust: LogTrust, now: datetime) -> list[Finding]:
-    """Judge the checkpoint, the last entry and the cosignatures; raises as reading a log does."""
-    with open_source(url) as source:
-        checkpoint = trust.without_quorum().open(source.checkpoint())
-        last_at = _last_entry(source, trust.without_quorum(), checkpoint)
+    """Judge the checkpoint, the last entry and the cosignatures; raise ``LogWrong`` where the log is wrong."""
+    try:
+        with open_source(url) as source:
+            checkpoint = trust.without_quorum().open(source.checkpoint())
+            last_at = _last_entry(source, trust.without_quorum(), checkpoint)
+    except LogUnreadable as error:
+        advice = "see that the exchange serves its log there, and that nothing is between"
+        return [fail("log", f"{url} cannot be read: {error}", advice)]
     cosigned = len(checkpoint.cosignatures)
     return [
         rules_log.freshness(checkpoint.size, last_at, now),

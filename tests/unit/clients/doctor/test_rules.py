@@ -1,11 +1,13 @@
 """What counts as well, as a warning and as a failure."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from clients.doctor import rules, rules_log
 from clients.doctor.finding import Finding, Status, fail, ok, passes, warn
+from concordat.clock import MAX_SKEW
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GIB = 1 << 30
@@ -55,3 +57,18 @@ def test_a_warning_counts_only_where_that_is_asked_for() -> None:
     assert passes([well, warned], strict=False)
     assert not passes([well, warned], strict=True)
     assert not passes([well, failed], strict=False)
+
+
+def test_the_page_of_the_doctor_has_the_limits_that_hold() -> None:
+    page = (Path(__file__).parents[4] / "docs/doctor.md").read_text("utf-8")
+    for limit in (
+        f"{rules.CLOCK_WATCH // SECOND} s apart",
+        f"{MAX_SKEW // timedelta(minutes=1)} minutes",
+        f"{rules.EXPIRY_WATCH // DAY} days before the end",
+        f"under {rules.FREE_WATCH_PERCENT} % free",
+        f"under {rules.LEAST_FREE // GIB} GiB free",
+        f"older than {rules.BACKUP_WATCH // HOUR} h",
+        f"older than {rules.BACKUP_LIMIT // DAY} days",
+        f"no entry for {rules_log.QUIET // HOUR} h",
+    ):
+        assert limit in page
