@@ -14,7 +14,7 @@ from clients.cli import render
 from clients.cli.own_report_json import own_report_facts
 from clients.cli.view_json import view_facts
 from clients.cli.wallet_report import report_parts
-from clients.sandbox import demo_log, demo_offline, demo_tables
+from clients.sandbox import demo_cases, demo_log, demo_offline, demo_tables
 from clients.sandbox.demo_listings import ListingStory
 from clients.sandbox.demo_refusals import Tried, four_refusals, unlicensed_outcome
 from clients.sandbox.federation import Sandbox, Say, say_nothing
@@ -133,6 +133,12 @@ class Demo:
         self._show_listing(sandbox, people[2])
         with self._step("The borrower asks for its own score: what moved it, what would lift it"):
             self._facts["own"] = self._own_score(sandbox, people[1])
+        with self._step("A regulator looks a borrower up in a case: two officers must approve"):
+            self._facts["case"] = demo_cases.look_up(self._console, sandbox, people[1])
+        with self._step("Its date comes: the borrower is told, and no one could have withheld it"):
+            self._facts["notice"] = demo_cases.notice(self._console, sandbox, people[1])
+        with self._step("A borrower has erased what no law keeps"):
+            self._facts["erased"] = demo_cases.erase(self._console, people[0])
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
             self._facts["partial"] = view_facts(self._kill_one(sandbox, people[1]).verified)
         with self._step(

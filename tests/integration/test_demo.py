@@ -76,7 +76,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_the_demo_goes_through_to_its_last_line(shown: Shown) -> None:
     assert shown.done.stderr.splitlines()[-1] == "demo: ok"
     assert shown.facts["ok"] is True
-    assert len(shown.facts["steps"]) == 19
+    assert len(shown.facts["steps"]) == 22
 
 
 def test_the_demo_shows_four_refusals(shown: Shown) -> None:
