@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_ENGLISH = gettext.NullTranslations()
-_spoken: ContextVar[gettext.NullTranslations] = ContextVar("spoken", default=_ENGLISH)
+ENGLISH = gettext.NullTranslations()
+_spoken: ContextVar[gettext.NullTranslations] = ContextVar("spoken", default=ENGLISH)
 
 
 def marked(text: str) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from clients.cli import listing_words
-from clients.cli.console import words
+from clients.cli.console import said, words
+from clients.language import marked, plural, tr
 from concordat import v1
 from concordat.rpc.errors import name_of
 from concordat.v1 import DisclosureKind, FlagKind, ListingActKind, ReleaseResult
 from concordat.verify.history import HistoryEntry
 
-_EXCHANGE, _YOU = "the exchange", "you"
+_EXCHANGE, _YOU = marked("the exchange"), marked("you")
 
 
 Told = tuple[str, str, str]
@@ -19,29 +20,34 @@ Told = tuple[str, str, str]
 def told(entry: HistoryEntry) -> Told:
     """Return who did what, about what, in plain words."""
     record = entry.record
-    kind = words(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_")
+    kind = said(v1.LogEntryKind.Name(entry.entry.kind), "LOG_ENTRY_KIND_")
     if record is None:
-        return "?", f"{kind} (its record was erased)", ""
+        return "?", tr("{kind} (its record was erased)", kind=kind), ""
     act = record.WhichOneof("act") or ""
     if act in _TOLD:
         return _TOLD[act](getattr(record, act), entry.entry.kind)
     # Of members, calibrations and erasures, which are about no person: nothing that a subject is shown.
-    return _EXCHANGE, kind, ""
+    return tr(_EXCHANGE), kind, ""
 
 
 def _intent(intent: v1.AccessIntent, _: int) -> Told:
-    return intent.lender, "asked", _sought(intent.purpose, intent.disclosure)
+    return intent.lender, tr("asked"), _sought(intent.purpose, intent.disclosure)
 
 
 def _refusal(refusal: v1.AccessRefusal, _: int) -> Told:
-    why = _WHY_REFUSED.get(refusal.reason) or _reason(refusal.reason)
-    return refusal.lender, f"was refused: {why}", _sought(refusal.purpose, refusal.disclosure)
+    why = tr(_WHY_REFUSED.get(refusal.reason, "")) or _reason(refusal.reason)
+    return (
+        refusal.lender,
+        tr("was refused: {why}", why=why),
+        _sought(refusal.purpose, refusal.disclosure),
+    )
 
 
 # Where the reason's name does not say it to those whom it is about.
 _WHY_REFUSED: Mapping[int, str] = {
-    v1.Reason.REASON_THRESHOLD_MOVED: "it was told of other thresholds lately, and one more would narrow "
-    "down your score",
+    v1.Reason.REASON_THRESHOLD_MOVED: marked(
+        "it was told of other thresholds lately, and one more would narrow down your score"
+    ),
 }
 
 
@@ -49,132 +55,161 @@ def _sought(purpose: v1.Purpose.ValueType, disclosure: v1.Disclosure) -> str:
     """Return what for, and how much of the score where that is less than all."""
     match disclosure.kind:
         case DisclosureKind.DISCLOSURE_KIND_BAND:
-            return f"{_purpose(purpose)}, the band of your score"
+            return tr("{purpose}, the band of your score", purpose=_purpose(purpose))
         case DisclosureKind.DISCLOSURE_KIND_THRESHOLD:
-            return f"{_purpose(purpose)}, whether your score reaches {disclosure.threshold} points"
+            return tr(
+                "{purpose}, whether your score reaches {threshold} points",
+                purpose=_purpose(purpose),
+                threshold=disclosure.threshold,
+            )
         case _:
             return _purpose(purpose)
 
 
 def _consent(consent: v1.ConsentAct, kind: int) -> Told:
     changed = kind == v1.LogEntryKind.LOG_ENTRY_KIND_CONSENT_EVENT
-    what = "changed a consent" if changed else "gave a consent"
-    return _YOU, what, consent.consent_id.hex()
+    what = marked("changed a consent") if changed else marked("gave a consent")
+    return tr(_YOU), tr(what), consent.consent_id.hex()
 
 
 def _mirror(mirror: v1.MirrorAct, _: int) -> Told:
-    return mirror.court, "found its register and its listings the same", ""
+    return mirror.court, tr("found its register and its listings the same"), ""
 
 
 def _outcome_counts(act: v1.OutcomeAct, _: int) -> Told:
-    return act.lender, "told what became of credits, in counts alone", ""
+    return act.lender, tr("told what became of credits, in counts alone"), ""
 
 
 def _supervision(act: v1.SupervisionAct, _: int) -> Told:
-    return act.regulator, "read aggregates, about no person", act.provider
+    return act.regulator, tr("read aggregates, about no person"), act.provider
 
 
 def _release(release: v1.AccessRelease, _: int) -> Told:
-    parts = words_of_categories(release) or "nothing"
+    parts = words_of_categories(release) or tr("nothing")
     about = []
     if release.result != ReleaseResult.RELEASE_RESULT_LISTINGS_ONLY:
-        result = words(ReleaseResult.Name(release.result), "RELEASE_RESULT_")
+        result = said(ReleaseResult.Name(release.result), "RELEASE_RESULT_")
         about = [result, _answered(release)]
     if v1.DataCategory.DATA_CATEGORY_LISTINGS in release.categories:
         about.append(_count(release.listings))
-    return release.lender, f"received {parts}", ", ".join(about)
+    return release.lender, tr("received {parts}", parts=parts), ", ".join(about)
 
 
 _LISTING_ACTS: Mapping[int, str] = {
-    ListingActKind.LISTING_ACT_KIND_FILED: "filed a listing about you",
-    ListingActKind.LISTING_ACT_KIND_JOINED: "filed the same debt",
-    ListingActKind.LISTING_ACT_KIND_DISPUTED: "disputed a listing",
-    ListingActKind.LISTING_ACT_KIND_RULED: "ruled on a dispute",
-    ListingActKind.LISTING_ACT_KIND_ACKNOWLEDGED: "acknowledged the recall",
+    ListingActKind.LISTING_ACT_KIND_FILED: marked("filed a listing about you"),
+    ListingActKind.LISTING_ACT_KIND_JOINED: marked("filed the same debt"),
+    ListingActKind.LISTING_ACT_KIND_DISPUTED: marked("disputed a listing"),
+    ListingActKind.LISTING_ACT_KIND_RULED: marked("ruled on a dispute"),
+    ListingActKind.LISTING_ACT_KIND_ACKNOWLEDGED: marked("acknowledged the recall"),
 }
 
 
 def _listing(act: v1.ListingAct, _: int) -> Told:
-    about = f"listing {listing_words.short(act.listing_id)}: {listing_words.state(act.state)}"
+    about = tr(
+        "listing {listing}: {state}",
+        listing=listing_words.short(act.listing_id),
+        state=listing_words.state(act.state),
+    )
     if act.kind == ListingActKind.LISTING_ACT_KIND_RETRACTED:
-        return _EXCHANGE, f"recalled what {act.actor} was told", about
-    what = _LISTING_ACTS.get(act.kind) or listing_words.action(act.action)
-    return act.actor or _YOU, what, about
+        return tr(_EXCHANGE), tr("recalled what {lender} was told", lender=act.actor), about
+    what = tr(_LISTING_ACTS.get(act.kind, "")) or listing_words.action(act.action)
+    return act.actor or tr(_YOU), what, about
 
 
 def _subject(act: v1.SubjectAct, _: int) -> Told:
     if act.flag == FlagKind.FLAG_KIND_UNSPECIFIED:
-        return _YOU, "changed where notices go", ""
-    flag = words(FlagKind.Name(act.flag), "FLAG_KIND_")
-    return _YOU, f"{'placed' if act.placed else 'lifted'} a {flag}", ""
+        return tr(_YOU), tr("changed where notices go"), ""
+    flag = said(FlagKind.Name(act.flag), "FLAG_KIND_")
+    what = marked("placed a {flag}") if act.placed else marked("lifted a {flag}")
+    return tr(_YOU), tr(what, flag=flag), ""
 
 
 def _case_notice(act: v1.CaseNoticeAct, _: int) -> Told:
-    return _EXCHANGE, "told you of a look-up by a regulator", f"entry {act.index} of the log"
+    return (
+        tr(_EXCHANGE),
+        tr("told you of a look-up by a regulator"),
+        tr("entry {index} of the log", index=act.index),
+    )
 
 
 _ORDER_STAGES: Mapping[int, str] = {
-    v1.OrderStage.ORDER_STAGE_GIVEN: "ordered {} to put a listing right",
-    v1.OrderStage.ORDER_STAGE_COMPLIED: "found its order to {} obeyed",
-    v1.OrderStage.ORDER_STAGE_OVERDUE: "found its order to {} overdue",
-    v1.OrderStage.ORDER_STAGE_MOOT: "closed its order to {}: the listing has ended",
+    v1.OrderStage.ORDER_STAGE_GIVEN: marked("ordered {furnisher} to put a listing right"),
+    v1.OrderStage.ORDER_STAGE_COMPLIED: marked("found its order to {furnisher} obeyed"),
+    v1.OrderStage.ORDER_STAGE_OVERDUE: marked("found its order to {furnisher} overdue"),
+    v1.OrderStage.ORDER_STAGE_MOOT: marked(
+        "closed its order to {furnisher}: the listing has ended"
+    ),
 }
 
 
 def _order(act: v1.OrderAct, _: int) -> Told:
-    what = _ORDER_STAGES[act.stage].format(act.furnisher)
-    return act.regulator, what, f"listing {listing_words.short(act.listing_id)}"
+    what = tr(_ORDER_STAGES[act.stage], furnisher=act.furnisher)
+    return act.regulator, what, tr("listing {listing}", listing=listing_words.short(act.listing_id))
 
 
 def _outcome(act: v1.OutcomeReported, _: int) -> Told:
-    by = "a person reviewed it" if act.reviewed else "it does not say that a person reviewed it"
-    return act.lender, "said what it decided", by
+    by = (
+        marked("a person reviewed it")
+        if act.reviewed
+        else marked("it does not say that a person reviewed it")
+    )
+    return act.lender, tr("said what it decided"), tr(by)
 
 
 def _monitoring(act: v1.MonitoringAct, _: int) -> Told:
-    return act.lender, "was told that a listing about you is in force", "it has your consent to be"
+    return (
+        act.lender,
+        tr("was told that a listing about you is in force"),
+        tr("it has your consent to be"),
+    )
 
 
 def _report(act: v1.ReportAct, _: int) -> Told:
     del act
-    return _YOU, "received your whole report", ""
+    return tr(_YOU), tr("received your whole report"), ""
 
 
 def _erasure_request(act: v1.ErasureRequestAct, _: int) -> Told:
     return (
-        _YOU,
-        "asked for erasure",
-        f"{act.erased} records went, {act.kept} are kept by law for now",
+        tr(_YOU),
+        tr("asked for erasure"),
+        tr(
+            "{erased} records went, {kept} are kept by law for now",
+            erased=act.erased,
+            kept=act.kept,
+        ),
     )
 
 
 def _binding(act: v1.BindingAct, _: int) -> Told:
     return (
-        "the registrar",
-        "bound a new key to you; the one before is dead",
-        f"version {act.version}",
+        tr("the registrar"),
+        tr("bound a new key to you; the one before is dead"),
+        tr("version {version}", version=act.version),
     )
 
 
 def _own_look(look: v1.OwnLook, _: int) -> Told:
-    return _YOU, "asked for your own score", ", ".join(look.providers)
+    return tr(_YOU), tr("asked for your own score"), ", ".join(look.providers)
 
 
 def _own_view(view: v1.OwnViewRelease, _: int) -> Told:
-    result = words(ReleaseResult.Name(view.result), "RELEASE_RESULT_")
-    return _YOU, "received your own score", f"{result}, {_answered(view)}"
+    result = said(ReleaseResult.Name(view.result), "RELEASE_RESULT_")
+    return tr(_YOU), tr("received your own score"), f"{result}, {_answered(view)}"
 
 
 def _screening(screening: v1.Screening, _: int) -> Told:
     purpose = _purpose(screening.purpose)
     if screening.refusal:
-        refused = f"was refused to screen you: {_reason(screening.refusal)}"
+        refused = tr("was refused to screen you: {why}", why=_reason(screening.refusal))
         return screening.lender, refused, purpose
-    return screening.lender, "screened you", f"{purpose}, {_count(screening.listings)}"
+    return screening.lender, tr("screened you"), f"{purpose}, {_count(screening.listings)}"
 
 
 def _count(listings: int) -> str:
-    return f"{listings or 'no'} listing{'s' if listings != 1 else ''} shown"
+    if not listings:
+        return tr("no listings shown")
+    return plural("{number} listing shown", "{number} listings shown", listings)
 
 
 _TOLD: Mapping[str, Callable[[Any, int], Told]] = {
@@ -206,21 +241,23 @@ def words_of_categories(release: v1.AccessRelease) -> str:
 
 
 def _category(category: v1.DataCategory.ValueType) -> str:
-    return words(v1.DataCategory.Name(category), "DATA_CATEGORY_")
+    return said(v1.DataCategory.Name(category), "DATA_CATEGORY_")
 
 
 def _purpose(purpose: v1.Purpose.ValueType) -> str:
-    return words(v1.Purpose.Name(purpose), "PURPOSE_")
+    return said(v1.Purpose.Name(purpose), "PURPOSE_")
 
 
 def _reason(reason: v1.Reason.ValueType) -> str:
-    return words(v1.Reason.Name(reason), "REASON_")
+    return said(v1.Reason.Name(reason), "REASON_")
 
 
 def _answered(release: v1.AccessRelease | v1.OwnViewRelease) -> str:
     scored = v1.ProviderOutcomeKind.PROVIDER_OUTCOME_KIND_SCORED
     names = [part.provider for part in release.parts if part.kind == scored]
-    return f"scores of {', '.join(names)}" if names else "no provider had a score"
+    if not names:
+        return tr("no provider had a score")
+    return tr("scores of {names}", names=", ".join(names))
 
 
 # The same for programs: keys stay as they are ------------------------------------------------------

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from clients.cli.moments import duration
+from clients.language import tr
 from clients.pki.errors import PkiError
 from clients.sdk.errors import AnswerNotVerified, ClientError, PartialView
 from concordat.federation.anchors import TrustBundleError
@@ -165,6 +166,11 @@ def read_passphrase(path: Path | None) -> bytes | None:
 def words(name: str, prefix: str) -> str:
     """Return an enum value's name as a person would write it."""
     return name.removeprefix(prefix).lower().replace("_", " ")
+
+
+def said(name: str, prefix: str) -> str:
+    """Return an enum value's name as a person would say it, in the language spoken."""
+    return tr(words(name, prefix))
 
 
 def _plain(value: object) -> str:

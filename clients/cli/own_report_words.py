@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clients.cli.console import words
+from clients.cli.console import said
 from clients.cli.moments import moment
 from clients.cli.render import band
+from clients.language import marked, plural, tr
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.federation.calibrations import OpenedCalibration
@@ -17,7 +18,7 @@ from concordat.verify.own_view import VerifiedOwnView
 
 _PPM = 1_000_000
 _SAFER = v1.ScoreDirection.SCORE_DIRECTION_HIGHER_IS_SAFER
-NO_PROMISE = (
+NO_PROMISE = marked(
     "It is a figure and no decision: each lender decides by its own rules, and no score is a promise of "
     "credit. That you looked moves no score, and is told to nobody but the providers that were asked."
 )
@@ -48,11 +49,12 @@ def parts_of(verified: VerifiedOwnView) -> list[Part]:
 
 def _part(verified: VerifiedOwnView, told: v1.ProviderOutcome, points: dict[str, int]) -> Part:
     name, own = told.provider, points.get(told.provider)
-    kind = words(v1.ProviderOutcomeKind.Name(told.kind), "PROVIDER_OUTCOME_KIND_")
+    kind = said(v1.ProviderOutcomeKind.Name(told.kind), "PROVIDER_OUTCOME_KIND_")
     statement = verified.statements.get(name)
     if statement is None:
-        why = CATALOG[told.reason].message if told.reason in CATALOG else ""
-        return Part(name, name, kind, None, "", None, f"{kind}, which moved nothing. {why}", ())
+        why = tr(CATALOG[told.reason].message) if told.reason in CATALOG else ""
+        says = tr("{kind}, which moved nothing. {why}", kind=kind, why=why)
+        return Part(name, name, kind, None, "", None, says, ())
     legal_name = verified.parties.providers[name].licence.legal_name
     message = statement.message
     if message.WhichOneof("answer") == "absence":
@@ -67,10 +69,10 @@ def _part(verified: VerifiedOwnView, told: v1.ProviderOutcome, points: dict[str,
 
 def _absent(absence: Absence.ValueType, points: int | None) -> str:
     if absence == Absence.ABSENCE_FROZEN:
-        return "says that its record is frozen, which moved nothing"
+        return tr("says that its record is frozen, which moved nothing")
     if points is None:
-        return "has no record of you, which moved nothing"
-    return f"has no record of you, which {_by(points)}"
+        return tr("has no record of you, which moved nothing")
+    return tr("has no record of you, which {moved}", moved=_by(points))
 
 
 def _is_past_its_date(verified: VerifiedOwnView) -> bool:
@@ -81,25 +83,33 @@ def _moved(
     points: int | None, standing: CalibrationStanding.ValueType, *, past_its_date: bool
 ) -> str:
     if points is None:
-        return "is not in the unified score: the calibration does not read it"
+        return tr("is not in the unified score: the calibration does not read it")
     if standing != CalibrationStanding.CALIBRATION_STANDING_STALE:
         return _by(points)
     if past_its_date:
-        return f"{_by(points)}; the calibration of its scores is past its date"
-    return f"{_by(points)}; the calibration of its scores no longer fits well: read it with care"
+        return tr("{moved}; the calibration of its scores is past its date", moved=_by(points))
+    return tr(
+        "{moved}; the calibration of its scores no longer fits well: read it with care",
+        moved=_by(points),
+    )
 
 
 def _by(points: int) -> str:
     if not points:
-        return "moved nothing"
-    return f"{'added' if points > 0 else 'took'} {_points(abs(points))}"
+        return tr("moved nothing")
+    if points > 0:
+        return tr("added {points}", points=_points(points))
+    return tr("took {points}", points=_points(-points))
 
 
 def scale_of(verified: VerifiedOwnView, provider: str) -> str:
     """Return a provider's scale in words."""
     scale = verified.parties.providers[provider].licence.score_scale
-    side = "safer" if scale.direction == _SAFER else "riskier"
-    return f"{scale.minimum} to {scale.maximum}, higher is {side}"
+    if scale.direction == _SAFER:
+        text = marked("{minimum} to {maximum}, higher is safer")
+    else:
+        text = marked("{minimum} to {maximum}, higher is riskier")
+    return tr(text, minimum=scale.minimum, maximum=scale.maximum)
 
 
 def reasons_of(verified: VerifiedOwnView, provider: str) -> list[tuple[str, str]]:
@@ -112,13 +122,18 @@ def reasons_of(verified: VerifiedOwnView, provider: str) -> list[tuple[str, str]
 def meaning_of(verified: VerifiedOwnView, score: v1.UnifiedScore) -> list[str]:
     """Return what the figures say, and what they rest on."""
     low, high = percent(score.default_low_ppm), percent(score.default_high_ppm)
-    share = (
-        f"Of 1,000 people of whom the providers say the same, {_per_thousand(score.default_ppm)} default, by "
-        f"{_basis(verified.calibration)}."
+    share = tr(
+        "Of 1,000 people of whom the providers say the same, {count} default, by {basis}.",
+        count=_per_thousand(score.default_ppm),
+        basis=_basis(verified.calibration),
     )
-    reach = (
-        f"What all providers of the calibration together would say lies at {score.points_low} to "
-        f"{score.points_high} points, a probability of {high} to {low}, nine times in ten."
+    reach = tr(
+        "What all providers of the calibration together would say lies at {points_low} to {points_high} "
+        "points, a probability of {high} to {low}, nine times in ten.",
+        points_low=score.points_low,
+        points_high=score.points_high,
+        high=high,
+        low=low,
     )
     return [share, reach]
 
@@ -126,18 +141,19 @@ def meaning_of(verified: VerifiedOwnView, score: v1.UnifiedScore) -> list[str]:
 def _basis(calibration: OpenedCalibration) -> str:
     report = calibration.message.report
     if report.method == METHOD:
-        return (
+        return tr(
             "what the providers themselves declare; nobody has held that against what happened yet"
         )
-    return (
-        f"the federation's calibration {calibration.version}, which was fitted to what became of "
-        f"{report.subjects:,} people"
+    return tr(
+        "the federation's calibration {version}, which was fitted to what became of {subjects:,} people",
+        version=calibration.version,
+        subjects=report.subjects,
     )
 
 
 def _per_thousand(ppm: int) -> str:
     count = round(ppm * 1000 / _PPM)
-    return f"about {count}" if count else "fewer than one"
+    return tr("about {count}", count=count) if count else tr("fewer than one")
 
 
 def percent(ppm: int) -> str:
@@ -160,16 +176,21 @@ def costs_of(verified: VerifiedOwnView) -> list[str]:
 
 def _cost(verified: VerifiedOwnView, taken: v1.Contribution) -> str:
     name = verified.parties.providers[taken.provider].licence.legal_name
-    reasons = "it has no record of you"
+    reasons = tr("it has no record of you")
     if not taken.no_record:
         reasons = given(reasons_of(verified, taken.provider))
-    return f"{name} took {_points(-taken.points)}: {reasons}"
+    return tr(
+        "{name} took {points}: {reasons}",
+        name=name,
+        points=_points(-taken.points),
+        reasons=reasons,
+    )
 
 
 def given(reasons: Sequence[tuple[str, str]]) -> str:
     """Return reasons as one text."""
     texts = [f"{text.rstrip('.')} ({code})" for code, text in reasons]
-    return "; ".join(texts) or "it gave no reason"
+    return "; ".join(texts) or tr("it gave no reason")
 
 
 # What would lift it -----------------------------------------------------------------------------
@@ -186,40 +207,57 @@ def lift_for(verified: VerifiedOwnView) -> Lift | None:
 
 def lift_title(lift: Lift) -> str:
     """Return the question that the ways answer."""
-    return f"What would lift it to band {band(lift.band)} (from {lift.floor} points)"
+    return tr(
+        "What would lift it to band {band} (from {floor} points)",
+        band=band(lift.band),
+        floor=lift.floor,
+    )
 
 
 def lift_lines(verified: VerifiedOwnView, lift: Lift) -> list[str]:
     """Return a sentence for each way; one that says so where there is none."""
     if not lift.ways:
-        return ["No change of one provider's score, or of two together, would be enough."]
+        return [tr("No change of one provider's score, or of two together, would be enough.")]
     return [way_in_words(verified, way, lift) for way in lift.ways]
 
 
 def way_in_words(verified: VerifiedOwnView, way: Way, lift: Lift) -> str:
     """Return one way: what would have to be, what would follow, and what the providers' reasons were."""
-    moves = " and ".join(_move(verified, change) for change in way.changes)
+    moves = tr(" and ").join(_move(verified, change) for change in way.changes)
     given_by = " ".join(_reasons(verified, change, len(way.changes)) for change in way.changes)
-    return (
-        f"If {moves}, everything else alike, you would have {_points(way.points)}: band {band(lift.band)}. "
-        f"{given_by}"
+    return tr(
+        "If {moves}, everything else alike, you would have {points}: band {band}. {given_by}",
+        moves=moves,
+        points=_points(way.points),
+        band=band(lift.band),
+        given_by=given_by,
     )
 
 
 def _move(verified: VerifiedOwnView, change: Change) -> str:
     name = verified.parties.providers[change.provider].licence.legal_name
-    verb = "rose" if change.needed > change.score else "fell"
-    whose = f"{name}'" if name.endswith("s") else f"{name}'s"
-    return f"{whose} score {verb} from {change.score} to {change.needed}"
+    if change.needed > change.score:
+        text = marked("{whose} score rose from {score} to {needed}")
+    else:
+        text = marked("{whose} score fell from {score} to {needed}")
+    own = marked("{name}'") if name.endswith("s") else marked("{name}'s")
+    whose = tr(own, name=name)
+    return tr(text, whose=whose, score=change.score, needed=change.needed)
 
 
 def _reasons(verified: VerifiedOwnView, change: Change, of: int) -> str:
     reasons = reasons_of(verified, change.provider)
-    name = verified.parties.providers[change.provider].licence.legal_name if of > 1 else "It"
+    name = verified.parties.providers[change.provider].licence.legal_name if of > 1 else tr("It")
     if not reasons:
-        return f"{name} gave no reason."
-    return f"{name} gave as its reason{'s' if len(reasons) > 1 else ''}: {given(reasons)}."
+        return tr("{name} gave no reason.", name=name)
+    return plural(
+        "{name} gave as its reason: {reasons}.",
+        "{name} gave as its reasons: {reasons}.",
+        len(reasons),
+        name=name,
+        reasons=given(reasons),
+    )
 
 
 def _points(points: int) -> str:
-    return f"{points} point{'s' if points != 1 else ''}"
+    return plural("{number} point", "{number} points", points)

@@ -10,40 +10,57 @@ from clients.cli.console import Exit, JsonOption, console, echo_json, fail, fail
 from clients.cli.moments import moment
 from clients.cli.wallet_desk import WalletDesk, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.language import marked, tr
 from clients.sdk.errors import AnswerNotVerified
 from concordat import v1
 from concordat.v1 import ErasureCategory, ErasureRule
 
 _WHAT = {
-    ErasureCategory.ERASURE_CATEGORY_CONSENTS: "consents, with their events",
-    ErasureCategory.ERASURE_CATEGORY_ACCESSES: "who asked for your data, and what went out",
-    ErasureCategory.ERASURE_CATEGORY_LOG_RECORDS: "what opens other entries of the log about you",
-    ErasureCategory.ERASURE_CATEGORY_LISTINGS: "listings, with their statements and evidence",
-    ErasureCategory.ERASURE_CATEGORY_RECALLS: "which lenders were told of listings",
-    ErasureCategory.ERASURE_CATEGORY_MESSAGES: "messages to you",
-    ErasureCategory.ERASURE_CATEGORY_CONTACT: "where your notices go besides the inbox",
-    ErasureCategory.ERASURE_CATEGORY_FLAGS: "freeze and fraud alert",
-    ErasureCategory.ERASURE_CATEGORY_OWN_LOOKS: "that you looked yourself",
-    ErasureCategory.ERASURE_CATEGORY_BINDING: "the binding of your key",
-    ErasureCategory.ERASURE_CATEGORY_LENDER_NEWS: "what lenders with periodic consents are told of",
+    ErasureCategory.ERASURE_CATEGORY_CONSENTS: marked("consents, with their events"),
+    ErasureCategory.ERASURE_CATEGORY_ACCESSES: marked("who asked for your data, and what went out"),
+    ErasureCategory.ERASURE_CATEGORY_LOG_RECORDS: marked(
+        "what opens other entries of the log about you"
+    ),
+    ErasureCategory.ERASURE_CATEGORY_LISTINGS: marked(
+        "listings, with their statements and evidence"
+    ),
+    ErasureCategory.ERASURE_CATEGORY_RECALLS: marked("which lenders were told of listings"),
+    ErasureCategory.ERASURE_CATEGORY_MESSAGES: marked("messages to you"),
+    ErasureCategory.ERASURE_CATEGORY_CONTACT: marked("where your notices go besides the inbox"),
+    ErasureCategory.ERASURE_CATEGORY_FLAGS: marked("freeze and fraud alert"),
+    ErasureCategory.ERASURE_CATEGORY_OWN_LOOKS: marked("that you looked yourself"),
+    ErasureCategory.ERASURE_CATEGORY_BINDING: marked("the binding of your key"),
+    ErasureCategory.ERASURE_CATEGORY_LENDER_NEWS: marked(
+        "what lenders with periodic consents are told of"
+    ),
 }
 _WHY = {
-    ErasureRule.ERASURE_RULE_CONSENT_IN_FORCE: "in force: revoke it first",
-    ErasureRule.ERASURE_RULE_PROOF_OF_ACCESS: "proof that the access was lawful, while you can contest it",
-    ErasureRule.ERASURE_RULE_LISTING_LIVE: "the listing has not ended",
-    ErasureRule.ERASURE_RULE_DISPUTE_OPEN: "a dispute is open, or an appeal still possible",
-    ErasureRule.ERASURE_RULE_RECALL_WINDOW: "those lenders must hear of corrections (six months)",
-    ErasureRule.ERASURE_RULE_NOT_READ: "you have not read them: concordat wallet inbox",
-    ErasureRule.ERASURE_RULE_FLAG_PLACED: "it protects you until you lift it",
-    ErasureRule.ERASURE_RULE_KEY_BINDING: "without it a key that you lost would speak for you again",
-    ErasureRule.ERASURE_RULE_BEING_LOGGED: "on its way into the log: ask again in a minute",
-    ErasureRule.ERASURE_RULE_LIMIT_COUNTED: "a limit that protects you still counts it",
-    ErasureRule.ERASURE_RULE_COULD_BE_FILED_AGAIN: "the same filing could be handed in once more until then",
-    ErasureRule.ERASURE_RULE_TO_BE_HEARD: "a lender that was away has still to hear that a consent ended",
+    ErasureRule.ERASURE_RULE_CONSENT_IN_FORCE: marked("in force: revoke it first"),
+    ErasureRule.ERASURE_RULE_PROOF_OF_ACCESS: marked(
+        "proof that the access was lawful, while you can contest it"
+    ),
+    ErasureRule.ERASURE_RULE_LISTING_LIVE: marked("the listing has not ended"),
+    ErasureRule.ERASURE_RULE_DISPUTE_OPEN: marked("a dispute is open, or an appeal still possible"),
+    ErasureRule.ERASURE_RULE_RECALL_WINDOW: marked(
+        "those lenders must hear of corrections (six months)"
+    ),
+    ErasureRule.ERASURE_RULE_NOT_READ: marked("you have not read them: concordat wallet inbox"),
+    ErasureRule.ERASURE_RULE_FLAG_PLACED: marked("it protects you until you lift it"),
+    ErasureRule.ERASURE_RULE_KEY_BINDING: marked(
+        "without it a key that you lost would speak for you again"
+    ),
+    ErasureRule.ERASURE_RULE_BEING_LOGGED: marked("on its way into the log: ask again in a minute"),
+    ErasureRule.ERASURE_RULE_LIMIT_COUNTED: marked("a limit that protects you still counts it"),
+    ErasureRule.ERASURE_RULE_COULD_BE_FILED_AGAIN: marked(
+        "the same filing could be handed in once more until then"
+    ),
+    ErasureRule.ERASURE_RULE_TO_BE_HEARD: marked(
+        "a lender that was away has still to hear that a consent ended"
+    ),
 }
-ASK_THEM = (
+ASK_THEM = marked(
     "Their own copies are theirs to keep or erase, under duties of their own; the exchange cannot erase these. "
-    "Ask them: {}."
+    "Ask them: {members}."
 )
 
 
@@ -124,17 +141,19 @@ def _show(outcome: v1.ErasureOutcome) -> None:
             kept.add_row(str(item.count), what(item), why(item), _until(item))
         console().print(kept)
     if outcome.ask_too:
-        console().print(ASK_THEM.format(", ".join(outcome.ask_too)))
+        console().print(tr(ASK_THEM, members=", ".join(outcome.ask_too)))
 
 
 def what(item: v1.ErasureItem) -> str:
     """Return what kind of thing it is."""
-    return _WHAT.get(item.category, words(ErasureCategory.Name(item.category), "ERASURE_CATEGORY_"))
+    return tr(
+        _WHAT.get(item.category, words(ErasureCategory.Name(item.category), "ERASURE_CATEGORY_"))
+    )
 
 
 def why(item: v1.ErasureItem) -> str:
     """Return why it is kept."""
-    return _WHY.get(item.rule, words(ErasureRule.Name(item.rule), "ERASURE_RULE_"))
+    return tr(_WHY.get(item.rule, words(ErasureRule.Name(item.rule), "ERASURE_RULE_")))
 
 
 def _until(item: v1.ErasureItem) -> str:

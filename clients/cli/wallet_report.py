@@ -17,6 +17,7 @@ from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_report_copy import Copy, facts_of, read_copy, write_copy
 from clients.cli.wallet_report_text import section_parts
+from clients.language import tr
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import AnswerNotVerified, ClientError
 from clients.sdk.subject_report import accesses_left_out
@@ -130,7 +131,7 @@ def report_parts(verified: VerifiedOwnView) -> list[RenderableType]:
         parts += _section(said.lift_title(lift), lines)
     elif score is not None:
         parts.append(Text("No band is better than yours."))
-    parts.append(Text(f"\n{said.NO_PROMISE}"))
+    parts.append(Text(f"\n{tr(said.NO_PROMISE)}"))
     checks = len(verified.checks)
     parts.append(Text(f"Verified offline from the trust bundle: {checks} checks passed.", "green"))
     return parts

@@ -3,54 +3,63 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from clients.language import marked, tr
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.v1 import DecisionReason, OutcomeKind, ReviewerRole
 from concordat.verify.outcome_events import is_unreviewed
 
 DECIDED: Mapping[int, str] = {
-    OutcomeKind.OUTCOME_KIND_GRANTED: "granted",
-    OutcomeKind.OUTCOME_KIND_GRANTED_ON_OTHER_TERMS: "granted, on other terms",
-    OutcomeKind.OUTCOME_KIND_NOT_GRANTED: "not granted",
-    OutcomeKind.OUTCOME_KIND_WITHDRAWN_BY_SUBJECT: "withdrawn by you",
+    OutcomeKind.OUTCOME_KIND_GRANTED: marked("granted"),
+    OutcomeKind.OUTCOME_KIND_GRANTED_ON_OTHER_TERMS: marked("granted, on other terms"),
+    OutcomeKind.OUTCOME_KIND_NOT_GRANTED: marked("not granted"),
+    OutcomeKind.OUTCOME_KIND_WITHDRAWN_BY_SUBJECT: marked("withdrawn by you"),
 }
 WHY: Mapping[int, str] = {
-    DecisionReason.DECISION_REASON_TOO_LITTLE_HISTORY: "too little is known about you",
-    DecisionReason.DECISION_REASON_HIGH_DEBT: "your debts are high for what you have to pay them with",
-    DecisionReason.DECISION_REASON_LISTING_IN_FORCE: "a listing in force",
-    DecisionReason.DECISION_REASON_SCORE_BAND: "your score",
-    DecisionReason.DECISION_REASON_INCOME_NOT_VERIFIED: "your income could not be verified",
-    DecisionReason.DECISION_REASON_IDENTITY_NOT_VERIFIED: "your identity could not be verified",
-    DecisionReason.DECISION_REASON_OTHER_TERMS_OF_LENDER: "the lender's own terms, not what it was told here",
+    DecisionReason.DECISION_REASON_TOO_LITTLE_HISTORY: marked("too little is known about you"),
+    DecisionReason.DECISION_REASON_HIGH_DEBT: marked(
+        "your debts are high for what you have to pay them with"
+    ),
+    DecisionReason.DECISION_REASON_LISTING_IN_FORCE: marked("a listing in force"),
+    DecisionReason.DECISION_REASON_SCORE_BAND: marked("your score"),
+    DecisionReason.DECISION_REASON_INCOME_NOT_VERIFIED: marked("your income could not be verified"),
+    DecisionReason.DECISION_REASON_IDENTITY_NOT_VERIFIED: marked(
+        "your identity could not be verified"
+    ),
+    DecisionReason.DECISION_REASON_OTHER_TERMS_OF_LENDER: marked(
+        "the lender's own terms, not what it was told here"
+    ),
 }
 REVIEWED_BY: Mapping[int, str] = {
-    ReviewerRole.REVIEWER_ROLE_CREDIT_OFFICER: "a credit officer reviewed it",
-    ReviewerRole.REVIEWER_ROLE_SENIOR_CREDIT_OFFICER: "a senior credit officer reviewed it",
-    ReviewerRole.REVIEWER_ROLE_CREDIT_COMMITTEE: "a credit committee reviewed it",
-    ReviewerRole.REVIEWER_ROLE_COMPLAINTS_OFFICER: "a complaints officer reviewed it",
+    ReviewerRole.REVIEWER_ROLE_CREDIT_OFFICER: marked("a credit officer reviewed it"),
+    ReviewerRole.REVIEWER_ROLE_SENIOR_CREDIT_OFFICER: marked("a senior credit officer reviewed it"),
+    ReviewerRole.REVIEWER_ROLE_CREDIT_COMMITTEE: marked("a credit committee reviewed it"),
+    ReviewerRole.REVIEWER_ROLE_COMPLAINTS_OFFICER: marked("a complaints officer reviewed it"),
 }
-ASK_FOR_REVIEW = (
+ASK_FOR_REVIEW = marked(
     "no person reviewed it: you may ask the lender for that, and complain to the regulator"
 )
-OVERDUE = "overdue: the lender has not said what it decided; you may complain to the regulator"
-AWAITED = "not said yet"
+OVERDUE = marked(
+    "overdue: the lender has not said what it decided; you may complain to the regulator"
+)
+AWAITED = marked("not said yet")
 
 
 def decided(event: v1.OutcomeEvent) -> str:
     """Return what was decided."""
-    return DECIDED.get(event.outcome, "unknown")
+    return tr(DECIDED.get(event.outcome, "unknown"))
 
 
 def why(event: v1.OutcomeEvent) -> str:
     """Return the principal reasons, the weightiest first; empty where none are given."""
-    return "; ".join(WHY.get(reason, "unknown") for reason in event.reasons)
+    return "; ".join(tr(WHY.get(reason, "unknown")) for reason in event.reasons)
 
 
 def review(event: v1.OutcomeEvent) -> str:
     """Return who reviewed a decision, or what one may do where nobody did (R17); empty where nobody had to."""
     if is_unreviewed(event):
-        return ASK_FOR_REVIEW
-    return REVIEWED_BY.get(event.reviewer_role, "")
+        return tr(ASK_FOR_REVIEW)
+    return tr(REVIEWED_BY.get(event.reviewer_role, ""))
 
 
 def event_in(outcome: v1.ReportedOutcome) -> v1.OutcomeEvent | None:
@@ -66,4 +75,4 @@ def standing(outcome: v1.ReportedOutcome, at: datetime) -> str:
     if event is not None:
         return decided(event)
     late = outcome.HasField("due_by") and from_timestamp(outcome.due_by) <= at
-    return OVERDUE if late else AWAITED
+    return tr(OVERDUE if late else AWAITED)

@@ -13,6 +13,7 @@ from importlib.resources import files
 from google.protobuf.message import DecodeError
 from jinja2 import Environment, StrictUndefined, Template
 
+from clients.language import ENGLISH, speaking
 from clients.sdk.errors import ClientError
 from clients.wallet_report.sections import document_of
 from concordat import v1
@@ -30,9 +31,10 @@ class ReportAltered(ClientError):  # noqa: N818 - read as a finding
 def render_page(verified: VerifiedReport) -> bytes:
     """Return the page, UTF-8: the same bytes for the same report, whoever renders it."""
     raw = verified.bundle.SerializeToString(deterministic=True)
-    page = _template().render(
-        document=document_of(verified), signed=base64.b64encode(raw).decode("ascii")
-    )
+    with speaking(ENGLISH):  # whoever renders it: one report has one page
+        page = _template().render(
+            document=document_of(verified), signed=base64.b64encode(raw).decode("ascii")
+        )
     return page.encode()
 
 

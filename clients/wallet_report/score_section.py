@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from clients.cli import own_report_words as said
 from clients.cli.render import band
+from clients.language import tr
 from clients.wallet_report.section import Section
 from concordat.verify.own_view import VerifiedOwnView
 
@@ -35,7 +36,7 @@ def _lines(verified: VerifiedOwnView) -> Iterator[str]:
     if verified.missing:
         names = ", ".join(outcome.provider for outcome in verified.missing)
         yield f"PARTIAL: {names} did not answer. With what is missing it may be another."
-    yield said.NO_PROMISE
+    yield tr(said.NO_PROMISE)
 
 
 def _rows(verified: VerifiedOwnView) -> Iterator[tuple[str, ...]]:
