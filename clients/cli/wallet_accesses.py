@@ -74,19 +74,24 @@ def _receipts(path: Path) -> list[v1.LogReceipt]:
     return [bundle.intent, bundle.release]
 
 
-def tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
-    """Say so, whatever becomes of the evidence; what was kept before stays as it was."""
-    folder = None
+def keep_broken(held: WalletFolder, error: HistoryBrokenError) -> tuple[Path | None, str]:
+    """Keep the evidence; return its folder, None where that can't be, and what to do about it."""
     try:
         folder = held.keep_evidence(error)
-        then = f"the signed evidence is in {folder}: show it to the regulator"
     except WalletError as failure:
         then = f"the signed evidence could not be kept ({failure}): make room and list them again"
+        return None, f"{error}; {then}"
+    return folder, f"{error}; the signed evidence is in {folder}: show it to the regulator"
+
+
+def tell_broken(held: WalletFolder, error: HistoryBrokenError, *, as_json: bool) -> NoReturn:
+    """Say so, whatever becomes of the evidence; what was kept before stays as it was."""
+    folder, advice = keep_broken(held, error)
     fail(
         "the exchange's account of your accesses does not hold",
         Exit.REFUSED,
         "HISTORY_BROKEN",
-        f"{error}; {then}",
+        advice,
         as_json=as_json,
         evidence=folder and str(folder),
     )

@@ -118,19 +118,41 @@ def _raise(told: _Told, where: tuple[Path, Path | None], *, as_json: bool) -> No
         with wallet_desk(*where) as desk:
             desk.send_waiting()
             checked = desk.client.own_listings(desk.store).find(told.listing)
-            listing_id = checked.listing.listing_id
-            posted = desk.sent_before("dispute", listing_id, (told.stage, True))
-            if posted is None:
-                posted = _post(desk, checked, told, evidence)
+            ground = cast("v1.DisputeGround.ValueType", told.ground)
+            complaint = Complaint(told.stage, ground, evidence, told.reviewer)
+            posted = file_dispute(desk, checked, complaint)
     decides = v1.Dispute.FromString(posted.pending.statement.payload).reviewer
     done = f"{listing_words.stage(told.stage).capitalize()}: {decides} decides."
     tell(failed, done, posted, desk.earlier, as_json=as_json, reviewer=decides)
 
 
-def _post(
-    desk: WalletDesk, checked: CheckedListing, told: _Told, evidence: list[Evidence]
-) -> Posted:
-    """Sign the dispute and send it."""
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is disputed about a listing, with what, and before whom; no name means that one is drawn by lot."""
+
+    stage: DisputeStage.ValueType
+    ground: v1.DisputeGround.ValueType
+    evidence: Sequence[Evidence] = ()
+    reviewer: str = ""
+
+
+def file_dispute(desk: WalletDesk, checked: CheckedListing, told: Complaint) -> Posted:
+    """Sign a dispute and send it, unless one of its stage was sent just now or waits.
+
+    Raises ``WalletError`` where the listing does not stand so that it can be disputed in this way.
+    """
+    sent = desk.sent_before("dispute", checked.listing.listing_id, (told.stage, True))
+    return _post(desk, checked, told) if sent is None else sent
+
+
+def open_stages(own: v1.OwnListing) -> list[DisputeStage.ValueType]:
+    """Return in which ways a listing can be disputed as it stands."""
+    ways = [(CONTEST, own.state in _NOTICED), (REVIEW, own.state in _IN_FORCE)]
+    ways.append((APPEAL, own.HasField("appeal_until")))
+    return [stage for stage, is_open in ways if is_open]
+
+
+def _post(desk: WalletDesk, checked: CheckedListing, told: Complaint) -> Posted:
     own = checked.listing
     _require_stage(own, told.stage)
     appealed = told.stage == APPEAL
@@ -144,8 +166,8 @@ def _post(
     grievance = Grievance(
         listing_id=own.listing_id,
         stage=told.stage,
-        ground=cast("v1.DisputeGround.ValueType", told.ground),
-        evidence=evidence,
+        ground=told.ground,
+        evidence=told.evidence,
         ruling_id=own.ruling_id if appealed else b"",
     )
     request = make_dispute(desk.store.key, desk.federation, grievance, reviewer, desk.now)

@@ -138,7 +138,7 @@ def _show(outcome: v1.ErasureOutcome) -> None:
         kept = Table("how many", "what is kept", "why", "until, at the latest")
         kept.columns[0].justify = "right"
         for item in outcome.kept:
-            kept.add_row(str(item.count), what(item), why(item), _until(item))
+            kept.add_row(str(item.count), what(item), why(item), until(item))
         console().print(kept)
     if outcome.ask_too:
         console().print(tr(ASK_THEM, members=", ".join(outcome.ask_too)))
@@ -156,8 +156,9 @@ def why(item: v1.ErasureItem) -> str:
     return tr(_WHY.get(item.rule, words(ErasureRule.Name(item.rule), "ERASURE_RULE_")))
 
 
-def _until(item: v1.ErasureItem) -> str:
-    return moment(item.until) if item.HasField("until") else "yours to say"
+def until(item: v1.ErasureItem) -> str:
+    """Return when it can go, at the latest."""
+    return moment(item.until) if item.HasField("until") else tr("yours to say")
 
 
 def outcome_facts(outcome: v1.ErasureOutcome) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from clients.cli.console import (
 from clients.cli.wallet_options import DEFAULT_WALLET, ConsentId, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
 from clients.sdk.consent_record import ConsentRecord
-from clients.sdk.events import EventReport, Told, sign_event
+from clients.sdk.events import EventReport, Told
+from clients.sdk.own_consents import change_and_tell
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.clock import Clock
@@ -65,13 +66,7 @@ def _change(
         with held.locked(), WalletClient(held.anchors) as client:
             now = Clock().now()
             record = held.consent(consent)
-            event = record.event_for(kind)
-            if event is None:
-                sequence = record.last_event.sequence + 1
-                event = sign_event(held.key(), record.envelope, kind, sequence, now)
-                held.save_consent(record.after(event))
-            known = record.providers(held.anchors, now)
-            report = client.tell(held.key(), event, record.envelope, known)
+            report = change_and_tell(held, client, record, kind, now)
     _tell(record, report, as_json=as_json)
 
 

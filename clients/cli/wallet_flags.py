@@ -77,7 +77,7 @@ def contact(
         raise typer.BadParameter("give either --email or --none")
     failed = "the contact was not changed"
     with failing(failed, as_json=as_json), wallet_desk(wallet, passphrase_file) as desk:
-        told = _look(desk)
+        told = look(desk)
         sequence = desk.store.memory().contact_sequence
         if told is not None:
             sequence = max(sequence, told.contact_sequence)
@@ -101,14 +101,25 @@ def _switch(
     failed = "the change is not in force"
     done = _DONE[kind, placed]
     with failing(failed, as_json=as_json), wallet_desk(folder, passphrase_file) as desk:
-        told = _look(desk)
-        if told is not None and _stands(desk, told, kind, placed=placed):
+        told = look(desk)
+        posted = change_flag(desk, told, kind, placed=placed)
+        if told is not None and posted is None:
             return _tell_standing(desk, told, done, as_json=as_json)
-        posted = desk.sent_before("flag", b"", (kind, placed)) or _post(
-            desk, told, kind, placed=placed
-        )
+    assert posted is not None  # noqa: S101 - it stands so by the exchange's word alone
     tell(failed, done, posted, desk.earlier, as_json=as_json)
     return None
+
+
+def change_flag(
+    desk: WalletDesk, told: OwnListings | None, kind: FlagKind.ValueType, *, placed: bool
+) -> Posted | None:
+    """Sign a change and send it, unless it was sent just now; return None where it stands so already.
+
+    ``told`` is how things stand; None where the exchange cannot be asked.
+    """
+    if told is not None and _stands(desk, told, kind, placed=placed):
+        return None
+    return desk.sent_before("flag", b"", (kind, placed)) or _post(desk, told, kind, placed=placed)
 
 
 def _post(
@@ -124,7 +135,7 @@ def _post(
     return desk.client.post(desk.store, request)
 
 
-def _look(desk: WalletDesk) -> OwnListings | None:
+def look(desk: WalletDesk) -> OwnListings | None:
     """Send what waits, and return how things stand; None where the exchange cannot be asked."""
     with suppress(RemoteError, AnswerNotVerified):
         desk.send_waiting()

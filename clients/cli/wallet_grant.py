@@ -3,7 +3,6 @@
 # ruff: noqa: PLR0913, PLR0917 - typer makes every argument of a command an option
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -21,17 +20,14 @@ from clients.cli.console import (
 from clients.cli.pki_options import choice, profile_of, purpose_of
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.client import WalletClient
-from clients.sdk.consent_record import ConsentRecord
-from clients.sdk.errors import ClientError
 from clients.sdk.notice import render_notice
+from clients.sdk.own_consents import lawful_consent, put_on_record
 from clients.sdk.permission_file import dump_permission
-from clients.sdk.terms import ConsentTerms, make_consent
+from clients.sdk.terms import ConsentTerms
 from clients.sdk.views import Permission
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.clock import Clock
-from concordat.federation.purposes import require_purpose_allows
-from concordat.refusal import Refusal
 from concordat.statements import seal
 
 _disclosure = choice(v1.DisclosureKind.items(), "DISCLOSURE_KIND_")
@@ -101,17 +97,12 @@ def grant(
         key = held.key()
         if not terms.providers:
             terms = replace(terms, providers=[held.anchors.bundle.exchange_id])
-        consent = _lawful(terms, held.anchors.federation, key.subject_ref, Clock().now())
+        consent = lawful_consent(terms, held.anchors.federation, key.subject_ref, Clock().now())
         envelope = seal(consent, key.signer)
     _agree(render_notice(consent), yes=yes, as_json=as_json)
     with failing("the consent was not granted", as_json=as_json):
         with held.locked(), WalletClient(held.anchors) as client:
-            record = ConsentRecord(envelope)
-            held.save_consent(record)
-            client.grant(key, envelope)
-            known = {name: client.book.find(name) for name in provider or ()}
-            licences = {name: m.licence_envelope for name, m in known.items() if m is not None}
-            held.save_consent(replace(record, granted=True, licences=licences))
+            put_on_record(held, client, envelope)
         if out is not None:
             out.write_bytes(dump_permission(Permission(envelope, key.binding)))
     _report(consent, out, as_json=as_json)
@@ -137,16 +128,6 @@ def _require_providers(
         raise typer.BadParameter("a score is asked of providers: name each with --provider")
     if provider and not scored:
         raise typer.BadParameter("without --data score no provider is asked: leave --provider out")
-
-
-def _lawful(terms: ConsentTerms, federation: str, subject_ref: bytes, at: datetime) -> v1.Consent:
-    """Return the consent; raise ``ClientError`` that says what its purpose does not allow."""
-    consent = make_consent(terms, federation, subject_ref, at)
-    try:
-        require_purpose_allows(consent)
-    except Refusal as refusal:
-        raise ClientError(refusal.detail) from refusal
-    return consent
 
 
 def _frequency(uses: int, per: str) -> v1.Frequency | None:

@@ -80,14 +80,29 @@ def _asked(
 ) -> Copy:
     """Ask for all of it, and hold the accesses that it tells of against the person's entries in the log."""
     with held.locked(), WalletClient(held.anchors) as client:
-        key = held.key()
-        own = client.own_view(key, providers, seconds=seconds) if score else None
-        report = client.report(key, own)
         try:
-            listed = client.list_accesses(key, held.kept_history())
+            return whole_report(held, client, providers, seconds, score=score)
         except HistoryBrokenError as error:
             tell_broken(held, error, as_json=as_json)
-        held.keep_history(listed.kept)
+
+
+def whole_report(
+    held: WalletFolder,
+    client: WalletClient,
+    providers: Sequence[str],
+    seconds: float,
+    *,
+    score: bool,
+) -> Copy:
+    """Return the report, held against the person's entries in the log; whoever calls holds the wallet's lock.
+
+    Raises ``AnswerNotVerified`` where the report leaves an access out, and ``HistoryBrokenError``.
+    """
+    key = held.key()
+    own = client.own_view(key, providers, seconds=seconds) if score else None
+    report = client.report(key, own)
+    listed = client.list_accesses(key, held.kept_history())
+    held.keep_history(listed.kept)
     if missing := accesses_left_out(report, listed.entries):
         raise AnswerNotVerified(
             f"the report leaves out entry {missing[0].index} of the log, an access to your data; show that, "

@@ -1,6 +1,6 @@
 """A subject's own entries in the log: fetched page by page, and every one of them proved."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,7 @@ class AccessList:
     history: v1.Envelope  # the exchange's signed AccessHistory
     kept: Kept  # what to hand in the next time
     receipts_found: int
+    receipts: tuple[v1.LogReceipt, ...] = ()  # of each entry, in order, as its holder would show it
 
 
 def list_accesses(
@@ -70,5 +71,21 @@ def list_accesses(
     page = chain.require_complete()
     found = chain.require_includes(receipts)
     return AccessList(
-        tuple(chain.entries), page.checkpoint, page.response.history, page.kept, found
+        tuple(chain.entries),
+        page.checkpoint,
+        page.response.history,
+        page.kept,
+        found,
+        tuple(receipt for each in chain.pages for receipt in receipts_of(each.response)),
     )
+
+
+def receipts_of(page: v1.ListAccessesResponse) -> Iterator[v1.LogReceipt]:
+    """Yield the receipt of each entry of a page: the same proof, to be shown to others."""
+    for told in page.entries:
+        receipt = v1.LogReceipt(
+            entry=told.entry, index=told.index, proof=told.proof, checkpoint=page.checkpoint
+        )
+        if told.HasField("opening"):
+            receipt.opening.CopyFrom(told.opening)
+        yield receipt
