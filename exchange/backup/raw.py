@@ -9,7 +9,7 @@ from exchange.backup.format import Row, TableHead, Value
 from exchange.tables import metadata
 
 ENTRIES = "log_opening"
-_MADE_BY_INIT = frozenset({"keyring_mark"})  # there before anything else is
+_MADE_BY_INIT = frozenset({"keyring_mark", "binding_cursor"})  # there before anything else is
 _AT_ONCE = 500
 
 

@@ -229,7 +229,7 @@ class ThresholdsContract:
 
     # Cost ---------------------------------------------------------------------------------------
 
-    def test_a_group_costs_one_statement_more_and_a_full_score_none(
+    def test_a_group_costs_a_lock_and_a_look_up_more_and_a_full_score_neither(
         self, exchange: Exchange
     ) -> None:
         process = exchange.process()
@@ -242,7 +242,7 @@ class ThresholdsContract:
             with _counting(exchange.engine) as seen:
                 process.admit(items)
             counts.append(len(seen))
-        assert counts[1] == counts[0] + 1
+        assert counts[1] == counts[0] + 2
 
     def test_the_look_up_uses_its_index(self, exchange: Exchange) -> None:
         process = exchange.process()
