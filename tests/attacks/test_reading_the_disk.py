@@ -1,6 +1,7 @@
 """Who gets hold of the exchange's files: what it finds of a person before an erasure, and after."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
