@@ -138,7 +138,7 @@ class Demo:
         with self._step("Its date comes: the borrower is told, and no one could have withheld it"):
             self._facts["notice"] = demo_cases.notice(self._console, sandbox, people[1])
         with self._step("A borrower has erased what no law keeps"):
-            self._facts["erased"] = demo_cases.erase(self._console, people[0])
+            self._facts["erased"] = demo_cases.erase(self._console, people[2])
         with self._step(f"{KILLED} is killed (SIGKILL); the view says who is missing"):
             self._facts["partial"] = view_facts(self._kill_one(sandbox, people[1]).verified)
         with self._step(

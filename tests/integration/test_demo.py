@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from clients.sandbox import EXCHANGE, REVIEWER
+from clients.sandbox import EXCHANGE, REGISTRAR, REVIEWER
 from clients.sandbox.demo import BORROWERS, KILLED, WITNESSES
 from clients.sandbox.demo_listings import WORDS
 from clients.sandbox.demo_offline import TRUST_BUNDLE, VIEW
@@ -213,9 +213,9 @@ def test_a_reference_is_found_however_it_is_written(before: bytes) -> None:
 
 
 def test_no_log_of_a_whole_federation_tells_who_somebody_is(shown: Shown) -> None:
-    database = shown.federation / EXCHANGE / "data.sqlite"
+    database = shown.federation / REGISTRAR / "data.sqlite"  # the exchange's has them keyed
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    refs = [ref for (ref,) in connection.execute("SELECT DISTINCT subject_ref FROM access_entry")]
+    refs = [ref for (ref,) in connection.execute("SELECT DISTINCT subject_ref FROM binding")]
     connection.close()
     assert {len(ref) for ref in refs} == {SUBJECT_REF_BYTES}
     assert len(refs) == len(BORROWERS)
