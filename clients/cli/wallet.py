@@ -25,6 +25,7 @@ from clients.cli.wallet_listings import listings
 from clients.cli.wallet_notices import notices
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.cli.wallet_outcomes import outcomes
+from clients.cli.wallet_page import page
 from clients.cli.wallet_rebind import rebind
 from clients.cli.wallet_report import report
 from clients.cli.wallet_report_check import report_check
@@ -94,6 +95,7 @@ app.command(epilog=CODES)(report)
 app.command("report-check", epilog=CODES)(report_check)
 app.command(epilog=CODES)(erase)
 app.command(epilog=CODES)(rebind)
+app.command(epilog=CODES)(page)
 for command in (
     *(listings, inbox, notices, contest, dispute, appeal, statement, settle),
     *(freeze, unfreeze, alert, unalert, contact),

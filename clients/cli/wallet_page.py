@@ -1,0 +1,73 @@
+"""`concordat wallet page`: the wallet as a page in the browser, on this machine alone."""
+
+import socket
+import webbrowser
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.console.wallet.app import wallet_app
+from clients.sdk.wallet_file import WalletFolder
+from concordat.clock import Clock
+
+LOOPBACK = "127.0.0.1"
+
+
+def page(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of this machine; 0 takes a free one.")
+    ] = 0,
+    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser, too.")] = False,
+    wallet: Folder = DEFAULT_WALLET,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the wallet as a page on this machine alone, until Ctrl-C.
+
+    The page is opened by a link that works once, within two minutes, and is printed here. It closes after 15
+    minutes without use. Nothing is loaded from anywhere else, and no script runs in it.
+    """
+    with failing("the page was not served", as_json=as_json):
+        app = wallet_app(WalletFolder.open(wallet, read_passphrase(passphrase_file)), Clock())
+        listening = listen(port)
+    address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+    link = app.issue_link(address)
+    if as_json:
+        echo_json(ok=True, address=address, link=link)
+    else:
+        console().print(
+            f"Open this link within two minutes; it works once:\n{link}", soft_wrap=True
+        )
+        console().print("The page runs until you press Ctrl-C here.")
+    if browser:
+        webbrowser.open(link)
+    serve(app, listening)
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on loopback; raise ``OSError`` where the port is taken."""
+    listening = socket.create_server((LOOPBACK, port))
+    listening.set_inheritable(False)
+    return listening
+
+
+def serve(app: object, listening: socket.socket) -> None:
+    """Serve until the process is told to end."""
+    settings = uvicorn.Config(
+        app,  # type: ignore[arg-type]  # an ASGI application, as ``Console`` is
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,
+        limit_concurrency=64,
+        ws="none",
+        lifespan="off",
+    )
+    with listening:
+        uvicorn.Server(settings).run(sockets=[listening])
