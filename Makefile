@@ -50,6 +50,10 @@ check: $(DEV) ## Lint, types, the contract's rules, and whether generated code i
 	$(BIN)/python tools/protos.py --check
 	$(BIN)/python tools/docs.py --check
 
+.PHONY: catalogs
+catalogs: $(DEV) ## Gather the pages' texts into the catalogs, for translation
+	$(BIN)/python tools/catalogs.py
+
 .PHONY: docs
 docs: $(DEV) ## Build the documentation site into site/; a warning fails
 	$(BIN)/sphinx-build -q -W --keep-going docs site

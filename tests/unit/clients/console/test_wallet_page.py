@@ -1,0 +1,414 @@
+"""The wallet's page: everything a person does there, in both languages, and what others may try through it."""
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from clients.console.wallet.app import MENU
+from clients.wallet_report.page import check_page
+from concordat import v1
+from concordat.clock import to_timestamp
+from concordat.federation.evidence import open_evidence
+from concordat.ids import new_id
+from concordat.refusal import Refusal
+from concordat.statements import digest_of
+from concordat.v1 import Reason
+from concordat.verify.receipt import open_receipt
+from concordat.verify.receipt_file import parse_receipt
+from exchange.log import records
+from tests.builders import LENDER, PROVIDERS
+from tests.history_builders import intent
+from tests.own_listing_builders import SEALING_KEYS
+from tests.unit.clients.console.conftest import Opened
+
+DOWN = [Refusal(Reason.REASON_UNAVAILABLE)] * 4
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+
+
+class Outline(HTMLParser):
+    """What a screen reader goes by, and anything that could run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.language = ""
+        self.labelled: set[str] = set()
+        self.inputs: list[str] = []
+        self.faults: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.faults += [name for name in found if name.startswith("on") or name == "style"]
+        if "id" in found:
+            self.ids.append(found["id"])
+        if tag == "html":
+            self.language = found["lang"]
+        if tag == "label":
+            self.labelled.add(found["for"])
+        if tag in {"input", "select", "textarea"} and found.get("type") != "hidden":
+            self.inputs.append(found["id"])
+        if tag in {"img", "script", "iframe", "object", "style"}:
+            self.faults.append(tag)
+
+
+def sound(html: str, language: str) -> None:
+    """One h1, the landmarks, a label for each field, a caption for each table, nothing that runs."""
+    outline = Outline(html)
+    assert outline.language == language
+    assert outline.tags.count("h1") == 1
+    assert {"header", "nav", "main", "footer"} <= set(outline.tags)
+    assert outline.tags.count("table") == outline.tags.count("caption")
+    assert set(outline.inputs) <= outline.labelled
+    assert not outline.faults
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def grant(ada: Opened, **fields: object) -> str:
+    """Fill in the form, read the notice, sign; return the consent's id."""
+    ada.page.see("/consents/new")
+    given = {
+        "recipient": LENDER,
+        "purpose": "1",
+        "category": "1",
+        "disclosure": "2",
+        "provider": [PROVIDERS[0]],
+    }
+    preview = ada.page.submit("/consents/preview", **(given | fields))
+    assert preview.status_code == 200, preview.text
+    found = re.search(r'name="consent" value="(\w+)"', preview.text)
+    assert found is not None
+    signed = ada.page.submit("/consents/sign", consent=found[1])
+    assert signed.status_code == 303, signed.text
+    return found[1]
+
+
+# Every page ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("language", "tag"), [("en", "en"), ("zh", "zh-Hans")])
+def test_every_page_can_be_read_in_both_languages(ada: Opened, language: str, tag: str) -> None:
+    story = ada.fake.in_force()
+    ada.page.get(f"/?lang={language}")
+    ada.page.see("/")
+    for path in ("/score", "/inbox", "/report", "/erasure"):
+        assert ada.page.submit(path).status_code == 303
+    more = ("/consents/new", f"/listings/{story.listing_id.hex()}")
+    for path in (*(path for path, _ in MENU), *more):
+        page = ada.page.see(path)
+        assert page.status_code == 200, (path, page.text)
+        sound(page.text, tag)
+        if language == "zh":
+            assert "我的" in page.text
+
+
+def test_nothing_is_shown_without_a_session(ada: Opened) -> None:
+    ada.page.cookies.clear()
+    for path in (*(path for path, _ in MENU), "/consents/new", "/accesses/1/receipt"):
+        assert ada.page.get(path).status_code == 401
+    assert ada.page.submit("/switches", switch="freeze", placed="yes").status_code == 401
+    assert set(ada.fake.seen) <= {"BindSubject"}
+
+
+@pytest.mark.parametrize("path", ["/switches", "/score", "/consents/sign", "/inbox", "/report"])
+def test_nothing_is_done_without_the_forms_token(ada: Opened, path: str) -> None:
+    ada.page.csrf = "forged"
+    before = dict(ada.fake.seen)
+    assert ada.page.submit(path, switch="freeze", placed="yes").status_code == 403
+    assert ada.fake.seen == before
+
+
+def test_reading_the_pages_changes_nothing_and_asks_nobody_for_a_score(ada: Opened) -> None:
+    for path, _ in MENU:
+        assert ada.page.get(path).status_code == 200
+    for method in ("RequestOwnView", "ReadInbox", "GetReport", "Erase", "ChangeFlag"):
+        assert method not in ada.fake.seen
+
+
+def test_an_exchange_that_does_not_answer_is_told_as_such(ada: Opened) -> None:
+    ada.fake.stop(1)
+    answer = ada.page.see("/consents")
+    assert answer.status_code == 503
+    assert "Nobody answers" in answer.text
+
+
+# Score ---------------------------------------------------------------------------------------------
+
+
+def test_a_person_sees_what_moved_the_score_as_a_picture_with_its_table(ada: Opened) -> None:
+    ada.page.see("/")
+    assert ada.page.submit("/score").status_code == 303
+    page = ada.page.see("/").text
+    assert '<svg viewBox="0 0 400.0' in page
+    assert "What would lift it to band" in page
+    assert page.count("<details>") == 2
+    assert "It is a figure and no decision" in page
+
+
+def test_a_refusal_of_the_score_says_what_to_do(ada: Opened) -> None:
+    ada.page.see("/")
+    ada.fake.refuse["RequestOwnView"] = [Refusal(Reason.REASON_QUOTA_EXCEEDED)]
+    answer = ada.page.submit("/score")
+    assert answer.status_code == 409
+    assert "QUOTA_EXCEEDED" in answer.text
+
+
+# Accesses ------------------------------------------------------------------------------------------
+
+
+def test_an_access_opens_to_its_proof_and_its_receipt_can_be_checked_by_anybody(
+    ada: Opened,
+) -> None:
+    _logged(ada)
+    page = ada.page.see("/accesses").text
+    assert "none missing" in page
+    proof = ada.page.see("/accesses/1").text
+    assert "Inclusion verified here" in proof
+    raw = ada.page.get("/accesses/1/receipt")
+    assert "attachment" in raw.headers["content-disposition"]
+    logged = open_receipt(parse_receipt(raw.content), ada.fake.anchors)
+    assert logged.record is not None
+    assert logged.record.subject_ref == ada.held.key().subject_ref
+    assert ada.page.get("/accesses/99").status_code == 404
+
+
+def _logged(ada: Opened) -> None:
+    """Have the log hold ada's consent and a request, among entries about others."""
+    fed = ada.fake.federation
+    granted = ada.fake.granted()
+    ada.fake.log.fill(3)
+    ada.fake.log.add(records.consent_act(granted.consent, digest_of(granted.envelope), fed.at))
+    ada.fake.log.add(intent(fed, granted))
+
+
+# Consents ------------------------------------------------------------------------------------------
+
+
+def test_a_consent_is_signed_only_after_its_words_were_read(ada: Opened) -> None:
+    consent = grant(ada)
+    (request,) = ada.fake.seen["GrantConsent"]
+    signed = v1.Consent.FromString(request.consent.payload)
+    assert signed.consent_id.hex() == consent
+    assert signed.recipient == LENDER
+    assert signed.disclosure.kind == v1.DisclosureKind.DISCLOSURE_KIND_BAND
+    (kept,) = ada.held.consents()
+    assert kept.granted
+    assert list(kept.licences) == [PROVIDERS[0]]
+
+
+def test_what_was_not_previewed_is_not_signed(ada: Opened) -> None:
+    ada.page.see("/consents/new")
+    assert ada.page.submit("/consents/sign", consent=new_id().hex()).status_code == 409
+    grant(ada)
+    again = ada.page.submit("/consents/sign", consent=ada.held.consents()[0].consent_id.hex())
+    assert again.status_code == 409
+    assert len(ada.fake.seen["GrantConsent"]) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"recipient": ""},
+        {"category": []},
+        {"provider": []},
+        {"purpose": "99"},
+        {"purpose": "x"},
+        {"disclosure": "9"},
+        {"purpose": "4"},  # a waived deposit is a yes or no alone
+        {"profile": "77"},
+    ],
+)
+def test_terms_that_no_consent_may_have_are_refused_before_anything_is_signed(
+    ada: Opened, fields: dict[str, object]
+) -> None:
+    ada.page.see("/consents/new")
+    given: dict[str, object] = {
+        "recipient": LENDER,
+        "purpose": "1",
+        "category": "1",
+        "disclosure": "2",
+        "provider": [PROVIDERS[0]],
+    }
+    answer = ada.page.submit("/consents/preview", **(given | fields))
+    assert answer.status_code in {400, 422}
+    assert "GrantConsent" not in ada.fake.seen
+
+
+def test_a_consent_is_paused_resumed_and_revoked_and_everybody_told(ada: Opened) -> None:
+    consent = grant(ada)
+    for change in ("pause", "resume", "revoke"):
+        assert ada.page.submit(f"/consents/{consent}/{change}").status_code == 303
+    kinds = [
+        v1.ConsentEvent.FromString(each.event.payload).kind
+        for each in ada.fake.seen["SubmitConsentEvent"]
+    ]
+    assert kinds == [1, 2, 3]
+    assert len(ada.fake.seen[PROVIDERS[0]]) == 3
+    refused = ada.page.submit(f"/consents/{consent}/pause")
+    assert refused.status_code == 422
+    assert ada.page.submit(f"/consents/{consent}/widen").status_code == 404
+
+
+def test_a_consent_shows_its_words_and_is_handed_out_as_a_file(ada: Opened) -> None:
+    consent = grant(ada)
+    record = ada.held.consents()[0]
+    ada.fake.consents = [
+        v1.ConsentRecord(
+            consent=record.envelope, state=v1.ConsentState.CONSENT_STATE_ACTIVE, uses=0
+        )
+    ]
+    page = ada.page.see(f"/consents/{consent}").text
+    sound(page, "en")
+    assert "CONSENT TO DISCLOSE" in page.upper() or LENDER in page
+    handed = ada.page.get(f"/consents/{consent}/permission")
+    assert record.envelope.payload in handed.content
+    assert LENDER in ada.page.see("/consents").text
+
+
+# Listings ------------------------------------------------------------------------------------------
+
+
+def test_a_dispute_goes_with_evidence_that_only_the_reviewer_can_read(ada: Opened) -> None:
+    story = ada.fake.in_force()
+    where = f"/listings/{story.listing_id.hex()}"
+    assert "Dispute it" in ada.page.see(where).text
+    answer = ada.page.submit(
+        f"{where}/dispute",
+        ground=str(v1.DisputeGround.DISPUTE_GROUND_PAID),
+        files=[("evidence", ("receipt.pdf", b"%PDF paid\r\n--x", "application/pdf"))],
+    )
+    assert answer.status_code == 303, answer.text
+    (request,) = ada.fake.seen["SubmitDispute"]
+    dispute = v1.Dispute.FromString(request.dispute.payload)
+    (sealed,) = request.attachments
+    opened = open_evidence(SEALING_KEYS[dispute.reviewer], sealed.sealed, dispute.dispute_id)
+    assert opened.content == b"%PDF paid\r\n--x"
+
+
+def test_a_way_that_is_not_open_is_refused_with_what_is(ada: Opened) -> None:
+    story = ada.fake.in_force()
+    where = f"/listings/{story.listing_id.hex()}"
+    ada.page.see(where)
+    refused = ada.page.submit(f"{where}/contest", ground="2", files={"evidence": ("", b"")})
+    assert refused.status_code == 422
+    assert ada.page.submit(f"{where}/steal", ground="2").status_code == 404
+    assert "SubmitDispute" not in ada.fake.seen
+
+
+def test_own_words_are_attached_and_taken_away(ada: Opened) -> None:
+    where = f"/listings/{ada.fake.in_force().listing_id.hex()}"
+    ada.page.see(where)
+    assert ada.page.submit(f"{where}/words", text=f"I paid. {EVIL}").status_code == 303
+    page = ada.page.see(where).text
+    assert "I paid." in page
+    assert "<script" not in page
+    assert "<img" not in page
+    too_many = ada.page.submit(f"{where}/words", text="word " * 201)
+    assert too_many.status_code == 409
+    assert ada.page.submit(f"{where}/words", text="").status_code == 303
+
+
+def test_a_payment_is_reported_with_the_hash_of_the_receipt_alone(ada: Opened) -> None:
+    where = f"/listings/{ada.fake.in_force().listing_id.hex()}"
+    ada.page.see(where)
+    paid = (ada.fake.at - timedelta(days=2)).strftime("%Y-%m-%d")
+    file = {"receipt": ("r.pdf", b"paid")}
+    assert ada.page.submit(f"{where}/paid", paid_on="2 March", files=file).status_code == 422
+    assert ada.page.submit(f"{where}/paid", paid_on="2999-01-01", files=file).status_code == 422
+    assert ada.page.submit(f"{where}/paid", paid_on=paid, files=file).status_code == 303
+    (request,) = ada.fake.seen["SubmitSubjectEvent"]
+    assert b"paid" not in request.event.payload
+
+
+def test_evidence_that_is_too_large_is_refused(ada: Opened) -> None:
+    where = f"/listings/{ada.fake.in_force().listing_id.hex()}"
+    ada.page.see(where)
+    file = {"evidence": ("big", bytes(5 * 256 * 1024))}
+    assert ada.page.submit(f"{where}/dispute", ground="2", files=file).status_code == 413
+
+
+def test_what_is_signed_while_nobody_answers_waits_and_is_said_to(ada: Opened) -> None:
+    where = f"/listings/{ada.fake.in_force().listing_id.hex()}"
+    ada.page.see(where)
+    ada.fake.refuse["SubmitSubjectEvent"] = list(DOWN)
+    assert ada.page.submit(f"{where}/words", text="I paid.").status_code == 303
+    assert "It waits in your wallet" in ada.page.see("/").text
+    assert "has now been sent" in ada.page.see(where).text
+
+
+def test_a_lie_about_a_listing_is_shown_as_one(ada: Opened) -> None:
+    story = ada.fake.in_force()
+    ada.fake.bend_own = lambda own: own.steps.pop()
+    page = ada.page.see("/listings").text
+    assert "does not hold" in page
+    assert "does not hold" in ada.page.see(f"/listings/{story.listing_id.hex()}").text
+
+
+# The rest ------------------------------------------------------------------------------------------
+
+
+def test_a_notice_cannot_bring_markup_along(ada: Opened) -> None:
+    ada.fake.inbox = [
+        v1.InboxMessage(
+            message_id=new_id(),
+            kind=v1.InboxKind.INBOX_KIND_RULING,
+            sent_at=to_timestamp(ada.fake.at),
+            text=f"The reviewer says: {EVIL}",
+        )
+    ]
+    ada.page.see("/inbox")
+    assert "ReadInbox" not in ada.fake.seen
+    ada.page.submit("/inbox")
+    page = ada.page.see("/inbox").text
+    assert "The reviewer says: &lt;script&gt;" in page
+    sound(page, "en")
+
+
+def test_the_freeze_is_placed_and_lifted(ada: Opened) -> None:
+    ada.page.see("/switches")
+    for placed, text in (("yes", "Lift the freeze"), ("no", "Freeze everything")):
+        assert ada.page.submit("/switches", switch="freeze", placed=placed).status_code == 303
+        assert text in ada.page.see("/switches").text
+    assert ada.page.submit("/switches", switch="score", placed="yes").status_code == 400
+
+
+def test_a_freeze_that_the_exchange_does_not_make_is_not_said_to_stand(ada: Opened) -> None:
+    ada.fake.drop_flags = True
+    ada.page.see("/switches")
+    ada.page.submit("/switches", switch="freeze", placed="yes")
+    page = ada.page.see("/switches").text
+    assert "the exchange has not placed it" in page or "It waits" in page
+
+
+def test_the_report_prints_under_a_policy_of_its_own_and_verifies_in_either_language(
+    ada: Opened,
+) -> None:
+    ada.page.get("/?lang=zh")
+    ada.page.see("/report")
+    assert ada.page.get("/report/print").status_code == 404
+    assert ada.page.submit("/report").status_code == 303
+    printed = ada.page.get("/report/print")
+    assert "style-src 'sha256-" in printed.headers["content-security-policy"]
+    assert "unsafe-inline" not in printed.headers["content-security-policy"]
+    file = ada.page.get("/report/file")
+    assert file.content == printed.content
+    verified = check_page(file.content, ada.fake.anchors)
+    assert verified.report.subject_ref == ada.held.key().subject_ref
+
+
+def test_an_erasure_is_previewed_and_nothing_goes(ada: Opened) -> None:
+    ada.fake.erasure = v1.ErasureOutcome(
+        gone=[
+            v1.ErasureItem(category=v1.ErasureCategory.ERASURE_CATEGORY_MESSAGES, count=2),
+        ],
+        ask_too=[LENDER],
+    )
+    ada.page.see("/erasure")
+    assert ada.page.submit("/erasure").status_code == 303
+    page = ada.page.see("/erasure").text
+    assert "messages to you" in page
+    assert LENDER in page
