@@ -2,6 +2,7 @@
 
 import socket
 import webbrowser
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -9,7 +10,6 @@ import uvicorn
 
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
-from clients.console.wallet.app import wallet_app
 from clients.sdk.wallet_file import WalletFolder
 from concordat.clock import Clock
 
@@ -30,6 +30,8 @@ def page(
     The page is opened by a link that works once, within two minutes, and is printed here. It closes after 15
     minutes without use. Nothing is loaded from anywhere else, and no script runs in it.
     """
+    from clients.console.wallet.app import wallet_app  # noqa: PLC0415 - slow to load, and only for this
+
     with failing("the page was not served", as_json=as_json):
         app = wallet_app(WalletFolder.open(wallet, read_passphrase(passphrase_file)), Clock())
         listening = listen(port)
@@ -69,5 +71,5 @@ def serve(app: object, listening: socket.socket) -> None:
         ws="none",
         lifespan="off",
     )
-    with listening:
+    with listening, suppress(KeyboardInterrupt):  # which is how it ends
         uvicorn.Server(settings).run(sockets=[listening])
