@@ -1,0 +1,122 @@
+"""`concordat regulator desk`: the regulator's pages, on loopback, where its member key is."""
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.auditor.source import LogSource, open_source
+from clients.cli.console import (
+    JsonOption,
+    PassphraseFile,
+    TrustBundle,
+    console,
+    echo_json,
+    failing,
+    read_passphrase,
+)
+from clients.cli.regulator_licence import RegulatorFolder
+from clients.cli.wallet_page import LOOPBACK, listen, serve
+from clients.console.base import Console
+from clients.console.desk.office import Office
+from clients.console.desk.site import build_desk
+from clients.sdk.client import MemberClient, RegulatorClient
+from clients.sdk.errors import ClientError
+from clients.sdk.identity import MemberIdentity, load_identity
+from concordat.clock import Clock
+from concordat.federation.anchors import Anchors, load_anchors
+
+_HIGHEST_PORT = 65_535
+
+
+def desk(
+    trust_bundle: TrustBundle,
+    member: RegulatorFolder,
+    listen_on: Annotated[
+        str,
+        typer.Option(
+            "--listen", metavar="HOST:PORT", help="Of this machine alone; port 0 takes a free one."
+        ),
+    ] = f"{LOOPBACK}:0",
+    state: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the journal, cases, drafts and the log's last checkpoint.",
+            file_okay=False,
+        ),
+    ] = Path("regulator-desk"),
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="The log: an HTTP(S) prefix or a directory. Default: the trust bundle's.",
+            show_default=False,
+        ),
+    ] = None,
+    passphrase_file: PassphraseFile = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the regulator's desk on this machine alone, until Ctrl-C.
+
+    A link that works once opens it; officers then sign in by `concordat regulator sign-in`. Press Enter here for
+    another link. Every act is kept in the journal of its folder.
+    """
+    with failing("the desk was not served", as_json=as_json):
+        anchors = load_anchors(trust_bundle)
+        identity = load_identity(member, anchors, read_passphrase(passphrase_file))
+        source = _log_of(anchors, log)
+        app = open_desk(anchors, identity, state, lambda: open_source(source))
+        listening = listen(port_of(listen_on))
+    address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+    link = app.issue_link(address)
+    if as_json:
+        echo_json(ok=True, address=address, link=link, state=state)
+    else:
+        console().print(
+            f"Open this link within two minutes; it works once:\n{link}", soft_wrap=True
+        )
+        console().print("Enter prints another one; Ctrl-C ends the desk.")
+        _more_links(app, address)
+    serve(app, listening)
+
+
+def open_desk(
+    anchors: Anchors, identity: MemberIdentity, state: Path, open_log: Callable[[], LogSource]
+) -> Console:
+    """Return the desk of a regulator, which keeps its things in ``state``. Raises ``ClientError``."""
+    clock = Clock()
+    reader = RegulatorClient(anchors, identity, clock)
+    registry = MemberClient(anchors, identity, clock)
+    return build_desk(Office(anchors, identity, reader, registry, open_log, state, clock.now))
+
+
+def port_of(listen_on: str) -> int:
+    """Return the port of ``127.0.0.1:PORT``; raise ``ClientError`` for any other address."""
+    found = re.fullmatch(r"(127\.0\.0\.1|localhost):(\d{1,5})", listen_on, re.ASCII)
+    if found is None or int(found[2]) > _HIGHEST_PORT:
+        raise ClientError(
+            f"the desk is served on this machine alone: --listen {LOOPBACK}:PORT, not {listen_on}"
+        )
+    return int(found[2])
+
+
+def _log_of(anchors: Anchors, given: str | None) -> str:
+    source = given or anchors.bundle.log_url
+    if not source:
+        raise ClientError("the trust bundle does not say where the log is read; name it by --log")
+    return source
+
+
+def _more_links(app: Console, address: str) -> None:
+    """Print another link each time that Enter is pressed, where somebody sits at a terminal."""
+
+    def offer() -> None:
+        for _ in sys.stdin:
+            console().print(app.issue_link(address), soft_wrap=True)
+
+    if sys.stdin.isatty():
+        threading.Thread(target=offer, daemon=True).start()

@@ -1,0 +1,121 @@
+"""Disputes with their clocks, listings by what became of them, signals of fishing: aggregates alone."""
+
+from starlette.responses import Response
+
+from clients.console.base import Visit
+from clients.console.base.formats import moment, number
+from clients.console.desk.office import Office
+from clients.console.desk.officers import Officer
+from clients.console.desk.words import Shown, shortfall, statistics_table, untold
+from clients.language import tr
+from clients.regulator_report.wording import TABLES
+from concordat import v1
+from concordat.clock import from_timestamp
+from concordat.v1 import StatisticsTable as T
+
+_MONTHS = 12
+_CLOCKS = ("open_over_10_days", "open_3_to_10_days", "open_under_3_days")
+_AFTER = ("decided", "upheld")
+
+
+def disputes(office: Office, visit: Visit, officer: Officer) -> Response:
+    """Show each furnisher's open disputes by days left, and how they ended."""
+    del officer
+    read = office.reader.read_oversight()
+    lead = tr(
+        "As of {moment}, the same all day. Counts are rounded; small ones are not told.",
+        moment=moment(read.as_of),
+    )
+    return _page(office, visit, tr("Disputes"), lead, [_clocks(read)], T.STATISTICS_TABLE_DISPUTES)
+
+
+def _clocks(read: v1.ReadOversightResponse) -> Shown:
+    month = from_timestamp(read.month_from).strftime("%Y-%m")
+    heads = [
+        tr("furnisher"),
+        tr("open, more than 10 days left"),
+        tr("3 to 10 days"),
+        tr("under 3 days"),
+        tr("overdue"),
+        tr("decided in {month}", month=month),
+        tr("upheld"),
+        tr("ran out"),
+        tr("orders overdue"),
+    ]
+    rows = [_furnisher(each, read.smallest_cell) for each in read.furnishers]
+    caption = tr("Open disputes by furnisher, and their clocks")
+    return Shown(caption, heads, rows, range(1, len(heads)))
+
+
+def _furnisher(told: v1.FurnisherOversight, smallest: int) -> list[str]:
+    counts = {
+        name: number(getattr(told, name)) if told.HasField(name) else untold(smallest)  # type: ignore[arg-type]  # the names of fields
+        for name in (*_CLOCKS, *_AFTER)
+    }
+    return [
+        told.furnisher,
+        *(counts[name] for name in _CLOCKS),
+        shortfall(told.open_overdue, smallest),
+        *(counts[name] for name in _AFTER),
+        shortfall(told.ran_out, smallest),
+        shortfall(told.orders_overdue, smallest),
+    ]
+
+
+def listings(office: Office, visit: Visit, officer: Officer) -> Response:
+    """Show listings by what became of them and who filed them; contests, notices, recalls."""
+    del officer
+    lead = tr("Aggregates alone: no page here, and no call, lists people.")
+    return _page(
+        office,
+        visit,
+        tr("Listings"),
+        lead,
+        [],
+        T.STATISTICS_TABLE_LISTINGS,
+        T.STATISTICS_TABLE_CONTESTS,
+        T.STATISTICS_TABLE_NOTICES,
+        T.STATISTICS_TABLE_RECALLS,
+        T.STATISTICS_TABLE_EXPIRED_VISIBLE,
+    )
+
+
+def fishing(office: Office, visit: Visit, officer: Officer) -> Response:
+    """Show lenders whose use looks like fishing, and outcomes that they owe."""
+    del officer
+    lead = tr("A signal is a reason to ask the lender, and no finding.")
+    return _page(
+        office,
+        visit,
+        tr("Signals of fishing"),
+        lead,
+        [],
+        T.STATISTICS_TABLE_FISHING,
+        T.STATISTICS_TABLE_OUTCOMES,
+    )
+
+
+def _page(  # what a page of a month's tables is made of
+    office: Office, visit: Visit, heading: str, lead: str, first: list[Shown], *kinds: int
+) -> Response:
+    months = office.reading.months(_MONTHS)
+    asked = visit.asked("month")
+    month = asked if asked in months else months[0]
+    found = office.reading.month(month)
+    tables = [
+        statistics_table(found[kind]) if kind in found else _nothing(kind, month) for kind in kinds
+    ]
+    options = [(name, name) for name in months]
+    return visit.page(
+        "figures.html",
+        heading=heading,
+        lead=lead,
+        charts=(),
+        tables=[*first, *tables],
+        choice=("month", tr("Month"), options, month),
+    )
+
+
+def _nothing(kind: int, month: str) -> Shown:
+    title, about = TABLES[kind]
+    return Shown(f"{tr(title)}, {month}", (), (), about=tr(about))
