@@ -196,9 +196,23 @@ class CaseDesk:
             entry=receipt,
             custody=custody,
         )
-        await self.store.arun(lambda connection: table.release(connection, taken, response))
+        await self.store.arun(lambda connection: self._let_go(connection, taken, response, at))
         _log.info("case_looked_up", scope=_scope_of(taken), held=len(custody))
         return response
+
+    def _let_go(
+        self,
+        connection: Connection,
+        taken: Taken,
+        response: v1.LookUpCaseResponse,
+        at: datetime,
+    ) -> None:
+        """Keep what goes out, counted: the same request, sent twice at once, may have been taken out meanwhile."""
+        spent = table.hold_month(connection, taken.month)
+        if table.set_counted(connection, taken, counted=True):
+            rules.require_budget(spent, self.terms.per_month, at)
+            table.count(connection, taken.month, 1)
+        table.release(connection, taken, response)
 
     async def _refused(
         self, envelopes: v1.LookUpCaseRequest, regulator: Member, refusal: Refusal, at: datetime
@@ -223,9 +237,9 @@ def _require_bounds(envelopes: v1.LookUpCaseRequest) -> None:
 
 
 def _uncount(connection: Connection, taken: Taken) -> None:
-    """Take a look-up that was not released out of its month's budget."""
+    """Take a look-up out of its month's budget, unless the same request, sent twice at once, released it."""
     table.hold_month(connection, taken.month)
-    if table.set_counted(connection, taken, counted=False):
+    if table.take_out(connection, taken):
         table.count(connection, taken.month, -1)
 
 

@@ -210,6 +210,12 @@ def set_counted(connection: Connection, taken: Taken, *, counted: bool) -> bool:
     return changed > 0
 
 
+def take_out(connection: Connection, taken: Taken) -> bool:
+    """Say that a look-up is not in its month's budget, unless it was released; return whether that is a change."""
+    waits = (case_look_up.c.counted.is_(True), case_look_up.c.released.is_(False))
+    return _set(connection, taken, {"counted": False}, *waits) > 0
+
+
 def _set(connection: Connection, taken: Taken, values: Mapping[str, object], *where: Any) -> int:
     return connection.execute(
         update(case_look_up)

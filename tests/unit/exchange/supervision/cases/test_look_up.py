@@ -1,8 +1,11 @@
 """A case look-up: what is refused, what is logged, what is released, and to whom it is told."""
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +19,7 @@ from concordat.verify.case import require_one_subject
 from concordat.verify.mismatch import MismatchError
 from exchange.supervision.cases import table
 from tests.builders import DAY, LENDER, REGULATOR, signer
-from tests.case_builders import OFFICERS, CaseHouse
+from tests.case_builders import OFFICERS, SECONDS, CaseHouse
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +239,39 @@ def test_an_entry_waits_for_custody_and_nothing_goes_out_without_it(house: CaseH
     house.custodians[1].away = False
     assert house.check(request, house.ask_case(request)).page.subject_ref == house.ada.ref
     assert (len(house.sealed()), _spent(house)) == (entries, spent + 1)
+
+
+@pytest.mark.parametrize("hasty_first", [True, False], ids=["hasty first", "hasty last"])
+def test_a_look_up_that_is_sent_twice_at_once_with_a_short_deadline_counts(
+    house: CaseHouse, hasty_first: bool
+) -> None:
+    request, spent = house.request(house.case(house.ada)), _spent(house)
+    hold, waiting = house.cases.custodians.hold, asyncio.Event()
+    regulator, at = house.federation.member(REGULATOR), house.federation.at
+
+    async def held(*given: Any) -> list[v1.Envelope]:
+        hasty = given[-1] < SECONDS / 2
+        if hasty != hasty_first:
+            await waiting.wait()
+        try:
+            if hasty:
+                raise Refusal(Reason.REASON_NOTICE_NOT_HELD)
+            return await hold(*given)
+        finally:
+            asyncio.get_running_loop().call_later(0.1, waiting.set)
+
+    async def both() -> list[v1.LookUpCaseResponse | BaseException]:
+        custodians = Mock(wraps=house.cases.custodians, hold=held)
+        desk = replace(house.cases, custodians=custodians)
+        asked = (desk.answer(request, regulator, at, seconds) for seconds in (SECONDS, 2.0))
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answered, refused = asyncio.run(both())
+    assert isinstance(refused, Refusal)
+    assert isinstance(answered, v1.LookUpCaseResponse)
+    assert _spent(house) == spent + 1
+    assert house.ask_case(request) == answered
+    assert _spent(house) == spent + 1
 
 
 def test_without_custodians_nobody_is_looked_up() -> None:
