@@ -38,9 +38,10 @@ class Vault:
 
     def use(self, keyring: Keyring) -> None:
         """Use other keys from now on."""
-        self.keyring = keyring
         siv = AESSIV(keyring.reference_key)
-        self._wrappers = {number: AESGCM(key) for number, key in keyring.wrapping_keys.items()}
+        wrappers = {number: AESGCM(key) for number, key in keyring.wrapping_keys.items()}
+        self._wrapping = keyring.newest, wrappers  # together: other threads wrap meanwhile
+        self.keyring = keyring
         self._encrypt = lru_cache(_REFS_AT_HAND)(lambda ref: siv.encrypt(ref, None))
         self._decrypt = lru_cache(_REFS_AT_HAND)(lambda keyed: siv.decrypt(keyed, None))
 
@@ -75,21 +76,23 @@ class Vault:
 
     def wrap(self, subject_ref: bytes, generation: int, data_key: bytes) -> tuple[int, bytes]:
         """Return the number of the newest wrapping key, and a subject's data key under it."""
-        number, nonce = self.keyring.newest, os.urandom(_NONCE_BYTES)
-        wrapped = self._wrappers[number].encrypt(nonce, data_key, bound(subject_ref, generation))
+        (number, wrappers), nonce = self._wrapping, os.urandom(_NONCE_BYTES)
+        wrapped = wrappers[number].encrypt(nonce, data_key, bound(subject_ref, generation))
         return number, nonce + wrapped
 
     def unwrap(self, subject_ref: bytes, generation: int, number: int, wrapped: bytes) -> bytes:
         """Return a data key, 32 bytes; raise ``KeyringError`` where its wrapping key is not here."""
-        if number not in self._wrappers:
+        wrapper = self._wrapping[1].get(number)
+        if wrapper is None:
             self.reload()  # another process may have begun to use a newer one
-        if number not in self._wrappers:
+            wrapper = self._wrapping[1].get(number)
+        if wrapper is None:
             raise KeyringError(
                 f"wrapping key {number} is not in the keyring: copy the newest keyring to this machine"
             )
         nonce, sealed = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
         try:
-            return self._wrappers[number].decrypt(nonce, sealed, bound(subject_ref, generation))
+            return wrapper.decrypt(nonce, sealed, bound(subject_ref, generation))
         except InvalidTag as error:
             raise KeyringError(
                 f"wrapping key {number} does not open a subject's key: the keyring is another database's"

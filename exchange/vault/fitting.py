@@ -26,7 +26,9 @@ def ready_keyring(engine: Engine, path: Path) -> Keyring:
     Raises ``KeyringError``: a database that has a keyring gets no other.
     """
     if not path.exists() and not _marked(engine):
-        files.save(path, Keyring.generate())
+        with files.only_changer(path):
+            if not path.exists():
+                files.save(path, Keyring.generate())
     return files.load(path)
 
 
@@ -63,12 +65,25 @@ def require_fitting(engine: Engine, path: Path) -> Vault:
     vault = vault_of(engine)
     with engine.connect() as connection:
         if vault.keyring.next_reference_key is not None:
-            replaced = Vault(vault.keyring.with_references_replaced())
-            keyring = replaced.keyring if _mark(connection) == replaced.mark else vault.keyring
-            files.save(path, keyring.without_next_reference())
-            vault.reload()
+            with files.only_changer(path):  # not while a replacement is under way
+                vault.use(settled(connection, path))
         require_marked(connection, vault)
     return vault
+
+
+def settled(connection: Connection, path: Path) -> Keyring:
+    """Return the keyring with no replacement of the reference key open; the caller is its only changer.
+
+    One that was cut off is finished, or taken back, as the database has it.
+    """
+    keyring = files.load(path)
+    if keyring.next_reference_key is None:
+        return keyring
+    replaced = keyring.with_references_replaced()
+    ours = replaced if _mark(connection) == Vault(replaced).mark else keyring
+    keyring = ours.without_next_reference()
+    files.save(path, keyring)
+    return keyring
 
 
 def require_marked(connection: Connection, vault: Vault) -> None:

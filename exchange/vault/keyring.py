@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import fcntl
 import json
 import os
 import secrets
 import stat
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from concordat.store.engine import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 REFERENCE_BYTES = 64  # AES-256-SIV takes two keys of 32
@@ -91,8 +93,34 @@ def load(path: Path) -> Keyring:
     return _parsed(raw, path)
 
 
+@contextmanager
+def only_changer(path: Path) -> Iterator[None]:
+    """Let no other process of this machine change the keyring meanwhile; raise ``KeyringError`` where one does.
+
+    Of two that each added a key the one would overwrite the other's, and what was under it would be lost. What
+    a change that was cut off has left beside the file is deleted: keys that were discarded may be in it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise KeyringError(
+                f"another process is changing the keyring {path.name} (rotate-keys or init): wait until it is done"
+            ) from error
+        for left in path.parent.glob(f".{path.name}.*"):
+            left.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(descriptor)  # which also lets the lock go
+
+
 def save(path: Path, keyring: Keyring) -> None:
-    """Write a keyring for its owner alone, whole or not at all, and durable before this returns."""
+    """Write a keyring for its owner alone, whole or not at all, and durable before this returns.
+
+    Whoever changes one that is there does so as its ``only_changer``.
+    """
     fields: dict[str, object] = {
         "reference_key": _text(keyring.reference_key),
         "wrapping_keys": {

@@ -19,7 +19,7 @@ from exchange.tables import metadata
 from exchange.vault import keyring as files
 from exchange.vault.cipher import Vault
 from exchange.vault.columns import SubjectRef
-from exchange.vault.fitting import open_vault, require_marked
+from exchange.vault.fitting import open_vault, require_marked, settled
 from exchange.vault.rotation import AT_ONCE, progress, require_from_now, rewrap_some
 from exchange.vault.table import keyring_mark
 
@@ -53,9 +53,16 @@ def rotate(url: str, path: Path, tell: Tell, *, discard_old: bool) -> Rotated:
     """Put a new wrapping key into the keyring and wrap every subject's key under it.
 
     A rotation that was cut off is finished first of all, with no further key. Whoever serves an embedded
-    database does the wrapping; else this process does. Raises ``StoreError``.
+    database does the wrapping; else this process does. Raises ``StoreError``, also while another process
+    changes the keyring.
     """
-    keyring = files.load(path)
+    with files.only_changer(path):
+        return _rotate(url, path, tell, discard_old=discard_old)
+
+
+def _rotate(url: str, path: Path, tell: Tell, *, discard_old: bool) -> Rotated:
+    with opened_to_read(url) as connection:
+        keyring = settled(connection, path)
     at = _how_far(url, keyring)
     if at.least >= keyring.newest and not at.older:
         keyring = keyring.with_wrapping_key()
@@ -127,12 +134,14 @@ def replace_references(url: str, path: Path, now: datetime, tell: Tell) -> int:
     with only_process(url):
         engine, vault = open_vault(url, path)
         try:
-            files.save(path, vault.keyring.replacing_references())
-            vault.reload()
-            with engine.begin() as connection:
-                _require_stopped(connection, now)
-                replaced = _replace(connection, vault, tell)
-            _finish(engine, path)
+            with files.only_changer(path):
+                vault.use(files.load(path).replacing_references())
+                files.save(path, vault.keyring)
+                with engine.begin() as connection:
+                    _require_stopped(connection, now)
+                    require_marked(connection, vault)
+                    replaced = _replace(connection, vault, tell)
+                _finish(engine, path, vault.keyring.with_references_replaced())
             return replaced
         finally:
             engine.dispose()
@@ -145,8 +154,8 @@ def _require_stopped(connection: Connection, now: datetime) -> None:
         raise StoreError("an exchange process serves: stop all of them, wait a few seconds, again")
 
 
-def _finish(engine: Engine, path: Path) -> None:
-    files.save(path, files.load(path).with_references_replaced())
+def _finish(engine: Engine, path: Path, keyring: Keyring) -> None:
+    files.save(path, keyring)
     with engine.connect() as connection:
         truncate_write_ahead_log(connection)
 

@@ -236,3 +236,56 @@ def test_a_new_database_gets_a_keyring_and_keeps_whose_it_is(tmp_path: Path) -> 
     assert len(store.run(lambda c: c.execute(select(keyring_mark)).all())) == 1
     require_fitting(store._engine, place.keys)
     store.close()
+
+
+# Who changes it -------------------------------------------------------------------------------------
+
+
+def test_two_rotations_at_once_do_not_overwrite_each_others_key(place: Place) -> None:
+    with files.only_changer(place.keys):
+        with pytest.raises(KeyringError, match="wait until it is done"):
+            place.rotate()
+        with pytest.raises(KeyringError, match="wait until it is done"):
+            replace_references(place.url, place.keys, AT, lambda *_: None)
+    assert set(files.load(place.keys).wrapping_keys) == {1}
+    assert place.rotate().wrapping_key == 2
+
+
+def test_a_process_that_starts_while_references_are_replaced_takes_nothing_back(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = rotating._replace
+
+    def start_meanwhile(*args: Any) -> int:
+        engine = open_database(place.url, files.load(place.keys), place.keys)
+        with pytest.raises(KeyringError, match="wait until it is done"):
+            require_fitting(engine, place.keys)
+        engine.dispose()
+        return replace(*args)
+
+    monkeypatch.setattr(rotating, "_replace", start_meanwhile)
+    assert replace_references(place.url, place.keys, AT, lambda *_: None) == len(REFS)
+    assert place.records() == SAID
+
+
+def test_a_rotation_after_references_that_were_cut_off_goes_on_with_those_of_the_database(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise OSError("no power")
+
+    monkeypatch.setattr(rotating, "_finish", die)
+    with pytest.raises(OSError, match="no power"):
+        replace_references(place.url, place.keys, AT, lambda *_: None)
+    assert place.rotate().wrapping_key == 2
+    assert files.load(place.keys).next_reference_key is None
+    assert place.records() == SAID
+
+
+def test_what_a_change_that_was_cut_off_left_beside_the_keyring_goes_with_the_next(
+    place: Place,
+) -> None:
+    left = place.keys.with_name(f".{place.keys.name}.0a1b2c3d")
+    left.write_bytes(place.keys.read_bytes())
+    place.rotate(discard_old=True)
+    assert not left.exists()
