@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from clients.cli.console import FAILURES, Exit, explain
+from clients.console.base.formats import length
 from clients.language import marked, tr
+from concordat.rpc.errors import RemoteError
 
 _STATUS = {
     Exit.REFUSED: 409,
@@ -44,6 +46,7 @@ class Failure:
     advice: str
     reason: str = ""  # its code, for whoever is asked for help
     wait: int = 0
+    english: bool = False  # whether the advice is in English, whatever the language spoken
 
 
 def failure_of(error: Exception) -> Failure:
@@ -53,7 +56,11 @@ def failure_of(error: Exception) -> Failure:
     if not isinstance(error, FAILURES):
         return Failure(500, tr(marked("That failed")), tr(_INTERNAL), "INTERNAL")
     code, reason, advice = explain(error)
-    return Failure(_STATUS[code], tr(_TITLES[code]), tr(advice), reason)
+    if isinstance(error, RemoteError) and error.reason and error.retry_after:
+        later = tr("Try again in {time}.", time=length(error.retry_after))
+        return Failure(_STATUS[code], tr(_TITLES[code]), f"{tr(error.message)} {later}", reason)
+    said = tr(advice)
+    return Failure(_STATUS[code], tr(_TITLES[code]), said, reason, english=said == advice)
 
 
 def not_open() -> PageRefused:

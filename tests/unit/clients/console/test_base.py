@@ -1,8 +1,11 @@
 """The base of the pages: who is let in, and what every answer carries. Its own small site, no network."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
+import grpc
 import httpx
 import pytest
 from starlette.responses import Response
@@ -12,6 +15,8 @@ from clients.console.base.charts import Told, bar_chart, contribution_chart, lin
 from clients.console.base.failures import PageRefused
 from clients.console.base.forms import parse_form
 from clients.sdk.errors import ClientError
+from concordat.rpc.errors import RemoteError
+from concordat.v1 import Reason
 from tests.page_client import OWN, PageClient
 
 START = datetime(2026, 11, 30, 9, tzinfo=UTC)
@@ -27,6 +32,12 @@ class Time:
 
 def _failing(visit: Visit) -> Response:
     raise ClientError("<b>there is no such wallet</b>")
+
+
+def _later(visit: Visit) -> Response:
+    wait = timedelta(minutes=7)
+    reason = Reason.REASON_QUOTA_EXCEEDED
+    raise RemoteError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, "Not now.", "", wait)
 
 
 def _broken(visit: Visit) -> Response:
@@ -50,7 +61,12 @@ def time() -> Time:
 @pytest.fixture
 def console(time: Time) -> Console:
     site = Site("test", "Test", (("/", "The first page"),), "clients.console.base", time.now)
-    routes = [Page("/", _home), Page("/fails", _failing), Page("/breaks", _broken)]
+    routes = [
+        Page("/", _home),
+        Page("/fails", _failing),
+        Page("/breaks", _broken),
+        Page("/later", _later),
+    ]
     return build_app([*routes, Action("/set", _set, most_bytes=1000)], site)
 
 
@@ -237,6 +253,39 @@ def test_the_language_is_taken_from_the_browser_and_kept_when_chosen(client: Pag
     assert '<html lang="zh-Hans">' in client.get("/").text
     assert '<html lang="en">' in client.get("/?lang=en", headers=wish).text
     assert '<html lang="en">' in client.get("/?lang=xx").text
+
+
+def test_a_refusal_says_in_the_visitors_language_when_to_try_again(client: PageClient) -> None:
+    assert "Try again in 7 minutes." in client.get("/later").text
+    assert "请在 7分钟后再试。" in client.get("/later?lang=zh").text.replace("7 分钟", "7分钟")
+
+
+def test_everything_can_be_read_in_light_and_in_dark() -> None:
+    sheet = (files("clients.console.base") / "static" / "console.css").read_text("utf-8")
+    for theme in re.findall(r":root \{(.*?)\}", sheet, re.DOTALL)[:2]:
+        colour = dict(re.findall(r"--([\w-]+): (#\w{6});", theme))
+        for ink, ground, least in (
+            *((ink, ground, 4.5) for ink in ("ink", "quiet", "accent") for ground in _GROUNDS),
+            *((ink, "card", 4.5) for ink in ("plus", "minus")),
+            ("on-accent", "accent", 4.5),
+            ("line", "card", 3.0),
+        ):
+            assert _contrast(colour[ink], colour[ground]) >= least, (ink, ground)
+
+
+_GROUNDS = ("ground", "card", "told", "warn")
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast ratio of WCAG 2.2."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 # Forms and charts ----------------------------------------------------------------------------------
