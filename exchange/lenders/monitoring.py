@@ -187,6 +187,13 @@ def in_force(connection: Connection, refs: Sequence[bytes], at: datetime) -> Non
     change_table.write(connection, changes)
 
 
+def may_be_told(
+    connection: Connection, refs: Sequence[bytes], at: datetime
+) -> set[periodic_table.Key]:
+    """Return the consents under which lenders may be told of listings of these subjects now."""
+    return {row.key for rows in _who_may_know(connection, refs, at).values() for row in rows}
+
+
 def _who_may_know(
     connection: Connection, refs: Sequence[bytes], at: datetime
 ) -> dict[bytes, list[Periodic]]:

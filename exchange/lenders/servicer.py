@@ -15,6 +15,7 @@ from concordat.v1 import Reason
 from concordat.v1.lender_service_pb2_grpc import LenderServiceServicer
 from concordat.verify.outcome_events import open_outcome_event
 from exchange.lenders import change_table, duties, outcomes
+from exchange.lenders.listing_changes import still_so
 from exchange.lenders.outcomes import Taken, Told
 
 if TYPE_CHECKING:
@@ -99,16 +100,17 @@ class LenderServicer(LenderServiceServicer):
         lender, cursor, quiet = current_call().member.member_id, request.cursor, 0
         cursor = await self._store.arun(lambda connection: _begin(connection, lender, cursor))
         while not self._stopping.is_set():
-            changes = await self._after(lender, cursor)
+            found = await self._after(lender, cursor)
+            cursor = found[-1].cursor if found else cursor
+            changes = await self._still_so(found)
             if changes or quiet == 0:
-                cursor = changes[-1].cursor if changes else cursor
                 yield v1.WatchChangesResponse(
                     changes=map(_change, changes),
                     cursor=cursor,
                     sent_at=to_timestamp(self._now()),
                 )
             quiet = (quiet + 1) % HEARTBEAT_EVERY
-            if len(changes) < AT_ONCE:
+            if len(found) < AT_ONCE:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
 
@@ -129,6 +131,14 @@ class LenderServicer(LenderServiceServicer):
             if each.change.record_id and isinstance(next(receipts), Refusal):
                 return found[:place]
         return found
+
+    async def _still_so(self, found: list[Numbered]) -> list[Numbered]:
+        """Return what may still be told: consent, freeze and listing are read again now."""
+        if not any(each.change.record_id for each in found):
+            return found
+        changes, at = [each.change for each in found], self._now()
+        still = await self._store.arun(lambda connection: still_so(connection, changes, at))
+        return [each for each, told in zip(found, still, strict=True) if told]
 
     async def _logged(self, keys: list[tuple[bytes, bytes]]) -> list[v1.LogReceipt | Refusal]:
         try:

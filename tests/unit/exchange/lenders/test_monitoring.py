@@ -1,6 +1,6 @@
 """Who has a periodic consent hears of changes; nobody else does, and nothing is lost over restarts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -115,6 +115,37 @@ def test_while_frozen_no_listing_is_told_and_when_thawed_it_is(desk: DutyDesk) -
     assert desk.kinds() == []
     desk.flag(FlagKind.FLAG_KIND_FREEZE, placed=False, sequence=2)
     assert desk.kinds() == ["LISTING_IN_FORCE"]
+
+
+def revoked(desk: DutyDesk, granted: Granted, _listing_id: bytes) -> None:
+    say(desk, granted, REVOKE, 1)
+
+
+def paused(desk: DutyDesk, granted: Granted, _listing_id: bytes) -> None:
+    say(desk, granted, PAUSE, 1)
+
+
+def frozen(desk: DutyDesk, _granted: Granted, _listing_id: bytes) -> None:
+    desk.flag(FlagKind.FLAG_KIND_FREEZE, placed=True, sequence=1)
+
+
+def upheld(desk: DutyDesk, _granted: Granted, listing_id: bytes) -> None:
+    dispute_id, _ = desk.dispute(listing_id, DisputeStage.DISPUTE_STAGE_REVIEW)
+    desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_UPHELD)
+
+
+@pytest.mark.parametrize("meanwhile", [revoked, paused, frozen, upheld])
+def test_who_reads_late_or_again_is_told_of_no_listing_that_it_may_not_hear_of_by_now(
+    desk: DutyDesk, meanwhile: Callable[[DutyDesk, Granted, bytes], None]
+) -> None:
+    granted = monitored(desk)
+    listing_id = desk.in_force()
+    told, last = desk.changes()
+    assert "LISTING_IN_FORCE" in map(kind_of, told)
+    meanwhile(desk, granted, listing_id)
+    again, cursor = desk.changes()
+    assert "LISTING_IN_FORCE" not in map(kind_of, again)
+    assert cursor >= last  # it is passed over, not waited for
 
 
 def test_a_consent_holds_although_its_key_was_replaced(desk: DutyDesk) -> None:
