@@ -17,6 +17,7 @@ from concordat.trust.keys import Ed25519Signer
 T = TypeVar("T", bound="ProcessSettings")
 MemberId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,62}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^\S+:\d{1,5}$")]
+AddressOrNone = Annotated[str, StringConstraints(pattern=r"^(\S+:\d{1,5})?$")]
 
 
 class SettingsError(Exception):
@@ -44,6 +45,11 @@ class ProcessSettings(BaseSettings):
     )
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    )
+    metrics_listen: AddressOrNone = Field(
+        default="",
+        description="Where Prometheus reads `/metrics` (plain HTTP, for the operator's network alone), "
+        "host:port; empty for nowhere.",
     )
 
     @classmethod

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import DriftCause, DriftLevel
 from exchange.consents import table as consents
 from exchange.drift.watch import DriftWatch
@@ -55,6 +56,7 @@ async def watch_lenders(store: GroupCommit, clock: Clock, gate: Gate) -> None:
         try:
             moved = await store.arun(lambda connection: gate.evaluate(connection, clock.now()))
         except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            TASK_FAILURES.add("lenders")
             _log.warning("lenders_not_watched", error=type(error).__name__)
             moved = []
         for each in moved:
@@ -73,6 +75,7 @@ async def watch_drift(store: GroupCommit, clock: Clock, watch: DriftWatch) -> No
         try:
             moved = await store.arun(lambda connection: watch.evaluate(connection, clock.now()))
         except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            TASK_FAILURES.add("drift")
             _log.warning("drift_not_watched", error=type(error).__name__)
             moved = []
         for each in moved:
@@ -93,5 +96,6 @@ async def keep_house(store: GroupCommit, clock: Clock, keep_days: int) -> None:
         try:
             await store.arun(lambda connection: tidy(connection, clock.now(), keep_days))
         except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            TASK_FAILURES.add("tidy")
             _log.warning("housekeeping_failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

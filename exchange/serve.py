@@ -18,6 +18,7 @@ from concordat.rpc.policy import Port
 from concordat.rpc.tls import TlsIdentity, member_port, public_port
 from concordat.store.exclusive import sqlite_file
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.exporter import exporting
 from exchange.backup.starting import open_newest
 from exchange.drift.watch import DriftWatch
 from exchange.housekeeping import keep_house, latest_time, watch_drift, watch_lenders
@@ -39,6 +40,7 @@ from exchange.supervision.cases.opening import open_cases
 from exchange.supervision.orders.watch import Overseer, watch_orders
 from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.supervision.statistics.timer import keep_statistics
+from exchange.telemetry import Readings
 from exchange.vault.fitting import open_vault
 from exchange.vault.rotation import watch_keys
 from exchange.views.dispatch import Dispatcher
@@ -136,12 +138,13 @@ async def open_exchange(
     if courier is not None:
         timers.append(asyncio.create_task(courier.run()))
     try:
-        async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
-            ready(
-                f"{settings.member_id} ready: members {settings.member_listen}, "
-                f"subjects {settings.public_listen}, log on port {port}"
-            )
-            yield parts
+        with exporting(settings.metrics_listen, "exchange", [Readings(parts)]):
+            async with serving(public_app(tiles, lambda: book.health), settings.log.listen) as port:
+                ready(
+                    f"{settings.member_id} ready: members {settings.member_listen}, "
+                    f"subjects {settings.public_listen}, log on port {port}"
+                )
+                yield parts
     finally:
         stopping.set()
         for timer in timers:

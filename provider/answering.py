@@ -19,6 +19,7 @@ from provider import guard
 from provider.entries import access_of, refused_access_of
 from provider.guard import Checked
 from provider.knowledge import gather
+from provider.measured import count_answers
 from provider.scores import Found, ScoreSource, Terms, failed
 from provider.stating import Answer, Stating
 from provider.store import clock_mark, consents, journal, scores
@@ -71,6 +72,7 @@ class Desk:
             answers = self._store.run(lambda c: self._record(c, items, outside, terms, at))
         except Refusal as refusal:  # the database failed, and the transaction with it
             answers = [_unrecorded(item, refusal) for item in items]
+        count_answers(answers)
         return self.stating.seal(answers)
 
     def _check(self, ask: v1.ScoreRequest, exchange: Member, at: datetime) -> Item:

@@ -12,6 +12,8 @@ from concordat.clock import Clock
 from concordat.federation.anchors import load_anchors
 from concordat.rpc.tls import TlsIdentity
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.exporter import exporting
+from provider import measured
 from provider.database import load_directory, own_database, start_clock
 from provider.listings.courier import Courier
 from provider.listings.exchange_link import ExchangeLink
@@ -68,6 +70,8 @@ class Node:
             )
             node = cls(courier, ports, store)
             stack.callback(node.stop)
+            readings = measured.readings(store, directory, clock)
+            stack.enter_context(exporting(settings.metrics_listen, "provider", readings))
             yield node
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ import grpc
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.rpc.admission import Call, current_call
+from concordat.telemetry import traces
 from concordat.v1 import Reason
 from concordat.v1.provider_service_pb2_grpc import (
     ConsentNoticeServiceServicer,
@@ -37,11 +38,14 @@ class ProviderServicer(ProviderServiceServicer):
         self, request: v1.RequestScoresRequest, context: grpc.ServicerContext
     ) -> v1.RequestScoresResponse:
         """See the proto."""
-        del context
         call = self._of_the_exchange()
-        return v1.RequestScoresResponse(
-            results=self._desk.answer(request.requests, call.member, call.at)
-        )
+        metadata = dict(context.invocation_metadata() or ()) if traces.tracing() else {}
+        with traces.answering_each(metadata, "answer", len(request.requests)) as spans:
+            results = self._desk.answer(request.requests, call.member, call.at)
+            for span, result in zip(spans, results, strict=False):
+                if result.HasField("refusal"):
+                    traces.failed(span, Refusal(result.refusal.reason))
+        return v1.RequestScoresResponse(results=results)
 
     def RequestOwnScores(
         self, request: v1.RequestOwnScoresRequest, context: grpc.ServicerContext

@@ -9,6 +9,7 @@ from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import EVALUATIONS
 from concordat.trust.keys import Signer
 from concordat.v1 import IdentitySuite, Reason
 from registrar.bindings import BindingJob, earlier
@@ -48,6 +49,7 @@ class RegistrarDesk:
         self.store.run(
             lambda connection: charge(connection, member_id, len(inputs), self.daily_quota, at)
         )
+        EVALUATIONS.add(by=len(inputs))
         return evaluated
 
     def bind(self, request: v1.BindSubjectRequest, at: datetime) -> v1.Envelope:

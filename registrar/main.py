@@ -16,6 +16,7 @@ from concordat.rpc.logs import configure_logs
 from concordat.settings import SettingsError, load_settings
 from concordat.store.engine import migrate, open_engine
 from concordat.store.exclusive import only_process
+from concordat.telemetry.traces import configure_traces
 from registrar import MIGRATIONS
 from registrar.check import PROBLEMS
 from registrar.check import check as findings_of
@@ -86,6 +87,7 @@ def serve(config: Config) -> None:
     with told_plainly():
         settings = load_settings(RegistrarSettings, config)
         configure_logs("registrar", settings.log_level)
+        configure_traces("concordat-registrar")
         run_server(settings)
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from concordat.refusal import Refusal
+from concordat.telemetry.metrics import QUOTA_REFUSALS
 from concordat.v1 import Reason
 from registrar.schema import quota_use
 
@@ -30,6 +31,7 @@ def charge(connection: Connection, member_id: str, count: int, most: int, at: da
             fresh = {"member_id": member_id, "day": row["today"], "evaluated": count}
             connection.execute(insert(quota_use).values(fresh))
             return
+    QUOTA_REFUSALS.add()
     raise Refusal(
         Reason.REASON_QUOTA_EXCEEDED,
         f"{member_id} asked for {count} more of at most {most} a day",

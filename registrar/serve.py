@@ -19,6 +19,8 @@ from concordat.settings import SettingsError
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import only_process
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.exporter import exporting
+from concordat.telemetry.licences import read_licences
 from concordat.trust.keys import Signer
 from concordat.v1.registrar_service_pb2_grpc import add_RegistrarServiceServicer_to_server
 from registrar import MIGRATIONS
@@ -119,6 +121,8 @@ def serve(
         closing.callback(rebindings.stop)  # before the servers wait for their calls to end
         timer.start()
         closing.callback(timer.join)
+        reading = [lambda: read_licences(directory, clock.now())]
+        closing.enter_context(exporting(settings.metrics_listen, "registrar", reading))
         watch.start()
         closing.callback(watch.stop)
         closing.callback(stop.set)

@@ -109,8 +109,10 @@ class _FakeStub:
         self,
         message: v1.RequestScoresRequest,
         timeout: float,  # noqa: ASYNC109 - gRPC's signature
+        metadata: Sequence[tuple[str, str]] = (),
     ) -> v1.RequestScoresResponse:
         self._links.sent.append((self._provider, message))
+        self._links.metadata[self._provider] = dict(metadata)
         answers = self._links.answers.get(self._provider) or self._links.honest(self._provider)
         try:
             results = await asyncio.wait_for(answers(message), timeout)
@@ -150,6 +152,7 @@ class FakeLinks(ProviderLinks):
         self._links = {}
         self.answers: dict[str, Answers] = {}
         self.sent: list[tuple[str, v1.RequestScoresRequest]] = []
+        self.metadata: dict[str, dict[str, str]] = {}  # of the latest message, by provider
         self.own_answers: dict[str, OwnAnswer] = {}
         self.own_sent: list[tuple[str, v1.RequestOwnScoresRequest]] = []
 

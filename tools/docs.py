@@ -1,6 +1,7 @@
 """Write the reference pages that are made from the code, or check that they are current.
 
-python tools/docs.py           write docs/errors.md, docs/settings.md, docs/protocol.md, tables of docs/listings.md
+python tools/docs.py           write docs/errors.md, docs/settings.md, docs/protocol.md, docs/metrics.md, and the
+                               tables of docs/listings.md
 python tools/docs.py --check   write nothing; exit 1 naming every page that differs
 
 What a page says of a reason or a setting stands in the code: the comments of ``reason.proto``, the
@@ -26,6 +27,7 @@ from exchange.listings.profile import KindLimits, Profile, Profiles, Span
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
+from tools.metrics_page import metrics_page
 from tools.protocol_page import protocol_page
 from witness.settings import WitnessSettings
 
@@ -145,6 +147,7 @@ def pages() -> dict[Path, str]:
         Path("docs/errors.md"): errors_page(),
         Path("docs/settings.md"): settings_page(),
         Path("docs/protocol.md"): protocol_page(),
+        Path("docs/metrics.md"): metrics_page(NOTE),
         LISTINGS: listings_page(),
     }
 

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 
 from concordat.clock import Clock
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import CONFLICTS, COSIGNED, WITNESS_REFUSALS
 from concordat.trust.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint
 from concordat.trust.errors import MalformedNoteError, SignatureInvalidError
 from concordat.trust.keys import Signer
@@ -87,7 +88,9 @@ class Cosigner:
         checkpoint = offered.checkpoint
         if isinstance(outcome, _Denied):
             _tell(checkpoint, outcome)
+            WITNESS_REFUSALS.add(str(outcome.refusal.status.value))
             raise outcome.refusal
+        COSIGNED.set(checkpoint.size, checkpoint.origin)
         _log.info(
             "cosigned",
             origin=checkpoint.origin,
@@ -178,6 +181,7 @@ def _tell(checkpoint: Checkpoint, denied: _Denied) -> None:
             detail=str(denied.refusal),
         )
         return
+    CONFLICTS.add()
     _log.error(
         "log_inconsistent",
         kind=found.kind.value,

@@ -22,6 +22,7 @@ from concordat.federation.directory import require_in_force
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import DEPOSITS
 from concordat.trust.envelope import Verified, validate
 from concordat.trust.errors import StatementMalformedError
 from concordat.trust.keys import Signer
@@ -93,6 +94,7 @@ class Custody:
                 receipt,
             ),
         )
+        DEPOSITS.add()
         _log.info("notice_kept", opens_at=opens.isoformat())
         return receipt
 

@@ -16,6 +16,7 @@ from concordat.settings import SettingsError
 from concordat.store.engine import open_engine, require_current
 from concordat.store.exclusive import only_process
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.exporter import exporting
 from concordat.trust.keys import Signer
 from concordat.trust.note import COSIGNATURE_V1, VerifierKey
 from witness import MIGRATIONS
@@ -104,6 +105,7 @@ def serve(settings: WitnessSettings) -> None:
             prefix=settings.prefix,
             custody=open_custody(settings, signer, store, clock),
         )
+        closing.enter_context(exporting(settings.metrics_listen, "witness"))
         _hand_on_warnings()
         server = _Server(
             uvicorn.Config(

@@ -10,7 +10,7 @@ from typing import Any, Self
 from clients.pki import Endpoints, Pki, WitnessTerms
 from clients.sandbox import cast, scores
 from clients.sandbox.databases import SQLITE, Databases
-from clients.sandbox.layout import Layout, Settings, free_ports
+from clients.sandbox.layout import Layout, Settings, free_ports, metrics_addresses
 from clients.sandbox.parties import Parties
 from clients.sandbox.processes import ServerProcess
 from clients.sandbox.set_up import ProcessPlan, initialise, write_all_settings
@@ -69,7 +69,10 @@ class Sandbox(Parties):
         listening = [*members, cast.LOG]
         self.ports = dict(zip(listening, free_ports(len(listening)), strict=True))
         self.databases = Databases(database, self.layout, members)
-        self._plan = ProcessPlan(self.layout, self.ports, self.databases, settings or {})
+        self.metrics = dict(zip(members, metrics_addresses(len(members)), strict=True))
+        self._plan = ProcessPlan(
+            self.layout, self.ports, self.databases, settings or {}, self.metrics
+        )
         self.processes: dict[str, ServerProcess] = {
             member: self._plan.process(member, dict(environment or {})) for member in members
         }

@@ -87,6 +87,13 @@ def free_ports(count: int) -> list[Ports]:
     return [Ports(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
 
 
+def metrics_addresses(count: int) -> list[str]:
+    """Return where ``count`` processes are to show their metrics: on loopback, a port for each."""
+    pairs = free_ports((count + 1) // 2)
+    both = [each for pair in pairs for each in (pair.member_address, pair.public_address)]
+    return both[:count]
+
+
 @cache
 def _own_ports() -> Iterator[int]:
     """Return the ports of a block that this process holds as long as it lives, over and over.

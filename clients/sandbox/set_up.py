@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from clients.pki import Pki
@@ -32,6 +32,7 @@ class ProcessPlan:
     ports: Mapping[str, Ports]  # of a witness and of the log: the first of the two is HTTP
     databases: Databases
     changes: Mapping[str, Settings]
+    metrics: Mapping[str, str] = field(default_factory=dict)  # where each process's are read
 
     @property
     def processes(self) -> list[str]:
@@ -64,6 +65,7 @@ class ProcessPlan:
             "member_listen": ports.member_address,
             "public_listen": ports.public_address,
             "database": self.databases.url(member_id),
+            "metrics_listen": self.metrics.get(member_id, ""),
         }
         if kind == "registrar":
             base["identity"] = {"derivation_key": Path("derivation.key")}
@@ -90,6 +92,7 @@ class ProcessPlan:
             "signing_key": Path("signing.key"),
             "listen": self.ports[member_id].member_address,
             "database": "sqlite:///witness.sqlite",
+            "metrics_listen": self.metrics.get(member_id, ""),
             "logs": [{"vkey": str(pki.anchors.log)}],
             "trust_bundle": pki.folder / TRUST_BUNDLE,
         }

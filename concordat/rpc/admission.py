@@ -85,6 +85,11 @@ class Admission:
         self._port = port
         self._require_current = require_current
 
+    @property
+    def port(self) -> Port:
+        """The port that it admits to."""
+        return self._port
+
     def admit(
         self,
         method: str,

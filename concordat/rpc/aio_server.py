@@ -17,6 +17,8 @@ from concordat.refusal import Refusal
 from concordat.rpc.admission import CURRENT_CALL, Admission, Call, require_valid
 from concordat.rpc.channels import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 from concordat.rpc.errors import to_status
+from concordat.rpc.policy import Port
+from concordat.telemetry.calls import Answering
 from concordat.v1 import Reason
 
 _log = structlog.get_logger("concordat.rpc")
@@ -85,33 +87,45 @@ class AdmissionInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, method: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         async def answer(request: Message, context: Context) -> Any:
-            try:
-                self._admit(method, context)
-                if isinstance(request, Message):  # bytes, where nobody here serves the method
-                    require_valid(request)
-                return await behaviour(request, context)
-            except Exception as error:  # noqa: BLE001 - the edge: everything becomes a status
-                await _abort(method, error, context)
+            with self._answering(method, context) as answering:
+                try:
+                    self._admit(method, context)
+                    if isinstance(request, Message):  # bytes, where nobody here serves the method
+                        require_valid(request)
+                    return await behaviour(request, context)
+                except Exception as error:  # noqa: BLE001 - the edge: everything becomes a status
+                    answering.failed(_known(error))
+                    await _abort(method, error, context)
 
         return answer
 
+    def _answering(self, method: str, context: Context, *, stream: bool = False) -> Answering:
+        return Answering(
+            method,
+            lambda: dict(context.invocation_metadata() or ()),
+            trusted=self._admission.port is Port.MEMBER,
+            stream=stream,
+        )
+
     def _stream(self, method: str, behaviour: Any) -> Callable[..., Any]:
         async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
-            try:
-                call = self._admit(method, context)
-                if isinstance(request, Message):
-                    require_valid(request)
-                else:
-                    request = self._checked(call, request, context)
-                responses = behaviour(request, context)
-                if inspect.isawaitable(responses):  # health's Watch writes to the context by itself
-                    await responses
-                    return
-                async for response in responses:
-                    self._readmit(call, context)
-                    yield response
-            except Exception as error:  # noqa: BLE001 - the edge: everything becomes a status
-                await _abort(method, error, context)
+            with self._answering(method, context, stream=True) as answering:
+                try:
+                    call = self._admit(method, context)
+                    if isinstance(request, Message):
+                        require_valid(request)
+                    else:
+                        request = self._checked(call, request, context)
+                    responses = behaviour(request, context)
+                    if inspect.isawaitable(responses):  # health's Watch writes by itself
+                        await responses
+                        return
+                    async for response in responses:
+                        self._readmit(call, context)
+                        yield response
+                except Exception as error:  # noqa: BLE001 - the edge: everything becomes a status
+                    answering.failed(_known(error))
+                    await _abort(method, error, context)
 
         return answer
 
@@ -123,6 +137,11 @@ class AdmissionInterceptor(grpc.aio.ServerInterceptor):
             self._readmit(call, context)
             require_valid(request)
             yield request
+
+
+def _known(error: Exception) -> Exception | None:
+    """Return an error that ends a call here; None where whoever answered has ended it itself."""
+    return None if isinstance(error, grpc.aio.AbortError) else error
 
 
 async def _not_served(_request: Message, _context: Context) -> None:

@@ -5,6 +5,8 @@ import json
 import grpc
 import grpc.aio
 
+from concordat.rpc.tracing import traced, traced_aio
+
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 MAX_METADATA_BYTES = 8 * 1024
 
@@ -70,7 +72,8 @@ def open_channel(
 
     The peer's certificate must carry ``server_name`` (``Anchors.server_name``), wherever it runs.
     """
-    return grpc.secure_channel(endpoint, credentials, options=[*RETRYING, *_named(server_name)])
+    options = [*RETRYING, *_named(server_name)]
+    return traced(grpc.secure_channel(endpoint, credentials, options=options))
 
 
 def open_aio_channel(
@@ -82,7 +85,12 @@ def open_aio_channel(
 ) -> grpc.aio.Channel:
     """Open an asyncio channel; without ``retries`` every call is made once."""
     options = RETRYING if retries else ONE_ATTEMPT
-    return grpc.aio.secure_channel(endpoint, credentials, options=[*options, *_named(server_name)])
+    return grpc.aio.secure_channel(
+        endpoint,
+        credentials,
+        options=[*options, *_named(server_name)],
+        interceptors=traced_aio() if retries else None,
+    )
 
 
 def _named(server_name: str) -> list[tuple[str, int | str]]:

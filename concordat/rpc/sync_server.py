@@ -17,6 +17,8 @@ from concordat.refusal import Refusal
 from concordat.rpc.admission import CURRENT_CALL, Admission, require_valid
 from concordat.rpc.aio_server import SERVER_OPTIONS
 from concordat.rpc.errors import to_status
+from concordat.rpc.policy import Port
+from concordat.telemetry.calls import Answering
 from concordat.v1 import Reason
 
 _log = structlog.get_logger("concordat.rpc")
@@ -53,7 +55,11 @@ class SyncAdmissionInterceptor(grpc.ServerInterceptor):
             else grpc.unary_stream_rpc_method_handler
         )
         return make(
-            self._unary(method, self._bounded(handler.stream_stream or handler.unary_stream)),
+            self._unary(
+                method,
+                self._bounded(handler.stream_stream or handler.unary_stream),
+                stream=True,
+            ),
             handler.request_deserializer,
             handler.response_serializer,
         )
@@ -70,36 +76,55 @@ class SyncAdmissionInterceptor(grpc.ServerInterceptor):
 
         return answer
 
-    def _unary(self, method: str, behaviour: Any) -> Callable[..., Any]:
+    def _unary(self, method: str, behaviour: Any, *, stream: bool = False) -> Callable[..., Any]:
         def answer(request: Any, context: grpc.ServicerContext) -> Any:
-            request_id = ""
-            try:
-                call = self._admission.admit(
-                    method,
-                    context.auth_context(),
-                    dict(context.invocation_metadata() or ()),
-                    _seconds_left(context),
-                )
-                request_id = call.request_id
-                CURRENT_CALL.set(call)
-                structlog.contextvars.bind_contextvars(request_id=request_id)
-                if isinstance(request, Message):
-                    require_valid(request)
-                return behaviour(request, context)
-            except Refusal as refusal:
-                return _refuse(method, refusal, request_id, context)
-            except NotImplementedError:  # what generated servicers raise
-                absent = Refusal(Reason.REASON_METHOD_NOT_SERVED, f"{method} is not implemented")
-                return _refuse(method, absent, request_id, context)
-            except Exception:
-                if not context.is_active():
-                    raise
-                _log.exception("call_failed", method=method)
-                return context.abort_with_status(
-                    to_status(Refusal(Reason.REASON_INTERNAL), request_id)
-                )
+            with Answering(
+                method,
+                lambda: dict(context.invocation_metadata() or ()),
+                trusted=self._admission.port is Port.MEMBER,
+                stream=stream,
+            ) as answering:
+                return self._answer(method, behaviour, request, context, answering)
 
         return answer
+
+    def _answer(
+        self,
+        method: str,
+        behaviour: Any,
+        request: Any,
+        context: grpc.ServicerContext,
+        answering: Answering,
+    ) -> Any:
+        """Admit a call and answer it; whatever goes wrong becomes a status."""
+        request_id = ""
+        try:
+            call = self._admission.admit(
+                method,
+                context.auth_context(),
+                dict(context.invocation_metadata() or ()),
+                _seconds_left(context),
+            )
+            request_id = call.request_id
+            CURRENT_CALL.set(call)
+            structlog.contextvars.bind_contextvars(request_id=request_id)
+            if isinstance(request, Message):
+                require_valid(request)
+            return behaviour(request, context)
+        except Refusal as refusal:
+            answering.failed(refusal)
+            return _refuse(method, refusal, request_id, context)
+        except NotImplementedError as error:  # what generated servicers raise
+            answering.failed(error)
+            absent = Refusal(Reason.REASON_METHOD_NOT_SERVED, f"{method} is not implemented")
+            return _refuse(method, absent, request_id, context)
+        except Exception as error:
+            if not context.is_active():
+                answering.failed(None)
+                raise
+            answering.failed(error)
+            _log.exception("call_failed", method=method)
+            return context.abort_with_status(to_status(Refusal(Reason.REASON_INTERNAL), request_id))
 
 
 def _seconds_left(context: grpc.ServicerContext) -> float | None:

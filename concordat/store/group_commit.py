@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from time import perf_counter
 from typing import Any, TypeVar
 
 import structlog
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from concordat.refusal import Refusal
+from concordat.telemetry.metrics import BATCH_JOBS, COMMIT_SECONDS, STORE_FAILURES
 from concordat.v1 import Reason
 
 T = TypeVar("T")
@@ -130,6 +132,7 @@ class GroupCommit:
                 return
 
     def _commit(self, group: list[_Job], *, again: int = TRIES_AGAIN) -> None:
+        began = perf_counter()
         by_bulk: dict[Bulk[Any, Any], list[_Job]] = {}
         for job in group:
             by_bulk.setdefault(job.bulk, []).append(job)
@@ -144,6 +147,8 @@ class GroupCommit:
         else:
             for job in group:
                 job.settle()
+            BATCH_JOBS.observe(len(group))
+            COMMIT_SECONDS.observe(perf_counter() - began)
 
     def _recover(self, group: list[_Job], error: Exception, *, again: int) -> None:
         """After a failed group: run each job alone, or tell the only one what happened.
@@ -160,6 +165,7 @@ class GroupCommit:
             return
         # The first line only: below it databases quote the row, and SQLAlchemy the parameters.
         detail = str(error).partition("\n")[0][:500]
+        STORE_FAILURES.add()
         _log.error("job_failed", error=type(error).__name__, detail=detail)
         if isinstance(error, SQLAlchemyError):
             error = Refusal(

@@ -5,6 +5,7 @@ import sys
 import uvloop
 
 from concordat.store.exclusive import only_process
+from concordat.telemetry.traces import configure_traces
 from exchange.commands.shared import OUT, ConfigOption, advising, read_settings
 from exchange.serve import serve as run
 
@@ -17,6 +18,7 @@ def serve(config: ConfigOption) -> None:
     """
     settings = read_settings(config)
     with advising(), only_process(settings.database):
+        configure_traces("concordat-exchange")
         uvloop.run(run(settings, _ready))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.federation.purposes import require_purpose_allows
 from concordat.rpc.admission import current_call
 from concordat.statements import seal
+from concordat.telemetry.metrics import REVOCATION_SECONDS
+from concordat.v1 import ConsentEventKind
 from concordat.v1.consent_service_pb2_grpc import ConsentServiceServicer
 from concordat.verify.consent import (
     open_binding,
@@ -59,7 +62,7 @@ class ConsentServicer(ConsentServiceServicer):
     ) -> v1.SubmitConsentEventResponse:
         """Pause, resume or revoke."""
         del context
-        at = current_call().at
+        at, began = current_call().at, perf_counter()
         binding = open_binding(request.binding, self._anchors, at)
         event = open_consent_event(request.event, binding, self._anchors, at)
         standing = await self._store.arun(
@@ -67,6 +70,8 @@ class ConsentServicer(ConsentServiceServicer):
                 connection, event, request.event, binding, request.binding, at
             )
         )
+        if event.message.kind == ConsentEventKind.CONSENT_EVENT_KIND_REVOKE:
+            REVOCATION_SECONDS.observe(perf_counter() - began)
         status = status_from_ids(event.message, standing, at)
         return v1.SubmitConsentEventResponse(status=seal(status, self._signer))
 

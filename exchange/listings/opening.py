@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from concordat.telemetry.metrics import TASK_FAILURES
 from exchange.listings.announcements import Announcer, not_posted
 from exchange.listings.answering import Lookout
 from exchange.listings.book import ListingBook
@@ -60,6 +61,7 @@ class Listings:
             try:
                 some = await self.store.arun(lambda c: run_due(c, self.office, clock.now()))
             except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
+                TASK_FAILURES.add("listings")
                 _log.warning("timer_failed", error=type(error).__name__)
                 some = 0
             if some:

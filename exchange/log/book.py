@@ -66,6 +66,8 @@ class LogBook:
         self._awaited: dict[Key, list[Future[v1.LogReceipt]]] = {}  # one for each who waits
         self._unwitnessed_since: datetime | None = None
         self._failure: str | None = None
+        self._entries = 0  # in the latest checkpoint seen
+        self._grown_at = time.monotonic()  # when that was first seen
         self.refused = 0  # because the log could not be written or was not witnessed
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
@@ -148,6 +150,36 @@ class LogBook:
             "refused": self.refused,
         }
 
+    @property
+    def entries(self) -> int:
+        """How many entries the latest checkpoint has that this process has seen."""
+        return self._entries
+
+    @property
+    def checkpoint_age(self) -> float:
+        """How many seconds ago that was first seen."""
+        return time.monotonic() - self._grown_at
+
+    @property
+    def unwitnessed_since(self) -> datetime | None:
+        """Since when too few witnesses have cosigned; None while enough do."""
+        return self._unwitnessed_since
+
+    @property
+    def failure(self) -> str | None:
+        """Why the log cannot be written now; None where it can."""
+        return self._failure
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process sequences."""
+        return self._sequencer.leads
+
+    @property
+    def quorum(self) -> int:
+        """How many witnesses must cosign."""
+        return self._sequencer.witnesses.quorum
+
     # The thread -------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -190,6 +222,8 @@ class LogBook:
         signed = self._sequencer.signed if self._sequencer.leads else None
         signed = signed or self._store.run(sequencing.signed)
         self._unwitnessed_since = signed.unwitnessed_since
+        if signed.size != self._entries:
+            self._entries, self._grown_at = signed.size, time.monotonic()
         if published is None:
             reader = TileReader(fetch_from(self._tiles.read), signed.size)
             published = Published(signed.size, signed.root, signed.note, reader, {})

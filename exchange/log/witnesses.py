@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import httpx
 import structlog
 
+from concordat.telemetry.metrics import LOG_CHECKPOINTS
 from concordat.trust import merkle
 from concordat.trust.checkpoint import check_cosignature
 from concordat.trust.errors import TrustError
@@ -100,8 +101,10 @@ class Witnesses:
         got = self._collect(jobs)
         if len(got) >= self._quorum:
             self.cosigned += 1
+            LOG_CHECKPOINTS.add("yes")
         else:
             self.unwitnessed += 1
+            LOG_CHECKPOINTS.add("no")
         return got
 
     def _collect(self, jobs: list[Future[NoteSignature]]) -> list[NoteSignature]:

@@ -14,6 +14,7 @@ from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.store.group_commit import GroupCommit
 from concordat.store.members import LICENCE, STATUS, MemberStatements
+from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import Reason
 from exchange.log import records
 from exchange.log import table as log
@@ -110,6 +111,7 @@ class MemberKeeper:
                 self.directory.take(fresh, self._unseen(statuses), now, calibrations)
                 self._pass_over(calibrations, renewed=bool(fresh))
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                TASK_FAILURES.add("members")
                 _log.warning("member_sync_failed", error=type(error).__name__)
 
     def _stored(

@@ -18,6 +18,7 @@ import structlog
 from concordat import v1
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.statements import seal_batch
+from concordat.telemetry import traces
 from concordat.trust.envelope import refuse_unknown_fields
 from concordat.v1 import Reason
 from concordat.verify.request import open_score_statement
@@ -26,6 +27,9 @@ from exchange.consents.status import status_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
 
     from concordat.federation.anchors import Anchors
     from concordat.federation.directory import Member, MemberDirectory
@@ -71,6 +75,7 @@ class Gathering:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     sent_at: float = 0.0  # seconds, as ``monotonic`` counts
     waited: dict[str, timedelta] = field(default_factory=dict)  # for providers that answered
+    trace: Context | None = None  # where the questions belong, if they are traced
 
     def put(self, provider: str, outcome: Outcome) -> None:
         """Take one provider's answer; what comes after the view has gone out is dropped."""
@@ -114,7 +119,10 @@ class Dispatcher:
         self, views: Sequence[tuple[Admitted, v1.LogReceipt]], seconds: float
     ) -> list[Gathering]:
         """Ask every provider that each view's consent names; return when all have answered or time is up."""
-        gatherings = [Gathering(admitted, intent, seconds) for admitted, intent in views]
+        here = traces.current()
+        gatherings = [
+            Gathering(admitted, intent, seconds, trace=here) for admitted, intent in views
+        ]
         self._queue.extend(gatherings)
         self._schedule()
         deadline = asyncio.get_running_loop().time() + seconds
@@ -169,23 +177,39 @@ class Dispatcher:
 
     async def _call(self, provider: Member, gatherings: list[Gathering]) -> None:
         """Ask one provider for a batch and hand out its answers; whatever goes wrong is its failure alone."""
+        asks = [traces.begin("ask", g.trace, provider=provider.member_id) for g in gatherings]
+        try:
+            await self._ask(provider, gatherings, asks)
+        finally:
+            for ask in filter(None, asks):
+                ask.end()
+
+    async def _ask(
+        self, provider: Member, gatherings: list[Gathering], asks: list[Span | None]
+    ) -> None:
         message = v1.RequestScoresRequest(requests=[_score_request(g) for g in gatherings])
         try:
             results = await self._links.request_scores(
-                provider, message, max(g.seconds for g in gatherings)
+                provider,
+                message,
+                max(g.seconds for g in gatherings),
+                traces.carried_for_each(asks),
             )
         except Exception as error:  # noqa: BLE001 - a defect beneath must not keep a view waiting
             refusal = error
             if not isinstance(refusal, Refusal):
                 _log.error("provider_call_broke", provider=provider.member_id, exc_info=error)
                 refusal = Refusal(Reason.REASON_PROVIDER_UNREACHABLE, type(error).__name__)
-            for gathering in gatherings:
+            for gathering, ask in zip(gatherings, asks, strict=True):
+                traces.failed(ask, refusal)
                 gathering.put(provider.member_id, refusal)
             return
         now, anchors = self._now(), self._directory.anchors
-        for gathering, result in zip(gatherings, results, strict=True):
+        for gathering, result, ask in zip(gatherings, results, asks, strict=True):
             request = gathering.admitted.checked.request
             outcome = read_result(provider, request, anchors, result, now)
+            if isinstance(outcome, Refusal):
+                traces.failed(ask, outcome)
             gathering.put(provider.member_id, outcome)
 
     async def close(self) -> None:

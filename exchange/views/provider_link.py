@@ -34,7 +34,11 @@ class ProviderLinks:
         self._links: dict[str, _Link] = {}
 
     async def request_scores(
-        self, provider: Member, message: v1.RequestScoresRequest, seconds: float
+        self,
+        provider: Member,
+        message: v1.RequestScoresRequest,
+        seconds: float,
+        metadata: Sequence[tuple[str, str]] = (),
     ) -> Sequence[v1.ScoreResult]:
         """Ask one provider, once; raise ``Refusal`` with what became of it.
 
@@ -46,7 +50,9 @@ class ProviderLinks:
             raise _piled_up(provider)
         link.calls += 1
         try:
-            response = await link.stub.RequestScores(message, timeout=seconds)
+            response = await link.stub.RequestScores(
+                message, timeout=seconds, metadata=tuple(metadata)
+            )
         except grpc.aio.AioRpcError as error:
             raise _failed(provider, error) from error
         finally:

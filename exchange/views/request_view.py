@@ -14,8 +14,10 @@ from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal_batch
+from concordat.telemetry.traces import span
 from concordat.v1 import DataCategory
 from exchange.listings.told import NOTHING
+from exchange.views import measured
 from exchange.views.checking import check_ask
 from exchange.views.compose import Pooling, compose_view, statements_to_release
 from exchange.views.counted import cells_of_view
@@ -90,12 +92,19 @@ class ViewDesk:
             budget = next_hop_seconds(seconds_left)
             ends = _monotonic() + seconds_left
             anchors = self._directory.anchors
-            checked = [check_ask(ask, caller, anchors, at, require_releases_score) for ask in asks]
+            with span("admission", views=len(asks)):
+                checked = [
+                    check_ask(ask, caller, anchors, at, require_releases_score) for ask in asks
+                ]
             # Record: an access entry for each, durable before anything else happens (R24). Log: each is in a
             # signed checkpoint before a provider hears of it, and proves it to them.
-            recorded = await self._accesses.record(checked)
-            logged = await self._accesses.logged(recorded, budget)
-            gathered = await self._gather(logged, ends - _monotonic())
+            with span("record"):
+                recorded = await self._accesses.record(checked)
+            with span("log wait"):
+                logged = await self._accesses.logged(recorded, budget)
+            measured.refused(checked, logged)
+            with span("ask providers"):
+                gathered = await self._gather(logged, ends - _monotonic())
             released = iter(await self._release(gathered, ends - _monotonic()))
             return [result if isinstance(result, Refusal) else next(released) for result in logged]
         finally:
@@ -122,11 +131,12 @@ class ViewDesk:
         calibration = self._directory.calibration(at)
         pooling = Pooling(calibration, self._stale(calibration.version))
         shown = await self._shown(gathered, at)
-        views = [
-            compose_view(gathering, exchange, pooling, at, each)
-            for gathering, each in zip(gathered, shown, strict=True)
-        ]
-        envelopes = seal_batch(views, self._signer)
+        with span("pool"):
+            views = [
+                compose_view(gathering, exchange, pooling, at, each)
+                for gathering, each in zip(gathered, shown, strict=True)
+            ]
+            envelopes = seal_batch(views, self._signer)
         releases = [
             Release.of_view(
                 view,
@@ -140,7 +150,9 @@ class ViewDesk:
                 views, envelopes, gathered, shown, strict=True
             )
         ]
-        receipts = await self._accesses.released(releases, seconds_left - MARGIN_SECONDS)
+        with span("release"):
+            receipts = await self._accesses.released(releases, seconds_left - MARGIN_SECONDS)
+        measured.released(gathered, views, receipts)
         return [
             receipt
             if isinstance(receipt, Refusal)

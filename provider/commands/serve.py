@@ -1,5 +1,6 @@
 """``concordat-provider serve``: run the node until it is told to stop."""
 
+from concordat.telemetry.traces import configure_traces
 from provider.commands.shared import OUT, ConfigOption, advising, read_settings
 from provider.node import Node, stop_signal
 
@@ -13,6 +14,7 @@ def serve(config: ConfigOption) -> None:
     """
     with advising():
         settings = read_settings(config)
+        configure_traces("concordat-provider")
         stop = stop_signal()
         with Node.opened(settings) as node:
             node.start()

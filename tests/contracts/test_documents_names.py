@@ -98,7 +98,9 @@ def unknown_reasons(text: str) -> list[str]:
     """Return words in capitals with an underscore, as code, that are no reason and no value of the protocol."""
     named = re.findall(r"`(?:REASON_)?([A-Z]{2,}(?:_[A-Z0-9]+)+)`", text)
     return [
-        each for each in named if each not in REASONS | VALUES and not each.startswith("CONCORDAT_")
+        each
+        for each in named
+        if each not in REASONS | VALUES and not each.startswith(("CONCORDAT_", "OTEL_"))
     ]
 
 

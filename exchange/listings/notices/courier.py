@@ -13,6 +13,7 @@ from concordat import v1
 from concordat.clock import Clock, from_timestamp, to_timestamp
 from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import InboxKind, NoticeChannel, Reason
 from exchange.listings.notices import mail_table as table
 from exchange.listings.notices.letter import Letter
@@ -88,6 +89,7 @@ class Courier:
                 await asyncio.wait([round_], timeout=self._grace)  # to record what was broken off
                 raise
             except Exception as error:  # noqa: BLE001 - the database may be away; try again
+                TASK_FAILURES.add("mail")
                 _log.warning("mail_round_failed", error=type(error).__name__)
                 taken = 0
             if taken < self._mailer.settings.at_once:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import Role
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import AT_ONCE, run_overdue
@@ -56,6 +57,7 @@ async def watch_orders(
         try:
             some = await store.arun(look)
         except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
+            TASK_FAILURES.add("orders")
             _log.warning("orders_not_followed", error=type(error).__name__)
             some = 0
         if some < AT_ONCE:

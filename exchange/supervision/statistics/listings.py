@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
 
 from concordat import v1
 from concordat.v1 import ListingState, Role
@@ -162,6 +162,16 @@ def expired_visible(sources: Sources) -> list[v1.StatisticsRow]:
 
     An end that was brought forward later, by a correction, counts for nothing that was shown before.
     """
+    (found,) = sources.rows(shown_wrongly(sources.within(_TOLD.told_at)))
+    cells = [
+        lone_cell(M.STATISTICS_MEASURE_SHOWN, found.shown, sources.smallest),
+        failing_cell(M.STATISTICS_MEASURE_SHOWN_ENDED, int(found.bad or 0), sources.smallest),
+    ]
+    return [v1.StatisticsRow(total=True, cells=cells)]
+
+
+def shown_wrongly(within: ColumnElement[bool]) -> Select[int, int]:
+    """Return the query of how many listings were ``shown``, and how many of them wrongly (``bad``, or NULL)."""
     of_listing = and_(_STEP.subject_ref == _TOLD.subject_ref, _STEP.listing_id == _TOLD.listing_id)
     ended_before = exists().where(of_listing, _STEP.state.in_(_ENDS), _STEP.at < _TOLD.told_at)
     moved_later = exists().where(
@@ -171,7 +181,7 @@ def expired_visible(sources: Sources) -> list[v1.StatisticsRow]:
     )
     past_end = and_(_TOLD.told_at >= _LISTING.expires_at, ~moved_later)
     early = or_(_LISTING.effective_at.is_(None), _TOLD.told_at < _LISTING.effective_at)
-    query = (
+    return (
         select(
             func.count().label("shown"), _sum_of(or_(ended_before, past_end, early)).label("bad")
         )
@@ -183,14 +193,8 @@ def expired_visible(sources: Sources) -> list[v1.StatisticsRow]:
                 _LISTING.listing_id == _TOLD.listing_id,
             ),
         )
-        .where(sources.within(_TOLD.told_at))
+        .where(within)
     )
-    (found,) = sources.rows(query)
-    cells = [
-        lone_cell(M.STATISTICS_MEASURE_SHOWN, found.shown, sources.smallest),
-        failing_cell(M.STATISTICS_MEASURE_SHOWN_ENDED, int(found.bad or 0), sources.smallest),
-    ]
-    return [v1.StatisticsRow(total=True, cells=cells)]
 
 
 def _sum_of(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -6,6 +6,7 @@ import structlog
 
 from concordat.clock import Clock
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import TASK_FAILURES
 from exchange.supervision.statistics.office import StatisticsOffice
 
 _log = structlog.get_logger("concordat.statistics")
@@ -18,5 +19,6 @@ async def keep_statistics(store: GroupCommit, clock: Clock, office: StatisticsOf
         try:
             await store.arun(lambda connection: office.keep_up(connection, clock.now()))
         except Exception as error:  # noqa: BLE001 - the database may be away; try again
+            TASK_FAILURES.add("statistics")
             _log.warning("statistics_not_made", error=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)
