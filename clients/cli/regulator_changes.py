@@ -8,6 +8,7 @@ from google.protobuf.json_format import MessageToDict
 from rich.table import Column, Table
 
 from clients.cli.console import console, words
+from clients.language import marked, tr
 from clients.pki.drafts import Draft, Signatures, root_name
 from clients.pki.reading import describe
 from clients.pki.signing import RootStatement, rank_of
@@ -16,32 +17,39 @@ from concordat.federation.anchors import Anchors
 from concordat.v1 import Standing
 
 _NAMES = {
-    "legal_name": "registered name",
-    "roles": "may act as",
-    "endpoint": "address for members",
-    "public_endpoint": "address for people",
-    "purposes": "may ask for",
-    "profile": "time limits of",
-    "own_profile": "time limits of its own",
-    "not_before": "in force from",
-    "not_after": "in force until",
-    "version": "version of the licence",
-    "furnishes": "debts that it may file",
-    "sealing_key": "key that evidence is sealed to",
-    "tls_identity": "name in its certificates",
-    "standing": "standing",
-    "sequence": "number of the status",
-    "decided_at": "decided at",
-    "legal_basis": "legal basis",
+    "legal_name": marked("registered name"),
+    "roles": marked("may act as"),
+    "endpoint": marked("address for members"),
+    "public_endpoint": marked("address for people"),
+    "purposes": marked("may ask for"),
+    "profile": marked("time limits of"),
+    "own_profile": marked("time limits of its own"),
+    "not_before": marked("in force from"),
+    "not_after": marked("in force until"),
+    "version": marked("version of the licence"),
+    "furnishes": marked("debts that it may file"),
+    "sealing_key": marked("key that evidence is sealed to"),
+    "tls_identity": marked("name in its certificates"),
+    "standing": marked("standing"),
+    "sequence": marked("number of the status"),
+    "decided_at": marked("decided at"),
+    "legal_basis": marked("legal basis"),
 }
 _PARTS = {
-    "public_key": "key",
-    "not_before": "counts from",
-    "not_after": "counts until",
+    "public_key": marked("key"),
+    "not_before": marked("counts from"),
+    "not_after": marked("counts until"),
 }
-_LISTS = {"keys": "signing key", "approvers": "approver of cases"}
+_LISTS = {"keys": marked("signing key"), "approvers": marked("approver of cases")}
 _IDS = {"licence_id", "status_id", "federation", "member_id"}  # told in the title, or of no concern
 _PREFIX = re.compile(r"\b(ROLE|PURPOSE|PROFILE|STANDING|LISTING_BASIS|SCORE_DIRECTION)_([A-Z_]+)")
+_ACTS = {
+    Standing.STANDING_SUSPENDED: marked("This suspends {member}"),
+    Standing.STANDING_REVOKED: marked("This REVOKES, for ever, {member}"),
+    Standing.STANDING_ACTIVE: marked("This reinstates {member}"),
+}
+_RENEWS = marked("This changes or renews the licence of {member}")
+_LICENSES = marked("This licenses {member}")
 _LISTED = re.compile(r"^(\w+)\[(\d+)\]\.(\w+)$")
 
 
@@ -59,14 +67,11 @@ def title_of(draft: Draft) -> str:
     """Return what a draft does, in a sentence."""
     statement, before = draft.statement, draft.now.before(draft.statement) if draft.now else None
     if isinstance(statement, v1.LicenceStatus):
-        act = {
-            Standing.STANDING_SUSPENDED: "suspends",
-            Standing.STANDING_REVOKED: "REVOKES, for ever,",
-            Standing.STANDING_ACTIVE: "reinstates",
-        }[statement.standing]
-        return f"This {act} {statement.member_id}{_who(draft)}"
-    act = "changes or renews the licence of" if before is not None else "licenses"
-    return f"This {act} {statement.member_id}, {statement.legal_name}"
+        who = f"{statement.member_id}{_who(draft)}"
+        return tr(_ACTS[statement.standing], member=who)
+    act = _RENEWS if before is not None else _LICENSES
+    who = f"{statement.member_id}, {statement.legal_name}"
+    return tr(act, member=who)
 
 
 def print_draft(draft: Draft, found: Signatures, anchors: Anchors) -> None:
@@ -137,8 +142,10 @@ def _told(statement: RootStatement) -> dict[str, str]:
 def _named(name: str) -> str:
     listed = _LISTED.match(name)
     if listed and listed[1] in _LISTS:
-        return f"{_LISTS[listed[1]]} {int(listed[2]) + 1}: {_PARTS.get(listed[3], listed[3])}"
-    return _NAMES.get(name, name.replace("_", " ").replace(".", ": "))
+        return (
+            f"{tr(_LISTS[listed[1]])} {int(listed[2]) + 1}: {tr(_PARTS.get(listed[3], listed[3]))}"
+        )
+    return tr(_NAMES.get(name, name.replace("_", " ").replace(".", ": ")))
 
 
 def _plain(text: str) -> str:

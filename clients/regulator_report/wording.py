@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from clients.language import marked
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
 
@@ -9,101 +10,112 @@ Titles = Mapping[int, tuple[str, str]]
 
 TABLES: Titles = {
     T.STATISTICS_TABLE_QUERIES: (
-        "Requests by purpose and lender",
-        "Each request stands in one column. Those asked are all three together.",
+        marked("Requests by purpose and lender"),
+        marked("Each request stands in one column. Those asked are all three together."),
     ),
-    T.STATISTICS_TABLE_REFUSALS: ("Refusals by reason", "Of all lenders together."),
+    T.STATISTICS_TABLE_REFUSALS: (marked("Refusals by reason"), marked("Of all lenders together.")),
     T.STATISTICS_TABLE_VIEW_LATENCY: (
-        "How long views took",
-        "From the entry of a request in the log until its answer went out.",
+        marked("How long views took"),
+        marked("From the entry of a request in the log until its answer went out."),
     ),
     T.STATISTICS_TABLE_PROVIDERS: (
-        "Providers",
-        "What came of asking each for a score, and how long its answers took.",
+        marked("Providers"),
+        marked("What came of asking each for a score, and how long its answers took."),
     ),
     T.STATISTICS_TABLE_CONSENT_EVENTS: (
-        "Revocations and pauses",
-        "From when the subject signed it until it was in force at the exchange.",
+        marked("Revocations and pauses"),
+        marked("From when the subject signed it until it was in force at the exchange."),
     ),
     T.STATISTICS_TABLE_CONSENT_DELAY: (
-        "From consent to request",
-        "From when the exchange took a consent in until a request under it was let in.",
+        marked("From consent to request"),
+        marked("From when the exchange took a consent in until a request under it was let in."),
     ),
-    T.STATISTICS_TABLE_LISTINGS: ("Listings", "By who filed them first."),
+    T.STATISTICS_TABLE_LISTINGS: (marked("Listings"), marked("By who filed them first.")),
     T.STATISTICS_TABLE_CONTESTS: (
-        "Contested before effect",
-        "Of the listings that took effect in the month, or were contested before they could.",
+        marked("Contested before effect"),
+        marked(
+            "Of the listings that took effect in the month, or were contested before they could."
+        ),
     ),
     T.STATISTICS_TABLE_DISPUTES: (
-        "Disputes",
-        "By who filed the listing. Overdue: the time limit ran out without a ruling.",
+        marked("Disputes"),
+        marked("By who filed the listing. Overdue: the time limit ran out without a ruling."),
     ),
-    T.STATISTICS_TABLE_NOTICES: ("Notices by mail", "Undelivered: no mail server took it."),
+    T.STATISTICS_TABLE_NOTICES: (
+        marked("Notices by mail"),
+        marked("Undelivered: no mail server took it."),
+    ),
     T.STATISTICS_TABLE_RECALLS: (
-        "Recalls",
-        "How soon lenders acknowledged that what they were told has changed, and who did not in three days.",
+        marked("Recalls"),
+        marked(
+            "How soon lenders acknowledged that what they were told has changed, and who did not in three days."
+        ),
     ),
     T.STATISTICS_TABLE_EXPIRED_VISIBLE: (
-        "Shown though ended",
-        "Every listing that a lender was shown in the month, checked again. There must be none.",
+        marked("Shown though ended"),
+        marked(
+            "Every listing that a lender was shown in the month, checked again. There must be none."
+        ),
     ),
     T.STATISTICS_TABLE_OUTCOMES: (
-        "Missing outcomes",
-        "Lenders owe an outcome within 30 days of a view; those whose term ran out in the month.",
+        marked("Missing outcomes"),
+        marked(
+            "Lenders owe an outcome within 30 days of a view; those whose term ran out in the month."
+        ),
     ),
     T.STATISTICS_TABLE_FISHING: (
-        "Signals of fishing",
-        "How often each was newly seen of a lender.",
+        marked("Signals of fishing"),
+        marked("How often each was newly seen of a lender."),
     ),
     T.STATISTICS_TABLE_CASES: (
-        "Case look-ups",
-        "The regulators' own: every one is in the log, and its subject is told.",
+        marked("Case look-ups"),
+        marked("The regulators' own: every one is in the log, and its subject is told."),
     ),
 }
 """Title of each table, and what it is of."""
 
 COLUMNS: Mapping[int, str] = {
-    M.STATISTICS_MEASURE_ANSWERED: "answered",
-    M.STATISTICS_MEASURE_UNANSWERED: "let in, no answer",
-    M.STATISTICS_MEASURE_REFUSED: "refused",
-    M.STATISTICS_MEASURE_P50: "half within",
-    M.STATISTICS_MEASURE_P99: "99 % within",
-    M.STATISTICS_MEASURE_SCORED: "scored",
-    M.STATISTICS_MEASURE_NO_RECORD: "no record",
-    M.STATISTICS_MEASURE_FROZEN: "frozen",
-    M.STATISTICS_MEASURE_PROVIDER_REFUSED: "refused",
-    M.STATISTICS_MEASURE_TIMED_OUT: "timed out",
-    M.STATISTICS_MEASURE_UNREACHABLE: "unreachable",
-    M.STATISTICS_MEASURE_INVALID: "invalid",
-    M.STATISTICS_MEASURE_NOT_LICENSED: "not licensed",
-    M.STATISTICS_MEASURE_FILED: "filed",
-    M.STATISTICS_MEASURE_EFFECTIVE: "took effect",
-    M.STATISTICS_MEASURE_ENDED: "ended",
-    M.STATISTICS_MEASURE_FACED: "took effect or contested",
-    M.STATISTICS_MEASURE_CONTESTED: "contested",
-    M.STATISTICS_MEASURE_CONTEST_RATE: "contest rate",
-    M.STATISTICS_MEASURE_DISPUTED: "raised",
-    M.STATISTICS_MEASURE_DECIDED: "decided",
-    M.STATISTICS_MEASURE_UPHELD: "upheld",
-    M.STATISTICS_MEASURE_UPHELD_RATE: "upheld rate",
-    M.STATISTICS_MEASURE_OVERDUE: "overdue",
-    M.STATISTICS_MEASURE_MAILED: "mailed",
-    M.STATISTICS_MEASURE_UNDELIVERED: "undelivered",
-    M.STATISTICS_MEASURE_ACKNOWLEDGED: "acknowledged",
-    M.STATISTICS_MEASURE_UNACKNOWLEDGED: "not in time",
-    M.STATISTICS_MEASURE_SHOWN: "shown",
-    M.STATISTICS_MEASURE_SHOWN_ENDED: "shown though ended",
-    M.STATISTICS_MEASURE_OUTCOMES_DUE: "due",
-    M.STATISTICS_MEASURE_OUTCOMES_MISSING: "missing",
-    M.STATISTICS_MEASURE_SIGNAL_NO_MATCH: "unknown subjects",
-    M.STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS: "others' consents",
-    M.STATISTICS_MEASURE_SIGNAL_ONE_SUBJECT: "one subject again",
-    M.STATISTICS_MEASURE_SIGNAL_OUT_OF_HOURS: "out of hours",
-    M.STATISTICS_MEASURE_SIGNAL_MISSING_OUTCOMES: "missing outcomes",
-    M.STATISTICS_MEASURE_LOOK_UPS: "look-ups",
-    M.STATISTICS_MEASURE_NOTICES_DUE: "notices due",
-    M.STATISTICS_MEASURE_NOTICES_DELIVERED: "notices delivered",
-    M.STATISTICS_MEASURE_BUDGET: "budget of the month",
+    M.STATISTICS_MEASURE_ANSWERED: marked("answered"),
+    M.STATISTICS_MEASURE_UNANSWERED: marked("let in, no answer"),
+    M.STATISTICS_MEASURE_REFUSED: marked("refused"),
+    M.STATISTICS_MEASURE_P50: marked("half within"),
+    M.STATISTICS_MEASURE_P99: marked("99 % within"),
+    M.STATISTICS_MEASURE_SCORED: marked("scored"),
+    M.STATISTICS_MEASURE_NO_RECORD: marked("no record"),
+    M.STATISTICS_MEASURE_FROZEN: marked("frozen"),
+    M.STATISTICS_MEASURE_PROVIDER_REFUSED: marked("refused"),
+    M.STATISTICS_MEASURE_TIMED_OUT: marked("timed out"),
+    M.STATISTICS_MEASURE_UNREACHABLE: marked("unreachable"),
+    M.STATISTICS_MEASURE_INVALID: marked("invalid"),
+    M.STATISTICS_MEASURE_NOT_LICENSED: marked("not licensed"),
+    M.STATISTICS_MEASURE_FILED: marked("filed"),
+    M.STATISTICS_MEASURE_EFFECTIVE: marked("took effect"),
+    M.STATISTICS_MEASURE_ENDED: marked("ended"),
+    M.STATISTICS_MEASURE_FACED: marked("took effect or contested"),
+    M.STATISTICS_MEASURE_CONTESTED: marked("contested"),
+    M.STATISTICS_MEASURE_CONTEST_RATE: marked("contest rate"),
+    M.STATISTICS_MEASURE_DISPUTED: marked("raised"),
+    M.STATISTICS_MEASURE_DECIDED: marked("decided"),
+    M.STATISTICS_MEASURE_UPHELD: marked("upheld"),
+    M.STATISTICS_MEASURE_UPHELD_RATE: marked("upheld rate"),
+    M.STATISTICS_MEASURE_OVERDUE: marked("overdue"),
+    M.STATISTICS_MEASURE_MAILED: marked("mailed"),
+    M.STATISTICS_MEASURE_UNDELIVERED: marked("undelivered"),
+    M.STATISTICS_MEASURE_ACKNOWLEDGED: marked("acknowledged"),
+    M.STATISTICS_MEASURE_UNACKNOWLEDGED: marked("not in time"),
+    M.STATISTICS_MEASURE_SHOWN: marked("shown"),
+    M.STATISTICS_MEASURE_SHOWN_ENDED: marked("shown though ended"),
+    M.STATISTICS_MEASURE_OUTCOMES_DUE: marked("due"),
+    M.STATISTICS_MEASURE_OUTCOMES_MISSING: marked("missing"),
+    M.STATISTICS_MEASURE_SIGNAL_NO_MATCH: marked("unknown subjects"),
+    M.STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS: marked("others' consents"),
+    M.STATISTICS_MEASURE_SIGNAL_ONE_SUBJECT: marked("one subject again"),
+    M.STATISTICS_MEASURE_SIGNAL_OUT_OF_HOURS: marked("out of hours"),
+    M.STATISTICS_MEASURE_SIGNAL_MISSING_OUTCOMES: marked("missing outcomes"),
+    M.STATISTICS_MEASURE_LOOK_UPS: marked("look-ups"),
+    M.STATISTICS_MEASURE_NOTICES_DUE: marked("notices due"),
+    M.STATISTICS_MEASURE_NOTICES_DELIVERED: marked("notices delivered"),
+    M.STATISTICS_MEASURE_BUDGET: marked("budget of the month"),
 }
 
 
