@@ -40,11 +40,9 @@ def count(connection: Connection, changes: Sequence[Change], at: datetime) -> No
     """Count the rulings among changes, and the disputes that ran out, for each source of their listings."""
     counted: dict[str, Counter[str]] = {}
     for change in changes:
-        ended = _ended(change)
-        if not ended or change.before is None:
-            continue
-        for source in change.before.live_sources:
-            counted.setdefault(source.member_id, Counter()).update(ended)
+        how = ended(change)
+        for member in vouching(change) if how else ():
+            counted.setdefault(member, Counter()).update(how)
     if counted:
         rows = [
             {"month": month_of(at), "furnisher": member, **{name: n[name] for name in _COUNTS}}
@@ -59,7 +57,16 @@ def of_month(connection: Connection, month: int) -> Mapping[str, tuple[int, int,
     return {row.furnisher: (row.decided, row.upheld, row.ran_out) for row in rows}
 
 
-def _ended(change: Change) -> dict[str, int]:
+def vouching(change: Change) -> list[str]:
+    """Return the members whose listing it was before a change: a dispute that ends counts for each of them."""
+    return [] if change.before is None else [each.member_id for each in change.before.live_sources]
+
+
+def ended(change: Change) -> dict[str, int]:
+    """Return how a change ended a dispute: ``decided`` and whether ``upheld``, or ``ran_out``; empty for no end.
+
+    The one rule of what oversight and the statistics tell: of two they could be subtracted from each other.
+    """
     cause = change.cause
     if cause.kind == ListingActKind.LISTING_ACT_KIND_RULED:
         said = cause.statement

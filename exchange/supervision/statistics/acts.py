@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.clock import from_timestamp
-from concordat.v1 import ListingAction, ListingState, RulingOutcome
+from concordat.v1 import ListingState
 from concordat.v1 import StatisticsMeasure as M
+from exchange.supervision.orders import tally
 from exchange.supervision.statistics.counting import Series, took
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ _ENDS = {
     ListingState.LISTING_STATE_WITHDRAWN,
     ListingState.LISTING_STATE_REPAIRED,
     ListingState.LISTING_STATE_EXPIRED,
+}
+_ENDED: dict[str, Measure] = {
+    "decided": M.STATISTICS_MEASURE_DECIDED,
+    "upheld": M.STATISTICS_MEASURE_UPHELD,
+    "ran_out": M.STATISTICS_MEASURE_OVERDUE,
 }
 _SIGNALS: dict[str, Measure] = {
     "no_match": M.STATISTICS_MEASURE_SIGNAL_NO_MATCH,
@@ -59,12 +65,22 @@ def of_lender(moved: Moved) -> tuple[Counted, ...]:
 
 
 def of_listings(changes: Iterable[Change]) -> tuple[Counted, ...]:
-    """Return what moves of listings count as, by who filed them first."""
+    """Return what moves of listings count as, by who filed first; ends of disputes by all who vouch."""
     return tuple(
-        (Series.LISTING, change.after.sources[0].member_id, int(measure))
+        (Series.LISTING, member, int(measure))
         for change in changes
-        for measure in _of_change(change)
+        for member, measure in (
+            *((change.after.sources[0].member_id, measure) for measure in _of_change(change)),
+            *_of_end(change),
+        )
     )
+
+
+def _of_end(change: Change) -> Iterator[tuple[str, Measure]]:
+    """Yield what the end of a dispute counts as, of whom: as oversight tells it (``tally``)."""
+    how = tally.ended(change)
+    for member in tally.vouching(change):
+        yield from ((member, _ENDED[name]) for name, many in how.items() if many)
 
 
 def _of_change(change: Change) -> Iterator[Measure]:
@@ -86,16 +102,10 @@ def _of_change(change: Change) -> Iterator[Measure]:
 
 
 def _of_dispute(change: Change) -> Iterator[Measure]:
-    before, after, said = change.before, change.after, change.cause.statement
+    before, after = change.before, change.after
     known = before.dispute.dispute_id if before is not None and before.dispute else None
     if after.dispute is not None and after.dispute.dispute_id != known:
         yield M.STATISTICS_MEASURE_DISPUTED
-    if isinstance(said, v1.Ruling):
-        yield M.STATISTICS_MEASURE_DECIDED
-        if said.outcome == RulingOutcome.RULING_OUTCOME_UPHELD:
-            yield M.STATISTICS_MEASURE_UPHELD
-    if change.cause.action == ListingAction.LISTING_ACTION_TIME_OUT:
-        yield M.STATISTICS_MEASURE_OVERDUE
 
 
 def of_case(act: v1.CaseLookUp) -> tuple[Counted, ...]:

@@ -13,6 +13,7 @@ from concordat.trust.envelope import validate
 from concordat.v1 import Purpose, SupervisionKind
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
+from exchange.supervision.orders import tally
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics import counting, table
 from exchange.supervision.statistics.counting import Series
@@ -23,7 +24,7 @@ from tests.builders import DAY, LENDER, PROVIDERS, REGULATOR
 from tests.exchange_builders import ExchangeDesk
 from tests.exchange_services import ExchangeServices, reason_of
 from tests.listing_builders import FURNISHER
-from tests.listing_desk import ListingDesk
+from tests.listing_desk import OTHER_FURNISHER, ListingDesk
 
 CONTEST = v1.DisputeStage.DISPUTE_STAGE_CONTEST
 
@@ -249,6 +250,35 @@ def test_a_contested_listing_is_counted_with_its_ruling(listings: ListingDesk) -
         M.STATISTICS_MEASURE_UPHELD: 1,
         M.STATISTICS_MEASURE_ENDED: 1,
     }
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        v1.RulingOutcome.RULING_OUTCOME_REJECTED,
+        v1.RulingOutcome.RULING_OUTCOME_UPHELD,
+        v1.RulingOutcome.RULING_OUTCOME_UNVERIFIABLE,
+    ],
+)
+def test_what_oversight_tells_too_is_the_same_number_so_that_no_difference_is_left(
+    listings: ListingDesk, outcome: v1.RulingOutcome.ValueType
+) -> None:
+    listing_id = listings.in_force()
+    other = listings.file(source=OTHER_FURNISHER)  # joins the listing of the same debt
+    assert other.listing_id == listing_id
+    dispute, _ = listings.dispute(listing_id, v1.DisputeStage.DISPUTE_STAGE_REVIEW)
+    listings.rule(listing_id, dispute, outcome)
+    month = tally.month_of(listings.federation.at)
+    overseen = listings.desk.store.run(lambda c: tally.of_month(c, month))
+    found = listings.desk.store.run(lambda c: table.counted(c, Series.LISTING, (0, 99_999)))
+    ends = (
+        M.STATISTICS_MEASURE_DECIDED,
+        M.STATISTICS_MEASURE_UPHELD,
+        M.STATISTICS_MEASURE_OVERDUE,
+    )
+    assert set(overseen) == {FURNISHER, OTHER_FURNISHER}
+    for member, told in overseen.items():
+        assert told == tuple(found[member].get(measure, 0) for measure in ends)
 
 
 def test_a_dispute_whose_time_runs_out_is_overdue(listings: ListingDesk) -> None:
