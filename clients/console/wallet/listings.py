@@ -12,6 +12,7 @@ from clients.cli.wallet_dispute import APPEAL, CONTEST, REVIEW, Complaint, file_
 from clients.console.base import Action, Page, Visit
 from clients.console.base.catalogs import TAGS, language_of
 from clients.console.base.failures import no_such_page
+from clients.console.base.formats import money
 from clients.console.wallet.desk import Desk, outcome
 from clients.console.wallet.granting import known
 from clients.language import marked, tr
@@ -70,7 +71,7 @@ class Shown:
         return tr(
             "{kind} of {amount}",
             kind=listing_words.kind(self.own.kind),
-            amount=listing_words.money(self.own.facts.amount),
+            amount=money(self.own.facts.amount),
         )
 
     @property

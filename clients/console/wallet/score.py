@@ -15,6 +15,7 @@ from concordat.pooling import POINTS_HIGHEST, POINTS_LOWEST
 from concordat.verify.own_view import VerifiedOwnView
 
 _BANDS = ((520, "D"), (560, "C"), (600, "B"), (640, "A"))  # where each begins; E is below
+_SHOWN = (420, 740)  # points that the picture shows at least
 
 
 class ScorePages:
@@ -60,13 +61,18 @@ class ScorePages:
 
 def _reach(score: v1.UnifiedScore) -> Chart:
     low, high = score.points_low, score.points_high
+    lowest, highest = (
+        max(min(low, _SHOWN[0]), POINTS_LOWEST),
+        min(max(high, _SHOWN[1]), POINTS_HIGHEST),
+    )
     told = Told(
         "reach",
         tr("Where your score lies"),
         tr(
-            "A scale from {lowest} to {highest} points. Yours are {points}, somewhere between {low} and {high}.",
-            lowest=POINTS_LOWEST,
-            highest=POINTS_HIGHEST,
+            "The scale from {lowest} to {highest} points. Yours are {points}, in an interval from {low} "
+            "to {high}.",
+            lowest=lowest,
+            highest=highest,
             points=score.points,
             low=low,
             high=high,
@@ -79,7 +85,6 @@ def _reach(score: v1.UnifiedScore) -> Chart:
             *((tr("band {band} begins", band=name), str(floor)) for floor, name in _BANDS),
         ),
     )
-    lowest, highest = min(low, 420), max(high, 740)
     return reach_chart(told, (lowest, highest), (low, high), score.points, _BANDS)
 
 
