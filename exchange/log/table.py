@@ -213,6 +213,14 @@ def enqueue(connection: Connection, drafts: Sequence[Draft]) -> None:
 
 def waiting(connection: Connection, most: int) -> list[Waiting]:
     """Return the oldest queued drafts, at most ``most``."""
+    found = _waiting(connection, most)
+    if any(row.record is None for row in found):
+        # Erased; or sealed anew by an erasure that was committed after the rows were read, before the keys.
+        found = _waiting(connection, most)
+    return found
+
+
+def _waiting(connection: Connection, most: int) -> list[Waiting]:
     rows = [Waiting(*row) for row in connection.execute(_WAITING, {"most": most})]
     sealed = [(row.sealed_for or row.subject_ref, row.record) for row in rows]
     opened = unseal_each(connection, sealed)

@@ -42,6 +42,8 @@ _SEALED: dict[str, tuple[str, ...]] = {
     "subject_contact": ("envelope",),
     "subject_flag": ("envelope",),
 }
+CONVERTED = tuple(_SEALED)
+"""The tables in which something was in the clear."""
 
 
 def convert(connection: Connection) -> None:

@@ -101,8 +101,12 @@ def rewrap_some(connection: Connection, most: int = AT_ONCE) -> int:
 
 
 async def watch_keys(store: GroupCommit, vault: Vault, path: Path) -> None:
-    """Take newer keys from the keyring's file, wrap under them, and clean up after erasures, until cancelled."""
-    seen, erasures = None, vault.erasures
+    """Take newer keys from the keyring's file, wrap under them, and clean up after erasures, until cancelled.
+
+    Also after those of a process that died before it could: the first time in any case.
+    """
+    seen: tuple[int, int] | None = None
+    erasures = -1
     while True:
         try:
             stamp = await asyncio.to_thread(path.stat)

@@ -16,6 +16,7 @@ from exchange.subjects.contact_table import address_of
 from exchange.subjects.inbox_table import message_id, message_of
 from exchange.tables import access_entry, listing
 from exchange.vault import conversion
+from exchange.vault.cipher import vault_of
 from exchange.vault.keyring import KeyringError
 from exchange.vault.sealing import unseal
 from tests.builders import LENDER
@@ -24,6 +25,7 @@ from tests.vault_builders import exchange_engine
 REFS = [bytes([n]) * 32 for n in range(1, 8)]
 EMAIL = "ada@home.test"
 WORDS = "Ich schulde nichts, größer als 0 €."
+OF_NOBODY = b"a record about no person"
 _DATABASE = "vault_migration"
 
 _ROWS = {
@@ -110,7 +112,7 @@ def fill(connection: Connection) -> None:
         places = ", ".join(f":{name}" for name in names)
         statement = text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})")
         connection.execute(statement, [{"subject_ref": ref, **values} for ref in REFS])
-    nobody = {"subject_ref": b"", **_ROWS["log_opening"]}
+    nobody = {"subject_ref": b"", **_ROWS["log_opening"], "record": OF_NOBODY}
     places = ", ".join(f":{name}" for name in nobody)
     connection.execute(
         text(f"INSERT INTO log_opening ({', '.join(nobody)}) VALUES ({places})"),
@@ -165,14 +167,30 @@ def test_what_was_kept_in_the_clear_is_sealed_and_reads_the_same(
             words = v1.SubjectWords.FromString(unseal(connection, ref, said.scalar_one()) or b"")
             assert (words.text, words.language) == (WORDS, "de")
         (nobodys,) = log.openings(connection, [(b"", b"r" * 16)])
-        assert (nobodys.record, nobodys.salt) == (WORDS.encode(), b"s" * 32)
+        assert (nobodys.record, nobodys.salt) == (OF_NOBODY, b"s" * 32)
         refs = connection.execute(select(access_entry.c.subject_ref)).scalars().all()
         assert set(refs) == set(REFS)
+        clear = [*REFS, EMAIL.encode(), WORDS.encode()]
         for table in _ROWS:
             found = connection.execute(
                 text(f"SELECT * FROM {table} WHERE subject_ref <> :no"), {"no": b""}
             )
             values = [bytes(v) for row in found for v in row if isinstance(v, bytes | memoryview)]
-            clear = [*REFS, EMAIL.encode(), WORDS.encode()]
             assert not [v for v in values if any(each in v for each in clear)], table
     engine.dispose()
+    left = files_of(url)
+    assert vault_of(exchange_engine(url)).keyed(REFS[0]) in left
+    assert not [each for each in clear if each in left]
+
+
+def files_of(url: str) -> bytes:
+    """Return every byte of the database's file, or of the converted tables' files."""
+    engine = exchange_engine(url)
+    if engine.dialect.name == "sqlite":
+        return Path(engine.url.database or "").read_bytes()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("CHECKPOINT"))
+        read = text("SELECT pg_read_binary_file(pg_relation_filepath(CAST(:name AS regclass)))")
+        found = [connection.execute(read, {"name": name}).scalar_one() for name in _ROWS]
+    engine.dispose()
+    return b"".join(map(bytes, found))

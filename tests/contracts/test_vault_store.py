@@ -23,7 +23,7 @@ from exchange.vault.fitting import adopt
 from exchange.vault.keyring import Keyring, KeyringError
 from exchange.vault.keys import SealBrokenError
 from exchange.vault.rotation import progress, require_from_now, rewrap_some
-from exchange.vault.sealing import seal, seal_many, unseal
+from exchange.vault.sealing import seal, seal_many, unseal, unseal_each
 from tests.vault_builders import KEYRING, exchange_engine
 
 ADA, BOB = b"ada" + bytes(29), b"bob" + bytes(29)
@@ -285,6 +285,26 @@ class VaultContract:
             assert eraser.is_alive()
         eraser.join(10)
         assert store.texts(ADA, store.process()) == [TEXT, b"under the old key"]
+
+    def test_an_act_that_an_erasure_seals_anew_while_it_is_read_is_not_taken_for_erased(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if store.engine.dialect.name == "sqlite":
+            pytest.skip("one connection: jobs are one after the other")
+        draft = Draft(new_id(), LogEntryKind.LOG_ENTRY_KIND_CONSENT, ADA, TEXT)
+        with store.engine.begin() as connection:
+            log.enqueue(connection, [draft])
+        place = "exchange.log.table.unseal_each"
+
+        def erased_first(*args: Any) -> Any:
+            monkeypatch.setattr(place, unseal_each)
+            assert store.forget(ADA) == 1
+            return unseal_each(*args)
+
+        monkeypatch.setattr(place, erased_first)
+        with store.process().begin() as connection:
+            (waiting,) = log.waiting(connection, 10)
+        assert waiting.record == TEXT
 
     def test_two_processes_that_meet_a_person_first_agree_on_one_key(self, store: Store) -> None:
         stores = [

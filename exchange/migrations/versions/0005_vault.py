@@ -6,7 +6,7 @@ What an older version kept in the clear is sealed here: that takes the keyring, 
 import sqlalchemy as sa
 from alembic import op
 
-from exchange.vault.conversion import convert
+from exchange.vault.conversion import CONVERTED, convert
 
 revision = "0005"
 down_revision = "0004"
@@ -30,6 +30,20 @@ def upgrade() -> None:
     with op.batch_alter_table("subject_contact") as batch:  # the statement says them
         batch.drop_column("email")
         batch.drop_column("language")
+    if op.get_bind().dialect.name == "postgresql":
+        _write_anew()
+
+
+def _write_anew() -> None:
+    """Write the tables into new files: rows as they were, and dropped columns, lie on in the old ones."""
+    for table in CONVERTED:
+        op.alter_column(
+            table,
+            "subject_ref",
+            existing_type=_KEYED,
+            type_=_KEYED,
+            postgresql_using="subject_ref || ''::bytea",  # an expression: only that writes rows anew
+        )
 
 
 def _keep_keys() -> None:

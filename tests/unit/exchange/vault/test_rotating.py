@@ -20,6 +20,7 @@ from exchange.log.records import Draft
 from exchange.tables import keyring_mark, log_queue, metadata
 from exchange.vault import fitting, rotating, rotation
 from exchange.vault import keyring as files
+from exchange.vault.erasing import forget
 from exchange.vault.fitting import adopt, ready_keyring, require_fitting
 from exchange.vault.keyring import Keyring, KeyringError
 from exchange.vault.rotating import replace_references, rotate
@@ -143,6 +144,28 @@ def test_a_process_that_does_not_take_the_key_is_told_of_and_nothing_is_discarde
         place.rotate(discard_old=True)
     assert set(files.load(place.keys).wrapping_keys) == {1, 2}
     assert place.records() == SAID
+
+
+def test_what_a_process_erased_before_it_died_leaves_the_write_ahead_log_with_the_next_start(
+    place: Place,
+) -> None:
+    store = place.open()
+    with store._engine.begin() as connection:
+        forget(connection, REFS[0])
+    log_file = place.folder / "exchange.db-wal"
+    assert log_file.stat().st_size  # the erasure is durable; then it dies
+
+    async def serve() -> None:
+        vault = require_fitting(store._engine, place.keys)
+        vault.erasures = 0
+        watch = asyncio.create_task(rotation.watch_keys(store, vault, place.keys))
+        await asyncio.sleep(0.1)
+        watch.cancel()
+
+    asyncio.run(serve())
+    assert log_file.stat().st_size == 0
+    store.close()
+    store._engine.dispose()
 
 
 # References -----------------------------------------------------------------------------------------
