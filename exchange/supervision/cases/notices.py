@@ -17,9 +17,11 @@ from concordat.clock import to_micros, to_timestamp
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.v1 import InboxKind
+from exchange.listings.announcements import DEFAULT_LANGUAGE
 from exchange.log import records
 from exchange.log import table as log
 from exchange.subjects import inbox_table as inbox
+from exchange.subjects.contact_table import contacts_of
 from exchange.supervision.cases import table
 from exchange.supervision.cases.wording import text_of
 
@@ -132,17 +134,20 @@ def _put(
     mine = [
         each for each in notices if table.claim(connection, each.subject_ref, each.record_id, at)
     ]
-    places = inbox.last_sequences(connection, {each.subject_ref for each in mine})
+    refs = {each.subject_ref for each in mine}
+    places, contacts = inbox.last_sequences(connection, refs), contacts_of(connection, refs)
     for each in mine:
         ref = each.subject_ref
         places[ref] = place = places.get(ref, 0) + 1
+        contact = contacts.get(ref)
+        language = contact.language if contact is not None else DEFAULT_LANGUAGE
         message = {
             "subject_ref": ref,
             "sequence": place,
             "kind": InboxKind.INBOX_KIND_CASE_NOTICE,
             "listing_id": b"",
             "sent_at": to_micros(at),
-            "text": text_of(each.notice),
+            "text": text_of(each.notice, language),
         }
         inbox.add(connection, [message])
         table.told(connection, ref, each.record_id, place, each.envelope)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - Chinese text uses full-width punctuation
 """A look-up reaches its subject by its date, whatever the regulator does and whatever the exchange does."""
 
 import asyncio
@@ -12,13 +13,17 @@ from clients.sdk.cases_custody import CollectedNotice, withheld
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
+from concordat.rpc.errors import CATALOG
 from concordat.statements import digest_of, seal
 from concordat.trust.errors import SealInvalidError
-from concordat.v1 import InboxKind, LogEntryKind, Reason
+from concordat.v1 import CaseScope, InboxKind, LogEntryKind, Reason
 from concordat.verify.case_custody import combine, make_deposits
 from concordat.verify.case_notice import open_case_notice
 from exchange.log import table as log_table
+from exchange.subjects.contact_table import subject_contact
 from exchange.supervision.cases import table as case_table
+from exchange.supervision.cases.wording import text_of
+from exchange.vault.sealing import seal as seal_at_rest
 from tests.builders import DAY, EXCHANGE, REGULATOR, Subject, signer
 from tests.case_builders import OFFICERS, CaseHouse
 
@@ -97,6 +102,41 @@ def test_a_refused_attempt_reaches_its_subject_too(house: CaseHouse) -> None:
     assert said.refusal == reason == Reason.REASON_CASE_NOT_APPROVED
     assert "tried to look at your records" in message.text
     assert notices(house, house.ada) == []
+
+
+def test_a_notice_is_in_the_language_that_its_subject_chose(house: CaseHouse) -> None:
+    said = v1.ContactChange(language="zh-CN")
+    contact = v1.Envelope(payload=said.SerializeToString()).SerializeToString()
+
+    def choose(connection: Connection) -> None:
+        sealed = seal_at_rest(connection, house.ada.ref, contact)
+        row = {"subject_ref": house.ada.ref, "sequence": 1, "digest": bytes(32)}
+        connection.execute(subject_contact.insert(), {**row, "envelope": sealed})
+
+    house.desk.store.run(choose)
+    house.look_up(house.case(house.ada, case_reference="FR/2026-77"))
+    house.refused(house.case(house.ada, OFFICERS[:1]))
+    house.later(days=30)
+    house.deliver()
+    looked, refused = notices(house, house.ada)
+    assert looked.text.startswith(f"监管机构 {REGULATOR} 于 ")
+    assert "案件编号：FR/2026-77" in looked.text
+    assert "试图查看" in refused.text
+    assert "两名审批人" in refused.text
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+@pytest.mark.parametrize("refusal", [Reason.REASON_UNSPECIFIED, *CATALOG])
+def test_there_are_words_for_every_refusal_in_every_language(
+    language: str, refusal: Reason.ValueType
+) -> None:
+    notice = v1.CaseNotice(regulator=REGULATOR, refusal=refusal, scopes=CaseScope.values()[1:])
+    notice.looked_at.FromSeconds(1_780_272_000)
+    notice.notice_at.FromSeconds(1_780_272_000)
+    text = text_of(notice, language)
+    assert REGULATOR in text
+    assert "{" not in text
+    assert len(text.splitlines()) == 12
 
 
 def test_an_embargo_that_is_past_tells_of_the_next_look_up_at_once(house: CaseHouse) -> None:
