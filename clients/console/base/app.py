@@ -84,6 +84,8 @@ class Console:
     async def _open(self, request: Request) -> Response:
         """Let in whoever has a fresh link; the page then loads the first one by itself."""
         try:
+            if request.method != "GET" or "sec-purpose" in request.headers:
+                raise no_such_page()  # a look ahead, which must not use the link up
             if not self._links.redeem(request.path_params["token"]):
                 spend(self._link_tries)
                 raise not_open()

@@ -32,6 +32,11 @@ _DONE = {
     "resume": marked("Resumed, and everybody has been told."),
     "revoke": marked("Revoked for ever, and everybody has been told."),
 }
+# What is said where a consent's state does not allow a change: here to be translated.
+NOT_NOW = (
+    marked("the consent is revoked, for ever; grant a new one"),
+    marked("the consent is not paused, so there is nothing to resume"),
+)
 _LIVE = {State.CONSENT_STATE_ACTIVE, State.CONSENT_STATE_PAUSED}
 
 

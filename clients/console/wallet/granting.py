@@ -33,6 +33,13 @@ _PROFILES = (
     v1.Profile.PROFILE_CN,
     v1.Profile.PROFILE_IN,
 )
+# What is said of terms that no consent may have, where they are checked: here to be translated.
+UNLAWFUL = (
+    marked("the purpose does not cover these categories of data"),
+    marked("the purpose allows a threshold disclosure only"),
+    marked("an account review is periodic, at most quarterly"),
+    marked("of less than the full score, the lender is never one of the providers"),
+)
 Choices = list[tuple[str, str]]
 
 

@@ -112,6 +112,13 @@ def test_a_wrong_link_opens_nothing(stranger: PageClient) -> None:
     assert not stranger.cookies
 
 
+def test_a_look_ahead_does_not_use_a_link_up(console: Console, stranger: PageClient) -> None:
+    link = console.issue_link("")
+    assert stranger.head(link).status_code == 404
+    assert stranger.get(link, headers={"sec-purpose": "prefetch"}).status_code == 404
+    assert stranger.get(link).status_code == 200
+
+
 def test_a_link_is_dead_after_two_minutes(
     console: Console, stranger: PageClient, time: Time
 ) -> None:

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 import pytest
 
 from clients.console.wallet.app import MENU
+from clients.console.wallet.granting import UNLAWFUL
 from clients.wallet_report.page import check_page
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.federation.evidence import open_evidence
+from concordat.federation.purposes import require_purpose_allows
 from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of
@@ -236,6 +238,18 @@ def test_terms_that_no_consent_may_have_are_refused_before_anything_is_signed(
     answer = ada.page.submit("/consents/preview", **(given | fields))
     assert answer.status_code in {400, 422}
     assert "GrantConsent" not in ada.fake.seen
+
+
+def test_what_a_purpose_does_not_allow_is_said_in_the_visitors_language(ada: Opened) -> None:
+    ada.page.get("/?lang=zh")
+    ada.page.see("/consents/new")
+    once = {"recipient": LENDER, "purpose": "3", "category": "1", "provider": [PROVIDERS[0]]}
+    answer = ada.page.submit("/consents/preview", **once)
+    assert answer.status_code == 422
+    assert "账户复核是定期的" in answer.text
+    with pytest.raises(Refusal) as refused:  # the very words that are translated
+        require_purpose_allows(v1.Consent(purpose=v1.Purpose.PURPOSE_CREDIT_APPLICATION))
+    assert refused.value.detail in UNLAWFUL
 
 
 def test_a_consent_is_paused_resumed_and_revoked_and_everybody_told(ada: Opened) -> None:
