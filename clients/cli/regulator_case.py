@@ -107,19 +107,27 @@ def propose(
 def approve(
     file: CaseFile,
     key: Annotated[Path, typer.Option(help="The approving officer's key, such as approver-1.key.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask: what it says was read already.")
+    ] = False,
     passphrase_file: PassphraseFile = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add one officer's signature to a case, offline. Read what it says before you sign."""
+    """Show what a case says, ask, and add one officer's signature. Needs no network."""
     with failing("the case was not approved", as_json=as_json):
+        if as_json and not yes:
+            raise ClientError("--json asks nothing: read it with show first, then add --yes")
         case = _read(file)
+        if not as_json:
+            _print_case(case)
+        if not yes:
+            typer.confirm("Approve this look at a person's records?", abort=True)
         approve_case(case, Ed25519Signer.load(key, read_passphrase(passphrase_file)))
         _write(file, case)
     signed = len(case.signatures)
     if as_json:
         echo_json(ok=True, file=file, **_case_facts(case))
         return
-    _print_case(case)
     enough = signed >= APPROVERS_NEEDED
     then = "next: concordat regulator case look-up" if enough else "another officer has to approve"
     console().print(f"{signed} of at least {APPROVERS_NEEDED} signatures; {then} {file}")
@@ -151,9 +159,9 @@ def look_up(
     """Look the case's subject up. Logged and sealed now; told to the subject by the case's date.
 
     Each page of each scope is a look-up in the month's budget of all regulators. Refused attempts are logged
-    and told too.
+    and told too. Pages that came before a failure are not shown, yet count and are told.
     """
-    with failing("nobody was looked up", as_json=as_json):
+    with failing("the look-up did not come to its end", as_json=as_json):
         case = _read(file)
         anchors = load_anchors(trust_bundle)
         identity = load_identity(member, anchors, read_passphrase(passphrase_file))

@@ -42,7 +42,8 @@ def test_a_look_up_is_told_by_the_exchange_and_by_the_custodians_without_it(
         )
         look_up = ("regulator", "case", "look-up", case, *trust, "--member", member.folder)
         for number in (1, 2):
-            concordat("regulator", "case", "approve", case, "--key", member.approver_key(number))
+            key = ("--key", member.approver_key(number))
+            concordat("regulator", "case", "approve", case, *key, "--yes")
             if number == 1:
                 refused = concordat(*look_up, "--scope", "consents", code=1)
                 assert refused["reason"] == "CASE_NOT_APPROVED"

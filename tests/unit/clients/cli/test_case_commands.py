@@ -48,7 +48,7 @@ def test_a_case_goes_from_proposal_to_two_approvals(tmp_path: Path, federation: 
     ada = federation.subject()
     said = propose(tmp_path, "--subject", ada.ref.hex(), "--scope", "consents")
     assert (said["signed_by"], said["scopes"]) == ([], ["consents"])
-    case = ("regulator", "case", "approve", tmp_path / "case.env", "--key")
+    case = ("regulator", "case", "approve", tmp_path / "case.env", "--yes", "--key")
     run(*case, tmp_path / f"{OFFICERS[0]}.key")
     assert (
         "signed the case already" in run(*case, tmp_path / f"{OFFICERS[0]}.key", code=2)["advice"]
@@ -60,6 +60,28 @@ def test_a_case_goes_from_proposal_to_two_approvals(tmp_path: Path, federation: 
     opened = open_case(envelope, federation.member(REGULATOR), federation.anchors)
     assert opened.message.subject_ref == ada.ref
     assert opened.message.scopes == [CaseScope.CASE_SCOPE_CONSENTS]
+
+
+@pytest.mark.parametrize("said", ["", "n\n", "y\n"])
+def test_an_officer_reads_what_a_case_says_before_it_is_signed(
+    tmp_path: Path, federation: Federation, said: str
+) -> None:
+    ada = federation.subject()
+    propose(tmp_path, "--subject", ada.ref.hex())
+    command = ["regulator", "case", "approve", str(tmp_path / "case.env")]
+    command += ["--key", str(tmp_path / f"{OFFICERS[0]}.key")]
+    asked = CliRunner().invoke(app, command, input=said)
+    assert "Banking Act Art. 12(3)" in asked.stdout
+    envelope = v1.Envelope.FromString((tmp_path / "case.env").read_bytes())
+    assert len(envelope.signatures) == int(said == "y\n")
+    assert (asked.exit_code == 0) == (said == "y\n")
+
+
+def test_a_script_says_that_it_was_read(tmp_path: Path, federation: Federation) -> None:
+    propose(tmp_path, "--subject", federation.subject().ref.hex())
+    key = ("--key", tmp_path / f"{OFFICERS[0]}.key")
+    said = run("regulator", "case", "approve", tmp_path / "case.env", *key, code=2)
+    assert "--yes" in said["advice"]
 
 
 def test_a_case_file_is_not_overwritten_and_names_a_whole_subject(
@@ -77,7 +99,7 @@ def test_what_is_no_case_is_not_approved(tmp_path: Path, federation: Federation)
     other = federation.member(REGULATOR).licence_envelope
     (tmp_path / "case.env").write_bytes(other.SerializeToString())
     key = tmp_path / f"{OFFICERS[0]}.key"
-    said = run("regulator", "case", "approve", tmp_path / "case.env", "--key", key, code=2)
+    said = run("regulator", "case", "approve", tmp_path / "case.env", "--yes", "--key", key, code=2)
     assert "holds no case" in said["advice"]
 
 
