@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from concordat.clock import to_micros
 from exchange.backup.errors import BackupDamagedError, BackupError, Known
 from exchange.backup.format import End, Header, Row, TableHead, read_backup
+from exchange.backup.openable import require_openable
 from exchange.backup.raw import (
     clear_what_init_made,
     first_filled,
@@ -24,6 +25,7 @@ from exchange.log.tile_store import FileTiles, TileStore, TileStoreError
 from exchange.schema import clock_mark
 from exchange.settings import LogSettings
 from exchange.tables import metadata
+from exchange.vault.keyring import Keyring
 
 _AT_ONCE = 500
 
@@ -33,7 +35,8 @@ class Plan:
     """What is to be written: a checked file, and what goes beyond it.
 
     ``newest`` is a checkpoint that was published after the backup's and that its entries give; else None.
-    ``clock_mark`` is a time, in microseconds, below which the exchange's clock must not fall.
+    ``clock_mark`` is a time, in microseconds, below which the exchange's clock must not fall. ``keyring`` is
+    that of the settings, if there is one already.
     """
 
     file: Path
@@ -41,6 +44,7 @@ class Plan:
     header: Header
     newest: Known | None
     clock_mark: int
+    keyring: Keyring | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ def fill(engine: Engine, plan: Plan, settings: LogSettings, tell: Tell = silent)
             raise BackupError(f"the database was written to meanwhile: {filled} holds rows")
         clear_what_init_made(connection)
         _write(connection, plan, tell)
+        if plan.keyring is not None:
+            require_openable(connection, plan.keyring)
         next_numbers(connection)
         _raise_clock(connection, plan.clock_mark)
         return _settle_log(connection, plan, settings, tell)

@@ -27,6 +27,7 @@ from exchange.backup.known import (
     known_from_file,
     known_from_note,
 )
+from exchange.backup.openable import keyring_at
 from exchange.backup.snapshot import Tell, silent
 from exchange.backup.target import Left, place_for, require_room
 from exchange.log.opening import named_witnesses
@@ -75,6 +76,8 @@ def restore(
     speaks against it, ``StoreError`` where the database can't be opened. Nothing is changed then.
     """
     left = require_room(settings.database, replace=request.replace)
+    _require_erasures_logged(left)
+    keyring = keyring_at(settings.storage_keys)
     header = read_header(request.file)
     require_ours(header, anchors)
     ours = _own(header, anchors, request.file.name)
@@ -90,7 +93,7 @@ def restore(
     tally.require(header.size, header.root, header.entries)
     require_continued("the backup", ours, tally, known)
     _require_heard(settings, anchors, heard, request.checkpoints)
-    plan = Plan(request.file, end, header, _newest(header, ours, known), left.clock_mark)
+    plan = Plan(request.file, end, header, _newest(header, ours, known), left.clock_mark, keyring)
     with place_for(settings.database, now, replace=request.replace) as place:
         filled = fill(place.engine, plan, settings.log, tell)
     return Restored(
@@ -103,6 +106,17 @@ def restore(
         left.unreadable,
         place.moved_to,
     )
+
+
+def _require_erasures_logged(left: Left) -> None:
+    """Raise ``BackupError`` where people were erased of which no checkpoint tells yet: nothing else would."""
+    if left.erasures:
+        raise BackupError(
+            f"the database that is replaced has erased people {left.erasures} times since its last "
+            "checkpoint, and a backup may bring them back: start the exchange on it once more, so that the "
+            "erasures are logged, and take a newer backup. If it can't start, move its files away by hand: "
+            "then what the backup has of these people has to be erased again"
+        )
 
 
 def require_ours(header: Header, anchors: Anchors) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Engine
+from google.protobuf.message import DecodeError
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
+from concordat import v1
 from concordat.store.engine import StoreError, migrate, open_engine
 from concordat.store.exclusive import sqlite_file
 from exchange.backup.errors import BackupError
@@ -17,6 +19,7 @@ from exchange.backup.snapshot import snapshot
 from exchange.backup.whole_file import sync_folder
 from exchange.migrations import SCRIPTS
 
+_ERASURE = v1.LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST
 _BESIDE = ("", "-wal", "-shm")  # a database's file, and those that SQLite keeps with it
 
 
@@ -24,13 +27,15 @@ _BESIDE = ("", "-wal", "-shm")  # a database's file, and those that SQLite keeps
 class Left:
     """What a database that is to be replaced still tells: its checkpoint, its clock; or why it does not.
 
-    ``latest_time`` is that of its log's last entry; times are microseconds.
+    ``latest_time`` is that of its log's last entry; times are microseconds. ``erasures`` were asked for by
+    people, and are in no checkpoint yet.
     """
 
     checkpoint: bytes = b""
     latest_time: int = 0
     clock_mark: int = 0
     unreadable: str | None = None
+    erasures: int = 0
 
 
 def require_room(url: str, *, replace: bool) -> Left:
@@ -89,10 +94,21 @@ def _left_in(url: str) -> Left:
             log = connection.exec_driver_sql(
                 "SELECT checkpoint, latest_time FROM log_state"
             ).first()
-    except StoreError as error:
+            erasures = _erasures_not_signed(connection)
+    except (StoreError, DecodeError) as error:
         return Left(unreadable=str(error))
     note, latest = (b"", 0) if log is None else log
-    return Left(bytes(note), latest, mark or 0)
+    return Left(bytes(note), latest, mark or 0, erasures=erasures)
+
+
+def _erasures_not_signed(connection: Connection) -> int:
+    waiting: int = connection.exec_driver_sql(
+        "SELECT count(*) FROM log_queue WHERE kind = ?", (_ERASURE,)
+    ).scalar_one()
+    entries = connection.exec_driver_sql(
+        "SELECT entry FROM log_opening, log_state WHERE leaf_index >= size"
+    ).scalars()
+    return waiting + sum(v1.LogEntry.FromString(entry).kind == _ERASURE for entry in entries)
 
 
 @dataclass(slots=True)

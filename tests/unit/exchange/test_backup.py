@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
@@ -29,19 +30,25 @@ from exchange.backup.errors import (
 )
 from exchange.backup.format import read_backup, read_header
 from exchange.backup.known import ask_witnesses, enough
+from exchange.backup.restoring import Request, restore
 from exchange.backup.snapshot import header_of, snapshot, write_backup
 from exchange.backup.starting import require_newest
 from exchange.backup.whole_file import whole_file
-from exchange.log import sequencing
+from exchange.log import records, sequencing
+from exchange.log import table as log
 from exchange.log.growth import grow
 from exchange.log.tile_store import CHECKPOINT, FileTiles
 from exchange.log.witnesses import Witnesses
 from exchange.main import app
 from exchange.migrations import SCRIPTS
+from exchange.vault import keyring as files
+from exchange.vault.fitting import adopt
+from exchange.vault.keyring import Keyring
+from exchange.vault.sealing import seal
 from tests.backup_builders import ASH, ELM, OAK, House, anchors_with, cosigned_by, witness
 from tests.builders import AT, signer
 from tests.sequencer_builders import LOG, ORIGIN, settle
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import KEYRING, exchange_engine
 from tests.witness_servers import key_of, serve_app
 from witness import MIGRATIONS
 from witness.app import build_app
@@ -699,6 +706,53 @@ def test_an_exchange_starts_where_witnesses_are_away_or_tiles_a_batch_ahead(
     (house.folder / "log" / CHECKPOINT).write_bytes(note)
     with pytest.raises(LogNotContinuedError, match="another log"):
         start(house)
+
+
+# Who was erased ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_who_was_erased_a_moment_ago_does_not_come_back(house: House, *, indexed: bool) -> None:
+    house.grow(5)
+    kept = house.backup()
+    act = records.erasure_request(b"ada" + bytes(29), bytes(32), 3, 0, AT)
+    house.store.run(lambda connection: log.enqueue(connection, [act]))
+    if indexed:
+        lease = house.store.run(
+            lambda c: sequencing.take_lease(c, "a", 3.0, AT + timedelta(days=1))
+        )
+        assert lease is not None
+        house.store.run(lambda c: sequencing.assign(c, lease, AT + timedelta(days=1)))
+    before = house.contents()
+    with pytest.raises(BackupError, match="has erased people 1 times since its last checkpoint"):
+        house.restore(kept, replace=True)
+    assert house.contents() == before
+
+
+def test_a_backup_whose_keys_the_keyring_has_discarded_is_refused_before_anything_changes(
+    house: House,
+) -> None:
+    with house.engine.begin() as connection:
+        adopt(connection)
+        seal(connection, b"ada" + bytes(29), b"of Ada")
+    kept, before = house.backup(), house.contents()
+    keys = house.folder / "storage_keys.json"
+    house.close()
+
+    def put_back() -> None:
+        settings = house.settings.model_copy(update={"storage_keys": keys})
+        restore(settings, house.anchors, Request(kept, replace=True), AT)
+
+    files.save(keys, KEYRING.with_wrapping_key().with_newest_alone())
+    with pytest.raises(BackupError, match="under wrapping key 1, which the keyring has no more"):
+        put_back()
+    files.save(keys, Keyring.generate())
+    with pytest.raises(BackupError, match="not that of the backup's database"):
+        put_back()
+    files.save(keys, KEYRING.with_wrapping_key())
+    put_back()
+    house.open()
+    assert house.contents() == before
 
 
 # To the eye -------------------------------------------------------------------------------------
