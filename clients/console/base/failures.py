@@ -59,6 +59,10 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, RemoteError) and error.reason and error.retry_after:
         later = tr("Try again in {time}.", time=length(error.retry_after))
         return Failure(_STATUS[code], tr(_TITLES[code]), f"{tr(error.message)} {later}", reason)
+    if isinstance(error, RemoteError) and not error.reason and code == Exit.UNREACHABLE:
+        advice = marked(
+            "The other side cannot be reached now. Nothing was lost; try again in a while."
+        )
     said = tr(advice)
     return Failure(_STATUS[code], tr(_TITLES[code]), said, reason, english=said == advice)
 

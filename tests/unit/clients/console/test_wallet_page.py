@@ -136,6 +136,7 @@ def test_an_exchange_that_does_not_answer_is_told_as_such(ada: Opened) -> None:
     answer = ada.page.see("/consents")
     assert answer.status_code == 503
     assert "Nobody answers" in answer.text
+    assert "cannot be reached now" in answer.text
 
 
 # Score ---------------------------------------------------------------------------------------------
