@@ -61,7 +61,6 @@ def read_log(book: LogBook, at: datetime) -> None:
     metrics.LOG_LEADS.set(book.leads)
     metrics.LOG_QUORUM.set(book.quorum)
     metrics.LOG_UNWITNESSED.set(unwitnessed.total_seconds())
-    metrics.LOG_REFUSALS.set(book.refused)
 
 
 class ListingCounts:

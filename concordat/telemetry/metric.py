@@ -82,7 +82,7 @@ class Metric:
     ) -> None:
         """Declare it; ``name`` ends with its unit, or with ``_total`` where it counts events."""
         self.kind, self.name, self.what, self.group = kind, name, what, group
-        self.labels = tuple(labels)
+        self.labels, self.buckets = tuple(labels), tuple(buckets)
         options: dict[str, Any] = {"buckets": buckets} if kind is Histogram else {}
         names = [label.name for label in labels]
         self._of = kind(name, what, names, registry=REGISTRIES[group], **options)

@@ -139,10 +139,10 @@ LOG_CHECKPOINTS = _declared(
     labels=[labels.WITNESSED],
 )
 LOG_REFUSALS = _declared(
-    Gauge,
+    Counter,
     _EXCHANGE,
-    "log_refused_releases",
-    "Releases refused since the start because the log was not in order.",
+    "log_refused_releases_total",
+    "Releases refused because the log was not in order.",
 )
 TASK_FAILURES = _declared(
     Counter,

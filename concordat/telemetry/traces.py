@@ -1,6 +1,6 @@
 """Traces: off unless the environment says otherwise, and then without a word about any person.
 
-    OTEL_TRACES_EXPORTER=otlp OTEL_EXPORTER_OTLP_ENDPOINT=http://collector.example:4318 concordat-exchange serve ...
+    OTEL_TRACES_EXPORTER=otlp concordat-exchange serve --config exchange.toml
 
 The standard variables of OpenTelemetry say where spans go and how many (``OTEL_TRACES_SAMPLER``). What a span
 may tell is a closed list, ``ATTRIBUTES``; errors give their reason and never their text. Off, ``span`` returns

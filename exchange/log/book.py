@@ -17,6 +17,7 @@ import structlog
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
+from concordat.telemetry.metrics import LOG_REFUSALS
 from concordat.trust.errors import TrustError
 from concordat.trust.tiles import TileReader
 from concordat.v1 import Reason
@@ -92,12 +93,14 @@ class LogBook:
         """
         if self._failure is not None:
             self.refused += 1
+            LOG_REFUSALS.add()
             raise Refusal(Reason.REASON_LOG_UNAVAILABLE, self._failure)
         since = self._unwitnessed_since
         if since is None or not self._policy.refuse:
             return
         if at - since > timedelta(seconds=self._policy.seconds):
             self.refused += 1
+            LOG_REFUSALS.add()
             raise Refusal(
                 Reason.REASON_LOG_UNWITNESSED,
                 f"no quorum of witnesses since {since:%H:%M:%S}",
@@ -135,6 +138,7 @@ class LogBook:
 
     def _not_in_time(self) -> Refusal:
         self.refused += 1
+        LOG_REFUSALS.add()
         return Refusal(Reason.REASON_LOG_UNAVAILABLE, self._failure or "no checkpoint in time")
 
     @property

@@ -1,0 +1,244 @@
+"""One trace a view through client, exchange and providers, and nothing of the person in it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from concordat import v1
+from concordat.refusal import Refusal
+from concordat.rpc.admission import CURRENT_CALL, Call
+from concordat.settings import SettingsError
+from concordat.store.engine import migrate, open_engine
+from concordat.store.group_commit import GroupCommit
+from concordat.telemetry import traces
+from concordat.telemetry.metric import OTHER
+from concordat.v1 import Reason
+from provider.migrations import SCRIPTS
+from provider.own_answering import OwnDesk
+from provider.servicer import ProviderServicer
+from tests.builders import EXCHANGE
+from tests.exchange_builders import Answers, ExchangeDesk
+from tests.unit.provider.conftest import SELF, Bench, make_bench
+
+PATH = "/concordat.v1.ViewService/RequestView"
+STEPS = {"admission", "record", "log wait", "ask providers", "ask", "pool", "release"}
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    kept, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    traces.use(provider)
+    yield kept
+    traces.use(None)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ExchangeDesk]:
+    desk = ExchangeDesk()
+    yield desk
+    desk.close()
+
+
+@pytest.fixture
+def bench(desk: ExchangeDesk, tmp_path: Path) -> Iterator[Bench]:
+    engine = open_engine(f"sqlite:///{tmp_path}/provider.db")
+    migrate(engine, SCRIPTS)
+    store = GroupCommit(engine)
+    yield make_bench(desk.federation, store)
+    store.close()
+    engine.dispose()
+
+
+class Received:
+    """A call's context at the provider, with the metadata that the exchange sent."""
+
+    def __init__(self, metadata: dict[str, str]) -> None:
+        self._metadata = metadata
+
+    def invocation_metadata(self) -> Sequence[tuple[str, str]]:
+        return list(self._metadata.items())
+
+
+def real_provider(desk: ExchangeDesk, bench: Bench) -> Answers:
+    """Return answers by a provider's own servicer, as its server calls it."""
+    own = OwnDesk(bench.desk.stating, bench.store)
+    servicer = ProviderServicer(bench.desk, own, EXCHANGE, lambda: None)
+    exchange = desk.federation.member(EXCHANGE)
+
+    async def answer(message: v1.RequestScoresRequest) -> Sequence[v1.ScoreResult]:
+        metadata = desk.links.metadata[SELF]
+        call = Call("RequestScores", "request-id", desk.federation.at, exchange, 5.0)
+        path = "/concordat.v1.ProviderService/RequestScores"
+        CURRENT_CALL.set(call)
+        with traces.answering(path, metadata, trusted=True):
+            context: Any = Received(metadata)
+            return servicer.RequestScores(message, context).results
+
+    return answer
+
+
+def by_name(found: Sequence[ReadableSpan]) -> dict[str, list[ReadableSpan]]:
+    names: dict[str, list[ReadableSpan]] = {}
+    for each in found:
+        names.setdefault(each.name, []).append(each)
+    return names
+
+
+def trace_of(each: ReadableSpan) -> int:
+    assert each.context is not None
+    return int(each.context.trace_id)
+
+
+def test_a_view_is_one_trace_and_says_nothing_of_the_person(
+    desk: ExchangeDesk, bench: Bench, spans: InMemorySpanExporter
+) -> None:
+    granted = desk.grant()
+    bench.put(granted.person, 713)
+    desk.links.answers[SELF] = real_provider(desk, bench)
+    request = desk.federation.view_request(granted)
+    with traces.calling(PATH):
+        sent = dict(traces.carried())
+    with traces.answering(PATH, sent, trusted=True):
+        result = desk.ask(granted, request)
+    desk.verify(granted, request, result)
+    found = spans.get_finished_spans()
+    names = by_name(found)
+    assert len({trace_of(each) for each in found}) == 1
+    assert names.keys() == STEPS | {
+        "answer",
+        "ViewService/RequestView",
+        "ProviderService/RequestScores",
+    }
+    (answered,) = names["answer"]
+    asked = {each.context.span_id for each in names["ask"] if each.context}
+    assert answered.parent
+    assert answered.parent.span_id in asked
+    require_nothing_told(found, granted.person.ref, granted.consent.consent_id, 713)
+
+
+def require_nothing_told(
+    found: Sequence[ReadableSpan], subject_ref: bytes, consent_id: bytes, score: int
+) -> None:
+    for each in found:
+        attributes = dict(each.attributes or {})
+        assert attributes.keys() <= traces.ATTRIBUTES.keys()
+        assert score not in attributes.values()
+        text = each.to_json()
+        for secret in (subject_ref, consent_id):
+            assert secret.hex() not in text
+            assert str(secret) not in text
+        assert str(each.events) == "()"
+        assert each.status.description is None
+
+
+def test_views_that_travel_in_one_message_each_keep_their_own_trace(
+    desk: ExchangeDesk, bench: Bench, spans: InMemorySpanExporter
+) -> None:
+    granted = [desk.grant(), desk.grant()]
+    desk.links.answers[SELF] = real_provider(desk, bench)
+    desk.dispatcher.in_flight = 10  # busy: what comes soon after travels along
+
+    async def ask(nth: int) -> Any:
+        with traces.answering(PATH, {}, trusted=True):
+            return await desk.answer([desk.federation.ask(granted[nth])])
+
+    async def both() -> Any:
+        return await asyncio.gather(ask(0), ask(1))
+
+    asyncio.run(both())
+    names = by_name(spans.get_finished_spans())
+    assert desk.links.batches(SELF) == [2]
+    views = {trace_of(each) for each in names["ViewService/RequestView"]}
+    assert len(views) == 2
+    assert {trace_of(each) for each in names["answer"]} == views
+
+
+def test_a_refusal_is_told_by_its_reason_and_never_by_its_detail(
+    spans: InMemorySpanExporter,
+) -> None:
+    with pytest.raises(Refusal), traces.span("admission"):
+        raise Refusal(Reason.REASON_CONSENT_REVOKED, "the subject 0f0f")
+    (found,) = spans.get_finished_spans()
+    assert dict(found.attributes or {}) == {"concordat.reason": "CONSENT_REVOKED"}
+    assert "0f0f" not in found.to_json()
+    assert not found.status.is_ok
+
+
+def test_who_calls_on_the_public_port_chooses_no_trace(spans: InMemorySpanExporter) -> None:
+    theirs = {traces.TRACEPARENT: f"00-{'ab' * 16}-{'cd' * 8}-01"}
+    with traces.answering(PATH, theirs, trusted=False):
+        pass
+    with traces.answering(PATH, theirs, trusted=True):
+        pass
+    public, member = spans.get_finished_spans()
+    assert trace_of(public) != int("ab" * 16, 16)
+    assert public.parent is None
+    assert trace_of(member) == int("ab" * 16, 16)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "00-zz", f"00-{'ab' * 16}-{'cd' * 8}-01-{'e' * 9000}", "é" * 55, b"00"]
+)
+def test_what_is_no_traceparent_begins_a_trace_anew(
+    spans: InMemorySpanExporter, text: object
+) -> None:
+    with traces.answering(PATH, {traces.TRACEPARENT: text}, trusted=True):
+        pass
+    (found,) = spans.get_finished_spans()
+    assert found.parent is None
+
+
+def test_a_message_tells_at_most_as_many_traces_as_metadata_holds(
+    spans: InMemorySpanExporter,
+) -> None:
+    made = [traces.begin("ask", None) for _ in range(128)]
+    told = traces.carried_for_each(made)
+    assert sum(len(key) + len(value) for key, value in told) < 4096
+    with traces.answering_each(dict(told), "answer", 128) as answers:
+        assert len(answers) == traces.MOST_TRACED
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"concordat.provider": "alder-bank"}, {"concordat.provider": "alder-bank"}),
+        ({"concordat.provider": "0f" * 32}, {"concordat.provider": OTHER}),
+        ({"concordat.provider": "ref-" + "0f" * 16}, {"concordat.provider": OTHER}),
+        ({"concordat.provider": "Ada Lovelace"}, {"concordat.provider": OTHER}),
+        ({"concordat.provider": b"alder-bank"}, {}),
+        ({"concordat.views": True}, {}),
+        ({"concordat.score": 700}, {}),
+        ({"subject_ref": "alder-bank"}, {}),
+    ],
+)
+def test_a_span_tells_only_what_is_on_the_list(given: dict[str, object], told: object) -> None:
+    assert traces.allowed(given) == told
+
+
+def test_off_a_span_is_nothing_and_nothing_is_sent() -> None:
+    assert traces.span("a") is traces.span("b")
+    assert not traces.tracing()
+    assert traces.carried() == []
+    assert traces.carried_for_each([None, None]) == []
+    with traces.span("a") as made:
+        assert made is None
+
+
+@pytest.mark.parametrize("kind", ["", "none", "  "])
+def test_without_the_variable_nothing_is_traced(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", kind)
+    traces.configure_traces("concordat-test")
+    assert not traces.tracing()
+
+
+def test_an_exporter_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
+    with pytest.raises(SettingsError, match="otlp, console or none"):
+        traces.configure_traces("concordat-test")
