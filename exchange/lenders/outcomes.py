@@ -68,7 +68,7 @@ def take_many(connection: Connection, items: Sequence[Told], at: datetime) -> li
     accesses = released.hold(connection, keys)
     known = {key: _known(row) for key, row in table.events_of(connection, keys).items()}
     results: list[Taken | Refusal] = []
-    fresh: dict[table.Key, Told] = {}
+    fresh: list[Told] = []
     counts = Counts()
     for item in items:
         before, unreviewed = known.get(item.key), is_unreviewed(item.event.message)
@@ -79,12 +79,12 @@ def take_many(connection: Connection, items: Sequence[Told], at: datetime) -> li
                 _count(counts, access, before, unreviewed=unreviewed)
                 event = item.event
                 known[item.key] = _Known(event.message.sequence, event.digest, unreviewed)
-                fresh[item.key] = item
+                fresh.append(item)
         except Refusal as refusal:
             results.append(refusal)
         else:
             results.append(Taken(before is not None, unreviewed))
-    _write(connection, list(fresh.values()), counts, at)
+    _write(connection, fresh, counts, at)
     return results
 
 
@@ -116,8 +116,10 @@ def _count(counts: Counts, access: Released, before: _Known | None, *, unreviewe
 
 
 def _write(connection: Connection, items: Sequence[Told], counts: Counts, at: datetime) -> None:
+    """Keep the latest event of each access, and log every one: of two in one call, the first as well."""
+    latest = list({item.key: item for item in items}.values())
     sealed = sealing.seal_many(
-        connection, [(item.key[0], item.envelope.SerializeToString()) for item in items]
+        connection, [(item.key[0], item.envelope.SerializeToString()) for item in latest]
     )
     rows: list[dict[str, object]] = [
         {
@@ -130,7 +132,7 @@ def _write(connection: Connection, items: Sequence[Told], counts: Counts, at: da
             "received_at": to_micros(at),
             "envelope": envelope,
         }
-        for item, envelope in zip(items, sealed, strict=True)
+        for item, envelope in zip(latest, sealed, strict=True)
     ]
     table.put(connection, rows)
     counts.write(connection)

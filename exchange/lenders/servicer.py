@@ -103,6 +103,8 @@ class LenderServicer(LenderServiceServicer):
             found = await self._after(lender, cursor)
             cursor = found[-1].cursor if found else cursor
             changes = await self._still_so(found)
+            if not changes and len(found) == AT_ONCE:
+                continue  # silence would say that there is no more
             if changes or quiet == 0:
                 yield v1.WatchChangesResponse(
                     changes=map(_change, changes),

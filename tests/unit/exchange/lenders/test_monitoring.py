@@ -148,6 +148,17 @@ def test_who_reads_late_or_again_is_told_of_no_listing_that_it_may_not_hear_of_b
     assert cursor >= last  # it is passed over, not waited for
 
 
+def test_a_whole_page_that_may_not_be_told_is_no_silence(
+    desk: DutyDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = monitored(desk)
+    desk.in_force()
+    (listed,) = (c.cursor for c in desk.changes()[0] if kind_of(c) == "LISTING_IN_FORCE")
+    say(desk, granted, REVOKE, 1)
+    monkeypatch.setattr("exchange.lenders.servicer.AT_ONCE", 1)
+    assert desk.kinds(listed - 1) == ["CONSENT_ENDED"]
+
+
 def test_a_consent_holds_although_its_key_was_replaced(desk: DutyDesk) -> None:
     monitored(desk)
     desk.subject = desk.federation.subject(

@@ -77,6 +77,26 @@ def test_the_same_bytes_again_change_nothing_and_a_later_one_replaces(desk: Duty
     assert sum(entry.kind == kind for entry in desk.entries()) == 2
 
 
+def test_an_event_that_the_next_one_in_its_call_replaces_stands_in_the_log_too(
+    desk: DutyDesk,
+) -> None:
+    access = desk.access()
+    alone = desk.outcome(access, outcome=NOT_GRANTED, reasons=[HIGH_DEBT])
+    reviewed = desk.outcome(
+        access,
+        outcome=NOT_GRANTED,
+        reasons=[HIGH_DEBT],
+        reviewed_by_person=True,
+        reviewer_role=OFFICER,
+        sequence=2,
+    )
+    assert desk.report(alone, reviewed) == ["", ""]
+    acts = [each.outcome for each in desk.history() if each.HasField("outcome")]
+    assert [act.reviewed for act in acts] == [False, True]
+    assert desk.outcomes()[0].event == reviewed
+    assert desk.unreviewed() == {}
+
+
 def test_no_lender_learns_whether_anothers_access_exists(desk: DutyDesk) -> None:
     access = desk.access()
     other = desk.federation.subject("bob")
