@@ -29,6 +29,10 @@ help: ## Show this list
 demo: $(RUN) ## Start a whole federation on this machine and walk through it (under 90 s)
 	$(BIN)/concordat demo
 
+.PHONY: console
+console: $(RUN) ## Start a federation with something to show, and open the wallet's page and the regulator's desk
+	$(BIN)/python -m clients.sandbox.console
+
 .PHONY: test
 test: $(DEV) ## Run the tests, one worker a core; PYTEST_ARGS="-n 0 -k consent" is handed on
 	$(BIN)/pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
