@@ -35,6 +35,7 @@ def latest_time(connection: Connection) -> datetime:
 def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> None:
     """Expire consents whose time is over, erase what is older than ``keep_days``, and mark the time."""
     consents.expire(connection, to_micros(now))
+    consents.forget_erased(connection, to_micros(now))
     own_look_table.forget(connection, now - KEEP_LOOKS)
     forget_look_ups(connection, now)
     report_table.forget(connection, now - KEEP_LOOKS)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     bindparam,
+    delete,
     insert,
     select,
     update,
@@ -106,6 +107,14 @@ _SET_USES = (
     .values(uses=bindparam("new_uses"), state=bindparam("new_state"))
 )
 
+ERASED = ""
+"""The recipient of a consent of which only id and digest are left, until its date is over.
+
+Whoever has its bytes, as its recipient does, can hand it in again: then it is found to have ended.
+"""
+
+_ERASED_FOR = 7 * 24 * 3600 * 10**6  # microseconds; what is left is looked for no longer than that
+
 Key = tuple[bytes, bytes]  # subject_ref, consent_id
 
 
@@ -143,7 +152,7 @@ def lock_with_terms(connection: Connection, keys: Iterable[Key]) -> dict[Key, Te
             row.granted_at,
         )
         for row, envelope in zip(rows, envelopes, strict=True)
-        if envelope is not None
+        if envelope  # neither erased nor without its key
     }
 
 
@@ -273,7 +282,11 @@ def page(
     """Return up to ``limit`` of a subject's consents with ids above ``after``, each with its events."""
     rows = connection.execute(
         select(consent)
-        .where(consent.c.subject_ref == subject_ref, consent.c.consent_id > after)
+        .where(
+            consent.c.subject_ref == subject_ref,
+            consent.c.consent_id > after,
+            consent.c.recipient != ERASED,
+        )
         .order_by(consent.c.consent_id)
         .limit(limit)
     ).all()
@@ -305,6 +318,33 @@ def _opened(
     """Return a subject's envelopes; an empty one where its key is erased."""
     opened = unseal_many(connection, [(subject_ref, row.envelope) for row in rows])
     return [v1.Envelope.FromString(raw or b"") for raw in opened]
+
+
+def erase(connection: Connection, subject_ref: bytes, ids: Sequence[bytes], at: int) -> None:
+    """Delete consents that have ended, and what is left of erased ones whose date is over; see ``ERASED``."""
+    of = consent.c.subject_ref == subject_ref
+    over = consent.c.valid_until <= at
+    these = consent.c.consent_id.in_(ids)
+    connection.execute(delete(consent).where(of, over, these | (consent.c.recipient == ERASED)))
+    nothing = seal(connection, subject_ref, b"")
+    connection.execute(
+        update(consent)
+        .where(of, these)
+        .values(recipient=ERASED, uses=0, granted_at=0, envelope=nothing)
+    )
+
+
+def forget_erased(connection: Connection, at: int) -> None:
+    """Delete what is left of erased consents whose date is over: nobody can hand them in any more."""
+    ended = (ConsentState.CONSENT_STATE_REVOKED, ConsentState.CONSENT_STATE_EXHAUSTED)
+    connection.execute(
+        delete(consent).where(
+            consent.c.state.in_(ended),
+            consent.c.valid_until <= at,
+            consent.c.valid_until > at - _ERASED_FOR,
+            consent.c.recipient == ERASED,
+        )
+    )
 
 
 def expire(connection: Connection, at: int) -> int:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import LargeBinary, Table, delete, select, update
 
+from concordat.clock import to_micros
 from concordat.v1 import ErasureBasis, InboxKind
-from exchange.consents.table import consent, consent_event
+from exchange.consents import table as consents
+from exchange.consents.table import consent_event
 from exchange.lenders import duties
 from exchange.lenders.change_table import lender_change
 from exchange.lenders.periodic_table import periodic_consent
@@ -55,8 +57,9 @@ def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datet
         duties.release_from(connection, ref, held.accesses)
         accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
     for ids in _parts(held.consents):
-        for table in (consent_event, consent, periodic_consent, lender_change):
+        for table in (consent_event, periodic_consent, lender_change):
             _delete(connection, table, ref, "consent_id", ids)
+        consents.erase(connection, ref, ids, to_micros(at))
     _erase_listings(connection, ref, held.listings)
     for ids in _parts(held.disputes):
         _delete(connection, sealed_attachment, ref, "dispute_id", ids)

@@ -143,8 +143,12 @@ class RightsContract:
             ErasureCategory.ERASURE_CATEGORY_FLAGS,
             ErasureCategory.ERASURE_CATEGORY_MESSAGES,
         }
-        for table in (consent, consent_event, subject_flag):
+        for table in (consent_event, subject_flag):
             assert exchange.rows(table) == []
+        (stub,) = exchange.rows(
+            consent
+        )  # so that the lender, who has its bytes, can't hand it in again
+        assert (stub.recipient, stub.state) == ("", v1.ConsentState.CONSENT_STATE_REVOKED)
         (left,) = exchange.rows(inbox_message)
         assert left.kind == 0
         known = exchange.store.run(lambda c: consents.binding_of(c, exchange.person.ref))

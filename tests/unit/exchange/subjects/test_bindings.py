@@ -8,17 +8,20 @@ import pytest
 from sqlalchemy import select
 
 from concordat import v1
+from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.rpc.tls import TlsIdentity
 from concordat.statements import seal
 from concordat.v1 import FlagKind, Reason
+from concordat.verify.consent import open_binding, open_consent_event
+from exchange.consents import ledger
 from exchange.subjects import bindings_table
 from exchange.subjects.binding_watch import BindingWatch
 from exchange.tables import binding_cursor
-from tests.builders import DAY, Subject, signer
+from tests.builders import DAY, Granted, Subject, signer
 from tests.exchange_services import reason_of
 from tests.listing_desk import ListingDesk
-from tests.rights_builders import report_pages
+from tests.rights_builders import erase, report_pages
 
 FREEZE = FlagKind.FLAG_KIND_FREEZE
 
@@ -64,8 +67,16 @@ def bindings_in(town: Town, person: Subject) -> list[int]:
 
 def test_the_old_key_is_dead_for_everything_new_backdated_too(town: Town) -> None:
     town.flag(FREEZE, placed=True, sequence=1)
+    listing_id, granted = town.in_force(), town.consent()
+    words = v1.SubjectWords(text="Not me.", language="en")
     town.told_of(town.newer().binding)
     for refused in (
+        town.history,
+        partial(erase, town),
+        partial(change_contact, town),
+        partial(town.dispute, listing_id, v1.DisputeStage.DISPUTE_STAGE_REVIEW),
+        partial(town.subject_says, listing_id, v1.ListingAction.LISTING_ACTION_STATE, words=words),
+        partial(revoke, town, granted),
         partial(town.flag, FREEZE, placed=False, sequence=2),
         town.own,
         town.read_inbox,
@@ -77,6 +88,31 @@ def test_the_old_key_is_dead_for_everything_new_backdated_too(town: Town) -> Non
     backdated = town.federation.consent(town.subject)
     town.federation.at += DAY
     assert reason_of(partial(town.grant, backdated)) == "BINDING_INVALID"
+
+
+def change_contact(town: Town) -> None:
+    said = v1.ContactChange(
+        federation=town.federation.name,
+        subject_ref=town.subject.ref,
+        email="thief@home.test",
+        language="en",
+        sequence=1,
+        decided_at=to_timestamp(town.federation.at),
+    )
+    request = v1.ChangeContactRequest(
+        change=seal(said, town.subject.signer), binding=town.subject.binding
+    )
+    town.call(town.subjects.ChangeContact, request)
+
+
+def revoke(town: Town, granted: Granted) -> None:
+    event = town.federation.consent_event(
+        granted, v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE, sequence=1
+    )
+    binding = open_binding(town.subject.binding, town.federation.anchors, town.federation.at)
+    opened = open_consent_event(event, binding, town.federation.anchors, town.federation.at)
+    given = (opened, event, binding, town.subject.binding, town.federation.at)
+    town.desk.store.run(lambda connection: ledger.apply_event(connection, *given))
 
 
 def test_a_person_that_the_exchange_never_heard_of_is_protected_too(town: Town) -> None:

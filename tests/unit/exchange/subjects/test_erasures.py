@@ -5,16 +5,21 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.ids import new_id
+from concordat.statements import digest_of
+from concordat.v1 import ConsentState, FlagKind, LogEntryKind
 from concordat.v1 import ErasureCategory as Category
 from concordat.v1 import ErasureRule as Rule
-from concordat.v1 import FlagKind, LogEntryKind
+from exchange.consents.table import lock_with_terms
+from exchange.housekeeping import tidy
 from exchange.tables import access_entry, consent, inbox_message, listing, listing_step
+from exchange.vault.sealing import unseal
 from tests.builders import DAY, LENDER
+from tests.exchange_builders import put_on_record
 from tests.exchange_services import reason_of
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
@@ -86,6 +91,34 @@ def test_a_consent_in_force_stays_with_its_end_and_goes_once_revoked(desk: Listi
     assert item.until == granted.consent.valid_until
     desk.pass_time(40 * DAY)
     assert count(erase(desk).gone, Category.ERASURE_CATEGORY_CONSENTS) == 1
+
+
+def test_a_lender_that_kept_a_revoked_consent_cannot_put_it_in_force_again(
+    desk: ListingDesk,
+) -> None:
+    granted, at = desk.consent(), desk.federation.at
+    digest = digest_of(granted.envelope)
+    desk.desk.store.run(
+        lambda c: c.execute(
+            update(consent).values(state=ConsentState.CONSENT_STATE_REVOKED, event_sequence=1)
+        )
+    )
+    assert count(erase(desk).gone, Category.ERASURE_CATEGORY_CONSENTS) == 1
+    assert count(erase(desk).gone, Category.ERASURE_CATEGORY_CONSENTS) == 0
+    again = put_on_record(desk.federation, desk.desk.store, granted)
+    assert (again.state, again.event_sequence) == (ConsentState.CONSENT_STATE_REVOKED, 1)
+    (left,) = rows(desk, consent)
+    assert (left.recipient, left.digest, left.granted_at) == ("", digest, 0)
+    ref, terms = desk.subject.ref, granted.consent
+    key = (ref, terms.consent_id)
+    store = desk.desk.store
+    assert store.run(lambda c: unseal(c, ref, left.envelope)) == b""
+    assert store.run(lambda c: lock_with_terms(c, [key])) == {}
+    assert report_pages(desk)[0].consents == []
+    store.run(lambda c: tidy(c, at + 29 * DAY))
+    assert rows(desk, consent) == [left]
+    store.run(lambda c: tidy(c, at + 31 * DAY))
+    assert rows(desk, consent) == []
 
 
 def test_an_access_and_its_consent_are_proof_for_six_months(desk: ListingDesk) -> None:
