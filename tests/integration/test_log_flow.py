@@ -1,6 +1,7 @@
 """The log of a federation in real processes, as strangers, the lender, a provider and the person see it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,11 @@ import pytest
 
 from clients.sandbox import EXCHANGE, Person, Sandbox
 from clients.sandbox.demo import BORROWERS
+from clients.sandbox.set_up import kind_of
 from clients.sdk import LenderView, RemoteError
 from concordat.rpc.errors import name_of
 from concordat.verify.bundle import dump_bundle
+from tests.metric_pages import SERIES, exported_by, families, samples, scraped
 
 UNWITNESSED_SECONDS = 2.0
 FIRM, SHOP, *_ = BORROWERS
@@ -119,6 +122,28 @@ def test_the_person_finds_the_receipts_of_lender_and_provider_among_its_entries(
     )
     assert {"access intent", "access release", "consent"} <= {e["kind"] for e in listed["entries"]}
     assert len(listed["witnesses"]) >= federation.anchors.bundle.witness_quorum
+
+
+def test_every_process_shows_its_metrics_and_nothing_of_the_person(
+    federation: Sandbox, firm: Person, view: LenderView
+) -> None:
+    consent = firm.consent(federation.provider_ids)
+    firm.revoke(consent)
+    secrets = [firm.subject_ref, view.view.view_id, view.view.receipt.access_id]
+    for member, address in federation.metrics.items():
+        page = scraped(address)
+        assert families(page) == exported_by(kind_of(member))
+        for name, labels in samples(page):
+            if name in SERIES:
+                assert set(labels) - {"le"} == {label.name for label in SERIES[name].labels}
+        assert FIRM not in page
+        for secret in secrets:
+            assert secret.hex() not in page
+        assert re.search(r"[0-9a-fA-F]{32}", page) is None  # nor any other id or digest
+    exchange = scraped(federation.metrics[EXCHANGE])
+    assert 'concordat_views_total{purpose="CREDIT_APPLICATION",result="COMPLETE"}' in exchange
+    assert re.search(r"concordat_consent_revocation_seconds_count [1-9]", exchange)
+    assert "concordat_scrape_failures_total 0.0" in exchange
 
 
 def test_somebody_elses_receipt_is_not_among_them(
