@@ -19,7 +19,7 @@ from concordat.verify.case import require_one_subject
 from concordat.verify.mismatch import MismatchError
 from exchange.supervision.cases import table
 from tests.builders import DAY, LENDER, REGULATOR, signer
-from tests.case_builders import OFFICERS, SECONDS, CaseHouse
+from tests.case_builders import OFFICERS, SECONDS, CaseHouse, approver_keys
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +299,20 @@ def test_the_budget_of_a_month_is_all_regulators_and_refused_ones_do_not_count()
         assert spent.value.retry_after == july - house.federation.at
         house.federation.at = july
         assert house.look_up(case).page.subject_ref == house.ada.ref
+    finally:
+        house.close()
+
+
+def test_a_case_ends_with_the_key_of_an_officer_who_approved_it() -> None:
+    house = CaseHouse(custodians=2)
+    try:
+        case = house.case(house.ada, OFFICERS[:2])
+        request = house.request(case)
+        house.ask_case(request)
+        left = approver_keys(house.federation)[1:]
+        house.federation.enrol(REGULATOR, v1.Role.ROLE_REGULATOR, version=3, approvers=left)
+        assert house.refused(case) == Reason.REASON_CASE_NOT_APPROVED
+        assert house.refused(request) == Reason.REASON_CASE_NOT_APPROVED
     finally:
         house.close()
 
