@@ -40,7 +40,7 @@ Off unless the environment asks for them, by OpenTelemetry's standard variables:
 
 | variable | what |
 |---|---|
-| `OTEL_TRACES_EXPORTER` | `otlp` (install the extra `concordat[otlp]`), `console`, or `none`: the default |
+| `OTEL_TRACES_EXPORTER` | `otlp` (the extra `concordat[otlp]`), `console` (standard error), `none` (default) |
 | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, such as `http://collector.example:4318` |
 | `OTEL_TRACES_SAMPLER` | how many traces are kept, such as `parentbased_traceidratio` |
 | `OTEL_TRACES_SAMPLER_ARG` | its number, such as `0.01` |
@@ -52,8 +52,8 @@ process in the metadata `traceparent` (W3C), on member ports alone: what a calle
 read. Requests of several views that travel in one message each keep their own trace, up to the 64th. A stream of
 views is not traced as a whole; what the exchange does for each of its messages is.
 
-A program that calls with `clients.sdk` traces once it has called `concordat.telemetry.traces.use` with a provider
-of its own, before it opens its connections.
+The command `concordat` traces its calls by the same variables. A program that calls with `clients.sdk` traces
+once it has called `concordat.telemetry.traces.use` with a provider of its own, before it opens its connections.
 
 A span may tell {attributes}, and nothing else: no event, no text of an error.
 """

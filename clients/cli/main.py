@@ -3,6 +3,7 @@
 A group's module is imported when a command of it is run: `--help` and `--version` start at once.
 """
 
+import os
 from importlib import import_module, metadata
 from typing import Annotated, Any
 
@@ -115,14 +116,27 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _trace() -> None:
+    """Trace the command's calls; exit with 2 where that can't be done as the environment says."""
+    from concordat.settings import SettingsError  # noqa: PLC0415 - seldom needed, and slow
+    from concordat.telemetry.traces import configure_traces  # noqa: PLC0415 - likewise
+
+    try:
+        configure_traces("concordat")
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 @app.callback()
 def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Hold the options of every command."""
+    """Hold the options of every command, and trace its calls where the environment asks for it."""
     del version
+    if os.environ.get("OTEL_TRACES_EXPORTER"):
+        _trace()
 
 
 if __name__ == "__main__":

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 
 from concordat.settings import SettingsError
 
 
 def provider_for(process: str, kind: str) -> TracerProvider:
-    """Return a provider that exports by ``kind``: `otlp` (HTTP) or `console` (standard output).
+    """Return a provider that exports by ``kind``: `otlp` (HTTP), or `console` (JSON lines on standard error).
 
     The sampler, the batches and the endpoint are the SDK's to read from the environment. Raises
     ``SettingsError`` for another kind.
@@ -26,13 +27,17 @@ def provider_for(process: str, kind: str) -> TracerProvider:
 def _exporter(kind: str) -> SpanExporter:
     match kind:
         case "console":
-            return ConsoleSpanExporter()
+            return ConsoleSpanExporter(out=sys.stderr, formatter=_line)
         case "otlp":
             return _otlp()
         case _:
             raise SettingsError(
                 f"OTEL_TRACES_EXPORTER is {kind!r}: it may be otlp, console or none"
             )
+
+
+def _line(span: ReadableSpan) -> str:
+    return f"{span.to_json(indent=None)}\n"
 
 
 def _otlp() -> SpanExporter:

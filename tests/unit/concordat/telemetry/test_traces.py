@@ -1,6 +1,7 @@
 """One trace a view through client, exchange and providers, and nothing of the person in it."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from concordat.settings import SettingsError
 from concordat.store.engine import migrate, open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.telemetry import traces
+from concordat.telemetry.exporting_spans import provider_for
 from concordat.telemetry.metric import OTHER
 from concordat.v1 import Reason
 from provider.migrations import SCRIPTS
@@ -242,3 +244,19 @@ def test_an_exporter_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
     with pytest.raises(SettingsError, match="otlp, console or none"):
         traces.configure_traces("concordat-test")
+
+
+def test_on_the_console_each_span_is_a_line_apart_from_what_the_program_prints(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "alder-bank")
+    provider = provider_for("concordat-provider", "console")
+    traces.use(provider)
+    with traces.span("answer"):
+        pass
+    traces.use(None)
+    provider.shutdown()
+    told = capfd.readouterr()
+    (line,) = told.err.splitlines()
+    assert json.loads(line)["resource"]["attributes"]["service.name"] == "alder-bank"
+    assert told.out == ""
