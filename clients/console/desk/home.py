@@ -67,15 +67,15 @@ def _by_month(told: dict[str, v1.Statistics | None]) -> Shown:
         tr("notices delivered"),
         tr("budget of the month"),
     ]
-    rows = [[name, *_totals(table)] for name, table in told.items()]
+    rows = [[name, *_totals(table)] for name, table in told.items() if table is not None]
     caption = tr("Case look-ups of all regulators, by month")
     return Shown(caption, heads, rows, range(1, len(heads)))
 
 
-def _totals(told: v1.Statistics | None) -> list[str]:
-    """Return the figures of a month's last row, which is of all; dashes where nothing is kept of it."""
-    total = next((row for row in told.rows if row.total), None) if told is not None else None
-    if told is None or total is None:
+def _totals(told: v1.Statistics) -> list[str]:
+    """Return the figures of a month's last row, which is of all; dashes where it tells none."""
+    total = next((row for row in told.rows if row.total), None)
+    if total is None:
         return [NOTHING] * len(_TOLD)
     cells = {cell.measure: cell for cell in total.cells}
     return [

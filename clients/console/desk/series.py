@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from clients.console.base.charts import WIDTH, Chart, Rect, Stroke, Text, Told
+from clients.language import tr
 
 _LEFT, _TOP, _HIGH = 20.0, 26.0, 94.0
 _DOT = 5.0
@@ -49,5 +50,7 @@ def _texts(points: Sequence[Point], most: int, floor: float) -> list[Text]:
         Text(_LEFT, floor + 18, points[0][0]),
         Text(WIDTH - _LEFT, floor + 18, points[-1][0], "end"),
     ]
-    highest = next((figure for _, value, figure in points if value == most), "")
-    return [*texts, Text(_LEFT, 14, highest, strong=True)] if highest else texts
+    told = [figure for _, value, figure in points if value == most]
+    if any(value is not None for _, value, _ in points):
+        return [*texts, *(Text(_LEFT, 14, figure, strong=True) for figure in told[:1])]
+    return [*texts, Text(WIDTH / 2, _TOP + _HIGH / 2, tr("No day tells a number."), "middle")]

@@ -308,6 +308,7 @@ def test_an_order_is_given_with_the_desks_own_key_alone(house: DeskHouse) -> Non
 def test_the_verify_button_shows_the_proof_that_the_log_only_grew(house: DeskHouse) -> None:
     officer = house.officer(OFFICERS[0])
     assert "First look" in officer.submit("/log/verify").text
+    assert "nothing added since" in officer.submit("/log/verify").text
     older = house.log.root()
     house.log.append(log_entries(300, 700))
     page = officer.submit("/log/verify").text
