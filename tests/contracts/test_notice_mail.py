@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.engine import make_url
+from structlog.testing import capture_logs
 
 from concordat import v1
 from concordat.clock import Clock, from_timestamp, to_micros
@@ -252,6 +253,14 @@ class NoticeMailContract:
         assert (row.failure, row.next_try_at) == ("recipient: 550 5.1.1 no such user", None)
         assert room.round(after=4 * DAY) == 0
         assert (room.server.received, room.served) == ([], [])
+
+    def test_what_a_mail_server_says_of_a_person_is_in_no_log(self, room: PostRoom) -> None:
+        room.post()
+        room.server.answers["RCPT"] = ["550 5.1.1 user ada.lovelace unknown"]
+        with capture_logs() as logs:
+            room.round()
+        (line,) = [each for each in logs if each["event"] == "mail_failed"]
+        assert line["failure"] == "recipient: 550"
 
     def test_it_is_tried_for_five_days_and_no_longer(self, room: PostRoom) -> None:
         room.post()

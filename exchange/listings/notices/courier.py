@@ -152,7 +152,7 @@ class Courier:
     async def _put_off(self, due: Due, error: MailError) -> None:
         at = self._clock.now()
         again = None if error.permanent else retry_at(due.attempts, due.enqueued_at, at)
-        _log.warning("mail_failed", attempt=due.attempts, failure=str(error), final=again is None)
+        _log.warning("mail_failed", attempt=due.attempts, failure=error.brief, final=again is None)
         await self._store.arun(lambda c: table.failed(c, due.key, str(error), again))
 
     async def _tell(self, errand: _Errand, accepted_at: datetime, evidence: bytes) -> None:

@@ -31,13 +31,15 @@ class MailError(Exception):
     """A message was not sent, as far as is known; the text says where it failed and quotes no address.
 
     ``permanent`` is set where this message will never be taken. A fault of ours or of the mail server's
-    set-up is not: once mended, what waited goes out.
+    set-up is not: once mended, what waited goes out. ``brief`` is for logs: nothing that the server said, which
+    may name a person without an address.
     """
 
-    def __init__(self, text: str, *, permanent: bool = False) -> None:
+    def __init__(self, text: str, *, permanent: bool = False, brief: str | None = None) -> None:
         """Fail for the reason in ``text``."""
         super().__init__(text)
         self.permanent = permanent
+        self.brief = text if brief is None else brief
 
 
 class Mailer:
@@ -172,7 +174,8 @@ class _Stage:
         shown = "".join(character if character.isprintable() else " " for character in text)
         shown = _SOME_ADDRESS.sub("(address)", shown)
         failure = f"{self.name}: {code} {shown}"[:_MAX_FAILURE]
-        return MailError(failure, permanent=final and code in _PERMANENT)
+        brief = f"{self.name}: {code}"
+        return MailError(failure, permanent=final and code in _PERMANENT, brief=brief)
 
 
 def _require(stage: _Stage, code: int, reply: bytes, *, final: bool = False) -> tuple[int, bytes]:
