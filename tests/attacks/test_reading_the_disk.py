@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, Connection, LargeBinary, Table, or_, select
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -14,7 +16,8 @@ from exchange.database import truncate_write_ahead_log
 from exchange.log.tile_store import FileTiles
 from exchange.tables import consent, log_opening, metadata, subject_key
 from exchange.vault.cipher import vault_of
-from exchange.vault.keys import find
+from exchange.vault.columns import SubjectRef
+from exchange.vault.keys import VERSION, find
 from exchange.vault.sealing import unseal
 from tests.builders import DAY, Federation, Subject
 from tests.exchange_builders import ExchangeDesk
@@ -122,6 +125,31 @@ def test_the_files_say_nothing_of_a_person_even_before_it_is_erased(
     assert not [value for value in values if value in files]
     logged = "".join(capfd.readouterr())
     assert not [value for value in values if value.decode("latin-1") in logged]
+
+
+def test_whatever_has_room_for_a_text_about_a_person_is_sealed(disk: Disk) -> None:
+    disk.desk.check()
+    seen = set()
+    for table in metadata.sorted_tables:
+        if not any(isinstance(column.type, SubjectRef) for column in table.columns):
+            continue
+        for column in table.columns:
+            if isinstance(column.type, LargeBinary) and not column.type.length:
+                rows = disk.store.run(partial(_about_somebody, table, column))
+                clear = [raw for raw in rows if not raw.startswith(VERSION)]
+                assert not clear or f"{table.name}.{column.name}" in _PLAIN, (table, column)
+                seen |= {table.name} if rows else set()
+    assert seen > {"consent", "inbox_message", "listing", "listing_step", "log_opening"}
+
+
+_PLAIN = {"log_opening.entry", "listing.heard", "listing.evidence", "subject_key.wrapped"}
+"""What is published; hashes; what is itself encrypted."""
+
+
+def _about_somebody(table: Table, column: Column[Any], connection: Connection) -> list[bytes]:
+    refs = [each for each in table.columns if isinstance(each.type, SubjectRef)]
+    query = select(column).where(or_(*(each != b"" for each in refs)))
+    return [bytes(raw) for raw in connection.execute(query).scalars() if raw]
 
 
 def test_after_an_erasure_neither_values_nor_the_key_are_anywhere_and_the_log_still_audits(
