@@ -4,6 +4,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from clients.cli.console import (
 from clients.cli.regulator_licence import RegulatorFolder
 from clients.cli.wallet_page import LOOPBACK, listen, serve
 from clients.console.base import Console
+from clients.console.desk.files import held_alone
 from clients.console.desk.office import Office
 from clients.console.desk.site import build_desk
 from clients.sdk.client import MemberClient, RegulatorClient
@@ -65,23 +67,27 @@ def desk(
     A link that works once opens it; officers then sign in by `concordat regulator sign-in`. Press Enter here for
     another link. Every act is kept in the journal of its folder.
     """
-    with failing("the desk was not served", as_json=as_json):
-        anchors = load_anchors(trust_bundle)
-        identity = load_identity(member, anchors, read_passphrase(passphrase_file))
-        source = _log_of(anchors, log)
-        app = open_desk(anchors, identity, state, lambda: open_source(source))
-        listening = listen(port_of(listen_on))
-    address = f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+    with ExitStack() as held:
+        with failing("the desk was not served", as_json=as_json):
+            held.enter_context(held_alone(state))
+            anchors = load_anchors(trust_bundle)
+            identity = load_identity(member, anchors, read_passphrase(passphrase_file))
+            source = _log_of(anchors, log)
+            app = open_desk(anchors, identity, state, lambda: open_source(source))
+            listening = listen(port_of(listen_on))
+        _tell(app, f"http://{LOOPBACK}:{listening.getsockname()[1]}", state, as_json=as_json)
+        serve(app, listening)
+
+
+def _tell(app: Console, address: str, state: Path, *, as_json: bool) -> None:
+    """Print the link that opens the desk, and more where somebody asks for them."""
     link = app.issue_link(address)
     if as_json:
         echo_json(ok=True, address=address, link=link, state=state)
-    else:
-        console().print(
-            f"Open this link within two minutes; it works once:\n{link}", soft_wrap=True
-        )
-        console().print("Enter prints another one; Ctrl-C ends the desk.")
-        _more_links(app, address)
-    serve(app, listening)
+        return
+    console().print(f"Open this link within two minutes; it works once:\n{link}", soft_wrap=True)
+    console().print("Enter prints another one; Ctrl-C ends the desk.")
+    _more_links(app, address)
 
 
 def open_desk(

@@ -3,7 +3,10 @@
 No answer about a person is among it. Names of files come from what is in them, never from an upload's name.
 """
 
-from collections.abc import Sequence
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -18,6 +21,25 @@ from concordat.clock import from_timestamp
 from concordat.trust.envelope import open_envelope
 from concordat.trust.errors import TrustError
 from concordat.trust.keys import KeyRing
+
+
+@contextmanager
+def held_alone(folder: Path) -> Iterator[None]:
+    """Hold a desk's folder; raise ``ClientError`` where another desk has it: one journal has one writer."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ClientError(f"another desk runs with {folder}; name another --state") from error
 
 
 class CaseFiles:

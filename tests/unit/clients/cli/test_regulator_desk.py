@@ -11,6 +11,7 @@ from clients.cli.main import app
 from clients.cli.regulator_desk import port_of
 from clients.console.base import PageRefused
 from clients.console.desk.challenge import Challenge, Challenges
+from clients.console.desk.files import held_alone
 from clients.sdk.errors import ClientError
 from concordat.trust.keys import KeyRing, key_id
 from tests.builders import signer
@@ -78,3 +79,13 @@ def test_the_desk_listens_on_this_machine_alone() -> None:
     for address in ("0.0.0.0:80", "127.0.0.1", "example.com:80", "127.0.0.1:99999", "[::]:80"):
         with pytest.raises(ClientError, match="this machine alone"):
             port_of(address)
+
+
+def test_two_desks_do_not_write_one_journal(tmp_path: Path) -> None:
+    with held_alone(tmp_path / "desk"):
+        typed = ["--member", "m", "-t", "bundle", "--state", str(tmp_path / "desk"), "--json"]
+        done = CliRunner().invoke(app, ["regulator", "desk", *typed])
+        assert done.exit_code == 2
+        assert "another desk runs" in json.loads(done.stdout)["advice"]
+    with held_alone(tmp_path / "desk"):
+        pass
