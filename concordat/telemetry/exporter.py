@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Reading = Callable[[], None]
 
 _log = structlog.get_logger("concordat.metrics")
+_LOOK_SECONDS = 0.1  # between two looks whether to stop
 _SECONDS = 10.0  # the longest that a scraper may take to ask
 
 
@@ -68,7 +69,9 @@ def exporting(address: str, process: str, readings: Iterable[Reading] = ()) -> I
         yield 0
         return
     server = _listen(address, Exported(process, readings))
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, args=(_LOOK_SECONDS,), name="metrics", daemon=True
+    )
     thread.start()
     _log.info("metrics_served", port=server.server_port)
     try:

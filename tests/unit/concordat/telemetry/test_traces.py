@@ -3,8 +3,11 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from gzip import decompress as gunzip
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -260,3 +263,40 @@ def test_on_the_console_each_span_is_a_line_apart_from_what_the_program_prints(
     (line,) = told.err.splitlines()
     assert json.loads(line)["resource"]["attributes"]["service.name"] == "alder-bank"
     assert told.out == ""
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes what is exported."""
+
+    taken: ClassVar[list[tuple[str, bytes]]] = []
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.taken.append((self.path, self.rfile.read(length)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+def test_spans_go_to_the_collector_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with HTTPServer(("127.0.0.1", 0), Collector) as collector:
+        server = Thread(target=collector.serve_forever, args=(0.05,))
+        server.start()
+        address = f"http://127.0.0.1:{collector.server_port}"
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+        provider = provider_for("concordat-provider", "otlp")
+        traces.use(provider)
+        with traces.span("log wait"):
+            pass
+        traces.use(None)
+        provider.shutdown()
+        collector.shutdown()
+        server.join()
+    ((path, body),) = Collector.taken
+    assert path == "/v1/traces"
+    assert b"log wait" in (gunzip(body) if body[:2] == b"\x1f\x8b" else body)
