@@ -35,7 +35,7 @@ console: $(RUN) ## Start a federation with something to show, and open the walle
 
 .PHONY: test
 test: $(DEV) ## Run the tests, one worker a core; PYTEST_ARGS="-n 0 -k consent" is handed on
-	$(BIN)/pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -q -rs -n auto --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(DEV) ## Run the long tests: big files, faults, load

@@ -1,0 +1,105 @@
+"""Every page in a real browser: no script, nothing from elsewhere, no obstacle, and all of it by the keyboard."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Route, expect
+
+from clients.console.desk.site import _MENU as DESK_MENU
+from clients.console.wallet.app import MENU as WALLET_MENU
+from tests.browser.conftest import House, Open, answer_challenge
+from tests.browser_builders import Served, Window
+
+pytestmark = pytest.mark.timeout(180)
+LANGUAGES = {"en-GB": "en", "zh-CN": "zh-Hans"}
+languages = pytest.mark.parametrize("locale", LANGUAGES)
+
+
+def looks_right(window: Window, locale: str, path: str) -> None:
+    """Nothing may go wrong in a page; the signed page of the report alone is in English for everybody."""
+    if path == "/report/print":
+        locale = "en-GB"
+    assert window.page.locator("html").get_attribute("lang") == LANGUAGES[locale]
+    assert window.faults == [], path
+    assert window.page.locator("h1").count() == 1
+    is_chinese = bool(re.search(r"[\u4e00-\u9fff]", window.title))
+    assert is_chinese == (locale == "zh-CN"), window.title
+    if locale == "en-GB":  # the same elements in another language; the long tests look there too
+        assert window.obstacles() == []
+
+
+@languages
+def test_every_page_of_the_wallet(opened: Open, wallet: Served, locale: str) -> None:
+    window = opened(wallet, locale=locale)
+    looks_right(window, locale, "the first page, before a look")
+    for path in ("/", "/inbox", "/outcomes", "/report"):
+        window.see(path)
+        window.page.locator("main form button").first.click()
+        looks_right(window, locale, path)
+    seen = window.walk("/", lambda path: looks_right(window, locale, path))
+    assert {path for path, _ in WALLET_MENU} <= seen
+    assert {"/consents/new", "/report/print", "/listings/ID", "/accesses/ID"} <= seen
+    window.see("/")
+    window.page.locator("footer button").click()
+    looks_right(window, locale, "closed")
+
+
+@languages
+def test_every_page_of_the_desk(opened: Open, desk: Served, house: House, locale: str) -> None:
+    window = opened(desk, locale=locale)
+    looks_right(window, locale, "/sign-in")
+    answer_challenge(window, house.desk_key)
+    seen = window.walk("/", lambda path: looks_right(window, locale, path))
+    assert {path for path, _ in DESK_MENU} <= seen
+    window.see("/log")
+    window.page.locator("main form button").first.click()
+    looks_right(window, locale, "verified")
+
+
+def test_a_consent_is_given_and_revoked_by_the_keyboard_alone(opened: Open, wallet: Served) -> None:
+    window = opened(wallet)
+    page = window.page
+    window.see("/consents")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    window.enter(page.get_by_role("link", name="Give a consent"))
+    window.tab_to(page.get_by_label("Days that it can be used"))
+    page.keyboard.type("3")
+    window.enter(page.get_by_role("button", name="Read it before you sign"))
+    assert window.title == "Read this before you sign"
+    window.enter(page.get_by_role("button", name="I agree: sign it"))
+    expect(page.get_by_role("status")).to_contain_text("Granted.")
+    window.enter(page.locator("summary"))
+    window.enter(page.get_by_role("button", name="Revoke"))
+    expect(page.get_by_role("status")).to_contain_text("Revoked for ever")
+    expect(page.locator("dl")).to_contain_text("revoked")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("<script>document.title = 'run'</script>", "script-src"),
+        ("<p style='color: red'>red</p>", "style-src"),
+        ("<img alt='' src='http://127.0.0.1:9/a.png'>", "asks elsewhere"),
+        ("<a href='javascript:alert(1)'>go</a>", "script-src"),
+    ],
+)
+def test_a_page_that_does_what_none_may_is_found(
+    browser: Browser, wallet: Served, content: str, fault: str
+) -> None:
+    context = browser.new_context()
+    window = Window.on(context, wallet)
+
+    def answer(route: Route) -> None:
+        real = route.fetch()
+        route.fulfill(response=real, body=real.text().replace("</main>", content + "</main>"))
+
+    window.page.route("**/switches", answer)
+    window.see("/switches")
+    if "javascript:" in content:
+        window.page.get_by_role("link", name="go").click()
+    window.page.wait_for_load_state("networkidle")
+    assert [each for each in window.faults if fault in each]
+    assert window.page.title() != "run"
+    context.close()
