@@ -155,7 +155,7 @@ LISTINGS = _declared(
     Gauge,
     _EXCHANGE,
     "listings",
-    "Listings by state, counted at most twice a minute.",
+    "Listings by state, counted at most every five minutes.",
     labels=[labels.STATE],
 )
 LISTINGS_SHOWN = _declared(
@@ -165,7 +165,7 @@ EXPIRED_VISIBLE = _declared(
     Gauge,
     _EXCHANGE,
     "listings_expired_visible",
-    "Listings shown to a lender today before they took effect or after their end. Must be 0.",
+    "Listings shown to a lender in the last ten minutes before they took effect or after their end. Must be 0.",
 )
 
 # The others -----------------------------------------------------------------------------------------
