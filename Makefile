@@ -58,6 +58,10 @@ check: $(DEV) ## Lint, types, the contract's rules, and whether generated code i
 catalogs: $(DEV) ## Gather the pages' texts into the catalogs, for translation
 	$(BIN)/python tools/catalogs.py
 
+.PHONY: screenshots
+screenshots: $(DEV) ## Take the pictures of both pages that the documents show; needs Chromium
+	$(BIN)/python tools/screenshots.py
+
 .PHONY: docs
 docs: $(DEV) ## Build the documentation site into site/; a warning fails
 	$(BIN)/sphinx-build -q -W --keep-going docs site
