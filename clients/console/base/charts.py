@@ -105,8 +105,11 @@ def contribution_chart(told: Told, parts: Sequence[tuple[str, int, str]]) -> Cha
             Text(round(beside[0], 1), top + _BAR_TOP + 11, figure, beside[1], strong=True),
         ]
     height = len(parts) * _LINE
-    axis = Stroke(f"{zero},16 {zero},{height}", "axis")
-    return _chart(told, height, rects, (axis,), texts)
+    axis = [  # beside the bars alone: it would strike the labels through
+        Stroke(f"{zero},{top + 16} {zero},{top + 36}", "axis")
+        for top in (place * _LINE for place in range(len(parts)))
+    ]
+    return _chart(told, height, rects, axis, texts)
 
 
 def reach_chart(
