@@ -7,6 +7,7 @@ tests/contracts/test_exchange_store.py.
 
 import json
 import queue
+import re
 import subprocess
 import sys
 import time
@@ -244,6 +245,7 @@ def second(running: World) -> Iterator[Second]:
     text = first.config.read_text("utf-8")
     text = text.replace(running.sandbox.ports[LOG].member_address, log.member_address)
     text = text.replace(old.member_address, new.member_address)
+    text = re.sub(r"^metrics_listen = .*$", 'metrics_listen = ""', text, flags=re.MULTILINE)
     patient = f"provider_timeout_seconds = {PROVIDER_SECONDS}"
     assert patient in text
     text = text.replace(patient, f"provider_timeout_seconds = {HASTY_PROVIDER_SECONDS}")

@@ -24,7 +24,9 @@ from concordat.statements import cosign, digest_of, seal
 from concordat.trust.keys import Ed25519Signer, KeyRing, TrustedKey
 from tests.calibration_builders import PROVIDERS, SCALES
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) + timedelta(
+    hours=1
+)  # of a long run, later than when its licences were made
 
 
 def declared(version: int = 1, federation: str = "test.concordat") -> v1.Calibration:
