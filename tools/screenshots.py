@@ -3,7 +3,8 @@
     .venv/bin/python tools/screenshots.py      write docs/img/*.png
 
 Every page is taken twice: wide and light, narrow and dark. They are as the pages were, so that they tell of real
-throw-away keys and of times that are over; take them again where the pages have changed.
+throw-away keys and of times that are over; take them again where the pages have changed. The machine
+needs a font with Chinese letters.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def wallet_pages(page: Page, link: str) -> Iterator[str]:
     for name, path in _WALLET.items():
         page.goto(home + path)
         yield name
+    page.goto(f"{home}/?lang=zh")
+    yield "score-chinese"
 
 
 def desk_pages(page: Page, link: str, sandbox: Sandbox) -> Iterator[str]:
@@ -103,12 +106,13 @@ def take_all(browser: Browser, sandbox: Sandbox) -> None:
     desk, wallet = pages(sandbox, fill(sandbox))
     context: dict[str, Any] = {"locale": "en-GB", "timezone_id": "UTC"}
     with desk, wallet:
-        window = browser.new_context(**context).new_page()
+        # A browser each, since cookies know no ports: the desk would take the wallet's language over.
+        windows = [browser.new_context(**context).new_page() for _ in range(2)]
         sites = {
-            "wallet": wallet_pages(window, wallet.link),
-            "desk": desk_pages(window, desk.link, sandbox),
+            "wallet": (windows[0], wallet_pages(windows[0], wallet.link)),
+            "desk": (windows[1], desk_pages(windows[1], desk.link, sandbox)),
         }
-        for site, shown in sites.items():
+        for site, (window, shown) in sites.items():
             for name in shown:
                 for look in LOOKS:
                     take(window, look, FOLDER / f"{site}-{name}-{look.name}.png")

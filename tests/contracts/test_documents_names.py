@@ -10,6 +10,7 @@ import pytest
 
 from concordat import v1
 from concordat.rpc.errors import CATALOG, name_of
+from concordat.telemetry.metrics import ALL
 from exchange.settings import ExchangeSettings
 from provider.settings import ProviderSettings
 from registrar.settings import RegistrarSettings
@@ -23,7 +24,7 @@ _PATHS = re.compile(
 )
 _ENVIRONMENT = re.compile(r"\bCONCORDAT_[A-Z0-9_]+")
 # Read by the commands themselves, not by a process's settings.
-_OF_COMMANDS = {"CONCORDAT_TRUST_BUNDLE", "CONCORDAT_WALLET", "CONCORDAT_PKI"}
+_OF_COMMANDS = {"CONCORDAT_TRUST_BUNDLE", "CONCORDAT_WALLET", "CONCORDAT_PKI", "CONCORDAT_CHROMIUM"}
 
 
 def settings_of(schema: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[str]:
@@ -45,6 +46,7 @@ def known_settings() -> set[str]:
 SETTINGS = known_settings()
 TABLES = {each.partition(".")[0] for each in SETTINGS if "." in each}
 REASONS = {name_of(reason) for reason in CATALOG}
+METRICS = {metric.name for metric in ALL}
 
 
 def values_of_the_protocol() -> Iterator[str]:
@@ -117,6 +119,29 @@ def test_every_setting_that_a_document_names_exists(path: Path) -> None:
 @pytest.mark.parametrize("path", LIVING, ids=name)
 def test_every_reason_that_a_document_names_exists(path: Path) -> None:
     assert unknown_reasons(path.read_text("utf-8")) == []
+
+
+def unknown_metrics(text: str) -> list[str]:
+    """Return words that begin as metrics do and, as code, are declared by no process."""
+    named = re.findall(r"`(concordat_[a-z_]+)(?:\{[^`]*\})?`", text)
+    return [each for each in named if each not in METRICS]
+
+
+@pytest.mark.parametrize("path", LIVING, ids=name)
+def test_every_metric_that_a_document_names_exists(path: Path) -> None:
+    assert unknown_metrics(path.read_text("utf-8")) == []
+    assert unknown_metrics("`concordat_views_totals` and `concordat_views_total`") == [
+        "concordat_views_totals"
+    ]
+
+
+@pytest.mark.parametrize("path", LIVING, ids=name)
+def test_every_picture_that_a_document_shows_exists_is_small_and_is_told_in_words(
+    path: Path,
+) -> None:
+    for words, file in re.findall(r"!\[([^\]]*)\]\((\S+?)\)", path.read_text("utf-8")):
+        assert len(words) > 20, file
+        assert 0 < (path.parent / file).stat().st_size < 150_000, file
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
