@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from clients.auditor.source import open_source
 from clients.cli.regulator_desk import open_desk
@@ -22,6 +22,8 @@ from concordat.trust.keys import Ed25519Signer
 from concordat.v1 import DisputeGround, DisputeStage
 from tests.browser_builders import Served, Window, served
 from tools.chromium import MISSING, chromium, find_chromium
+
+expect.set_options(timeout=15_000)  # ms: other tests run beside
 
 
 @pytest.fixture(scope="module")

@@ -76,30 +76,31 @@ def test_a_consent_is_given_and_revoked_by_the_keyboard_alone(opened: Open, wall
     expect(page.locator("dl")).to_contain_text("revoked")
 
 
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        ("<script>document.title = 'run'</script>", "script-src"),
-        ("<p style='color: red'>red</p>", "style-src"),
-        ("<img alt='' src='http://127.0.0.1:9/a.png'>", "asks elsewhere"),
-        ("<a href='javascript:alert(1)'>go</a>", "script-src"),
-    ],
-)
-def test_a_page_that_does_what_none_may_is_found(
-    browser: Browser, wallet: Served, content: str, fault: str
-) -> None:
+FORBIDDEN = {
+    "<script>document.title = 'run'</script>": "script-src",
+    "<p style='color: red'>red</p>": "style-src",
+    "<img alt='' src='http://127.0.0.1:9/a.png'>": "asks elsewhere",
+    "<a href='javascript:document.title = \"run\"'>go</a>": "script-src",
+}
+
+
+def test_a_page_that_does_what_none_may_is_found(browser: Browser, wallet: Served) -> None:
     context = browser.new_context()
     window = Window.on(context, wallet)
+    contents = list(FORBIDDEN)
 
     def answer(route: Route) -> None:
         real = route.fetch()
-        route.fulfill(response=real, body=real.text().replace("</main>", content + "</main>"))
+        route.fulfill(response=real, body=real.text().replace("</main>", contents[0] + "</main>"))
 
     window.page.route("**/switches", answer)
-    window.see("/switches")
-    if "javascript:" in content:
-        window.page.get_by_role("link", name="go").click()
-    window.page.wait_for_load_state("networkidle")
-    assert [each for each in window.faults if fault in each]
-    assert window.page.title() != "run"
+    while contents:
+        window.faults.clear()
+        window.see("/switches")
+        for link in window.page.get_by_role("link", name="go", exact=True).all():
+            link.click()
+            window.page.wait_for_timeout(200)
+        assert [each for each in window.faults if FORBIDDEN[contents[0]] in each], contents[0]
+        assert window.page.title() != "run"
+        contents.pop(0)
     context.close()
