@@ -1,8 +1,14 @@
 """The keyring of the databases that an exchange is tested over; the same in every process of a test."""
 
-from sqlalchemy import Engine
+import sqlite3
+from functools import cache
+from typing import cast
 
+from sqlalchemy import Connection, Engine
+
+from concordat.store.engine import migrate
 from exchange.database import open_database
+from exchange.migrations import SCRIPTS
 from exchange.vault.keyring import Keyring
 
 KEYRING = Keyring(bytes(range(64)), {1: b"wrapping key of all these tests."})
@@ -11,3 +17,30 @@ KEYRING = Keyring(bytes(range(64)), {1: b"wrapping key of all these tests."})
 def exchange_engine(url: str) -> Engine:
     """Open an exchange's database with the tests' keyring."""
     return open_database(url, KEYRING)
+
+
+def to_newest_schema(engine: Engine) -> None:
+    """Bring an empty database to the newest schema.
+
+    SQLite's by copying one: migrating takes longer than most tests.
+    """
+    if engine.dialect.name != "sqlite":
+        migrate(engine, SCRIPTS)
+        return
+    with engine.connect() as connection:
+        _migrated().backup(_driver(connection))
+
+
+@cache
+def _migrated() -> sqlite3.Connection:
+    engine = exchange_engine("sqlite://")
+    migrate(engine, SCRIPTS)
+    kept = sqlite3.connect(":memory:", check_same_thread=False)
+    with engine.connect() as connection:
+        _driver(connection).backup(kept)
+    engine.dispose()
+    return kept
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast("sqlite3.Connection", connection.connection.dbapi_connection)

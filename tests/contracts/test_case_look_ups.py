@@ -13,12 +13,10 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import LogEntryKind, Reason
 from concordat.verify.case import LookUp, open_case, open_case_look_up
 from exchange.listings.profile import Profiles
-from exchange.migrations import SCRIPTS
 from exchange.subjects import inbox_table
 from exchange.supervision.cases import refusals, table
 from exchange.supervision.cases.look_up import CaseDesk, CaseTerms
@@ -26,7 +24,7 @@ from exchange.supervision.cases.notices import Due, _put, attach
 from exchange.tables import case_budget, case_file, case_look_up, log_queue
 from tests.builders import DAY, EXCHANGE, REGULATOR, Federation, signer
 from tests.case_builders import CaseOffice, approver_keys
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 PER_MONTH = 5
 
@@ -182,7 +180,7 @@ class TestOnPostgres(CaseContract):
 
 def _opened(url: str) -> Iterator[Exchange]:
     engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
+    to_newest_schema(engine)
     engine.dispose()
     exchange = Exchange(url)
     yield exchange

@@ -28,7 +28,7 @@ from exchange.tables import access_entry, drift_level, log_queue, outcome_count,
 from exchange.views import table as views
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation
 from tests.drift_builders import fitted, outcome_counts, report
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 ALDER, BIRCH, CEDAR = PROVIDERS
 NONE, WATCH, STALE = (
@@ -289,7 +289,7 @@ class TestOnSqlite(DriftCountsContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         exchange = Exchange(f"sqlite:///{tmp_path}/exchange.db")
-        migrate(exchange.engine, SCRIPTS)
+        to_newest_schema(exchange.engine)
         yield exchange
         exchange.close()
 

@@ -41,7 +41,7 @@ from exchange.views.admit import Admitted, Checked, admit_many
 from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, Granted, signer
 from tests.exchange_builders import ExchangeDesk, checked, put_on_record, read_entries
 from tests.exchange_services import Idling
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 PAUSE = ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
 RESUME = ConsentEventKind.CONSENT_EVENT_KIND_RESUME
@@ -795,7 +795,7 @@ class TestOnSqlite(ExchangeStoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         store = Store(f"sqlite:///{tmp_path}/exchange.db")
-        migrate(store.engine, SCRIPTS)
+        to_newest_schema(store.engine)
         yield store
         store.close()
 

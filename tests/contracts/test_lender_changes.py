@@ -11,15 +11,13 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.engine import make_url
 
 from concordat.ids import new_id
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import LenderChangeKind
 from exchange.lenders import change_table, outcome_table, periodic_table
 from exchange.lenders.change_table import Change
 from exchange.lenders.periodic_table import Periodic
-from exchange.migrations import SCRIPTS
 from tests.builders import LENDER
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 OTHER = "quickcash"
 ADA = b"\x01" * 32
@@ -197,7 +195,7 @@ class TestOnPostgres(LenderChangesContract):
 
 def _opened(url: str) -> Iterator[Exchange]:
     engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
+    to_newest_schema(engine)
     engine.dispose()
     exchange = Exchange(url)
     yield exchange

@@ -25,7 +25,7 @@ from exchange.tables import consent, lender_limit, lender_use
 from exchange.views.admit import Admitted, admit_many
 from tests.builders import AT, DAY, LENDER, Federation, Granted
 from tests.exchange_builders import checked, put_on_record
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 MINUTE, HOUR, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
 OTHER = "quickcash"
@@ -429,7 +429,7 @@ class TestOnSqlite(LenderLimitsContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         exchange = Exchange(f"sqlite:///{tmp_path}/exchange.db")
-        migrate(exchange.engine, SCRIPTS)
+        to_newest_schema(exchange.engine)
         yield exchange
         exchange.close()
 

@@ -78,7 +78,7 @@ from tests.listing_builders import (
     withdrawn,
 )
 from tests.listing_processes import Process, die_before_answering, die_in_the_middle
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 T = TypeVar("T")
 RECONFIRM = ListingAction.LISTING_ACTION_RECONFIRM
@@ -741,7 +741,7 @@ class TestOnSqlite(ListingStoreContract):
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         url = f"sqlite:///{tmp_path}/exchange.db"
         engine = exchange_engine(url)
-        migrate(engine, SCRIPTS)
+        to_newest_schema(engine)
         engine.dispose()
         exchange = Exchange(url)
         yield exchange

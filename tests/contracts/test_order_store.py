@@ -10,10 +10,8 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.engine import make_url
 
 from concordat.ids import new_id
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DisputeStage, OrderStage, RulingOutcome
-from exchange.migrations import SCRIPTS
 from exchange.supervision.orders import tally
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import run_overdue
@@ -23,7 +21,7 @@ from tests.exchange_builders import ExchangeDesk
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
 from tests.orders_desk import OrdersDesk
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 
 class Exchange:
@@ -121,7 +119,7 @@ class TestOnPostgres(OrderStoreContract):
 
 def _opened(url: str) -> Iterator[Exchange]:
     engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
+    to_newest_schema(engine)
     engine.dispose()
     exchange = Exchange(url)
     yield exchange

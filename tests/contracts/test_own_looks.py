@@ -13,16 +13,14 @@ from sqlalchemy.engine import make_url
 from concordat import v1
 from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import LogEntryKind, Reason
 from concordat.verify.consent import open_binding, open_own_view_request
-from exchange.migrations import SCRIPTS
 from exchange.subjects.own_looks import MOST_ANSWERS, OwnAsk, let_in
 from exchange.tables import log_queue, own_look
 from tests.builders import AT, DAY, Federation
 from tests.own_view_builders import own_request
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 PER_DAY = 3
 HOUR = timedelta(hours=1)
@@ -157,7 +155,7 @@ class TestOnPostgres(OwnLooksContract):
 
 def _opened(url: str) -> Iterator[Exchange]:
     engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
+    to_newest_schema(engine)
     engine.dispose()
     exchange = Exchange(url)
     yield exchange

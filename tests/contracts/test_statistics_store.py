@@ -23,7 +23,7 @@ from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.supervision.statistics.periods import Period
 from exchange.tables import access_entry, consent, retraction, statistics_told
 from tests.builders import AT, DAY, LENDER, Federation
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 _DATABASE = "statistics_contract"
 _ACT: table.Counted = (Series.FISHING, LENDER, int(M.STATISTICS_MEASURE_SIGNAL_NO_MATCH))
@@ -162,7 +162,7 @@ class TestOnSqlite(StatisticsStoreContract):
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         url = f"sqlite:///{tmp_path / 'exchange.db'}"
         engine = exchange_engine(url)
-        migrate(engine, SCRIPTS)
+        to_newest_schema(engine)
         engine.dispose()
         exchange = Exchange(url, processes=1)
         yield exchange

@@ -47,6 +47,7 @@ from tests.contracts.test_own_looks import Exchange as Opened
 
 REVOKE = v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
 BINDING = LogEntryKind.LOG_ENTRY_KIND_BINDING
+from tests.vault_builders import to_newest_schema
 
 
 class Exchange(Opened):
@@ -199,7 +200,7 @@ class TestSqlite(RightsContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         exchange = Exchange(f"sqlite:///{tmp_path / 'exchange.db'}")
-        migrate(exchange._opened[0][1], SCRIPTS)
+        to_newest_schema(exchange._opened[0][1])
         yield exchange
         exchange.close()
 

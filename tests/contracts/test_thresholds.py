@@ -25,7 +25,7 @@ from exchange.migrations import SCRIPTS
 from exchange.views.admit import Admitted, Checked, admitting
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation, Granted
 from tests.exchange_builders import checked, put_on_record, read_entries
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, to_newest_schema
 
 BAND = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_BAND)
 OTHER = "quickcash"
@@ -277,7 +277,7 @@ class TestOnSqlite(ThresholdsContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
         exchange = Exchange(f"sqlite:///{tmp_path}/exchange.db")
-        migrate(exchange.engine, SCRIPTS)
+        to_newest_schema(exchange.engine)
         yield exchange
         exchange.close()
 

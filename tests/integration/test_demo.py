@@ -249,6 +249,7 @@ def in_folder(folder: Path) -> list[list[str]]:
     return [line for line in lines if any(str(folder) in word for word in line)]
 
 
+@pytest.mark.slow
 def test_a_sandbox_stops_with_all_its_processes_when_it_is_told_to(tmp_path: Path) -> None:
     folder = tmp_path / "federation"
     arguments = ("--providers", "1", "--no-scores", "--folder", folder)

@@ -161,6 +161,7 @@ def gap(earlier: str, later: str) -> float:
     return (times[1] - times[0]).total_seconds()
 
 
+@pytest.mark.slow
 def test_listings_live_by_the_rules_through_the_death_of_the_exchange(
     federation: Sandbox, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def require_reckoned(figures: dict[str, Any]) -> None:
     assert [name for name in pairs if figures[f"{name}_found"] != figures[f"{name}_expected"]] == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_few_hundred_real_debts_reconcile_to_the_last_step(tmp_path: Path) -> None:
     figures, told = run(tmp_path, "--rows", "250", "--until", "2018-06-01")

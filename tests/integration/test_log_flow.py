@@ -170,6 +170,7 @@ def test_a_restarted_exchange_goes_on_with_the_same_log(
     assert after["size"] > before["size"]
 
 
+@pytest.mark.slow
 def test_without_enough_witnesses_nothing_is_released_after_the_bound(
     federation: Sandbox, firm: Person
 ) -> None:

@@ -175,6 +175,7 @@ def test_a_code_issued_while_it_serves_binds_a_key_to_the_providers_reference(
     assert [binding.subject_ref] == stub.EvaluateIdentities(EVALUATE, timeout=5).outputs
 
 
+@pytest.mark.slow
 def test_only_one_process_uses_the_database(house: House, process: Process) -> None:
     for command in ("serve", "init"):
         second = house.run(command)

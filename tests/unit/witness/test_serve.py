@@ -58,6 +58,7 @@ def test_what_was_answered_outlives_a_kill(
         again.kill()
 
 
+@pytest.mark.slow
 def test_a_kill_between_a_commit_and_its_answer_loses_nothing_that_was_answered(
     house: House, log: Log, processes: list[Process]
 ) -> None:
@@ -159,6 +160,7 @@ def test_connections_are_kept_alive(house: House, log: Log, processes: list[Proc
     connection.close()
 
 
+@pytest.mark.slow
 def test_only_one_process_uses_the_database(house: House, processes: list[Process]) -> None:
     house.init()
     processes.append(house.serve())

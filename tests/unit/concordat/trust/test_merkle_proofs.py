@@ -111,6 +111,7 @@ def test_the_root_of_every_size_is_that_of_the_recursive_definition() -> None:
         assert merkle.root_of(LEAVES[:size]) == TREE.root(size), size
 
 
+@pytest.mark.slow
 def test_every_inclusion_proof_up_to_1025_leaves_is_that_of_the_recursive_definition() -> None:
     for size in range(1, 1026):
         for index, path in enumerate(TREE.paths(size)):
