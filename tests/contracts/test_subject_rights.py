@@ -44,10 +44,10 @@ from exchange.tables import (
 from exchange.vault.sealing import seal as keep
 from tests.builders import AT, EXCHANGE, Subject, signer
 from tests.contracts.test_own_looks import Exchange as Opened
+from tests.vault_builders import to_newest_schema
 
 REVOKE = v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
 BINDING = LogEntryKind.LOG_ENTRY_KIND_BINDING
-from tests.vault_builders import to_newest_schema
 
 
 class Exchange(Opened):
