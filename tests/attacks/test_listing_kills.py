@@ -156,6 +156,7 @@ def test_a_command_killed_while_it_files_and_run_again_files_every_debt_exactly_
     require_all_filed_once(house)
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_had_taken_in_is_sent_by_the_node(house: House) -> None:
     house.unplug()
     path = debts_file(house, 50)

@@ -395,6 +395,7 @@ def test_64_copies_of_a_request_at_once_are_one_access_and_one_use_everywhere(
     assert [world.uses_at(provider, permission) for provider in providers] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_a_stream_of_200_answers_each_ask_and_a_refused_one_refuses_no_other(
     world: World,
 ) -> None:
@@ -543,9 +544,8 @@ def test_a_new_calibration_is_in_use_at_once_and_older_views_stay_checkable(worl
         assert verified.calibration.version == view.view.calibration_version
 
 
-@pytest.mark.parametrize(
-    "backend", ["world", pytest.param("world_on_sqlite", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["world", "world_on_sqlite"])
 def test_keys_are_rotated_while_the_exchange_serves_and_the_old_ones_are_gone(
     request: pytest.FixtureRequest, backend: str
 ) -> None:

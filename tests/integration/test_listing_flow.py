@@ -277,6 +277,7 @@ def logged(town: Town) -> None:
     assert report["kinds"]["listing"] >= 12
 
 
+@pytest.mark.slow
 def test_the_court_mirrors_its_register_beside_its_node(
     federation: Sandbox, tmp_path: Path
 ) -> None:

@@ -186,6 +186,7 @@ def test_only_one_process_uses_the_database(house: House, process: Process) -> N
     assert "in use by a running registrar" in found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_what_one_run_learned_the_next_one_knows(tmp_path: Path) -> None:
     house = House(tmp_path, daily_quota=5)

@@ -36,6 +36,7 @@ def processes() -> Iterator[list[Process]]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_what_was_answered_outlives_a_kill(
     house: House, log: Log, processes: list[Process]
 ) -> None:

@@ -598,6 +598,7 @@ def own_postgres_url(postgres_url: str) -> Iterator[str]:
     admin.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_the_commands_and_a_node_share_postgresql(tmp_path: Path, own_postgres_url: str) -> None:
     house = House(tmp_path, "dune-telecom", [Role.ROLE_FURNISHER], database=own_postgres_url)
