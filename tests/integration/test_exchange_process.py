@@ -529,6 +529,7 @@ def test_an_exchange_told_to_stop_does_not_wait_for_those_who_watch_its_members(
     eventually(world.whole)
 
 
+@pytest.mark.slow
 def test_a_new_calibration_is_in_use_at_once_and_older_views_stay_checkable(world: World) -> None:
     before = world.lender.request_view(world.consent())
     version = before.view.calibration_version + 1

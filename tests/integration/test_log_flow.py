@@ -23,7 +23,7 @@ from tests.metric_pages import SERIES, exported_by, families, samples, scraped
 UNWITNESSED_SECONDS = 2.0
 FIRM, SHOP, *_ = BORROWERS
 PROGRAMS = Path(sys.executable).parent
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,6 @@ def test_a_restarted_exchange_goes_on_with_the_same_log(
     assert after["size"] > before["size"]
 
 
-@pytest.mark.slow
 def test_without_enough_witnesses_nothing_is_released_after_the_bound(
     federation: Sandbox, firm: Person
 ) -> None:
