@@ -4,7 +4,7 @@ import sqlite3
 from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from concordat.store.engine import migrate
 from exchange.database import open_database
@@ -29,6 +29,23 @@ def to_newest_schema(engine: Engine) -> None:
         return
     with engine.connect() as connection:
         _migrated().backup(_driver(connection))
+
+
+def prepared(url: str) -> str:
+    """Bring the empty database of a URL to the newest schema; return the URL."""
+    engine = exchange_engine(url)
+    to_newest_schema(engine)
+    engine.dispose()
+    return url
+
+
+def own_postgres(server_url: str, name: str) -> str:
+    """Make a database of its own, with nothing in it, on a PostgreSQL server; return its URL."""
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 
 @cache

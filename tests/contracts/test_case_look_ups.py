@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, select
 
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -24,7 +23,7 @@ from exchange.supervision.cases.notices import Due, _put, attach
 from exchange.tables import case_budget, case_file, case_look_up, log_queue
 from tests.builders import DAY, EXCHANGE, REGULATOR, Federation, signer
 from tests.case_builders import CaseOffice, approver_keys
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 PER_MONTH = 5
 
@@ -170,18 +169,10 @@ class TestOnPostgres(CaseContract):
     @pytest.fixture
     def exchange(self, postgres_url: str) -> Iterator[Exchange]:
         name = f"cases_{new_id().hex()}"
-        server = exchange_engine(postgres_url)
-        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        server.dispose()
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        yield from _opened(url)
+        yield from _opened(own_postgres(postgres_url, name))
 
 
 def _opened(url: str) -> Iterator[Exchange]:
-    engine = exchange_engine(url)
-    to_newest_schema(engine)
-    engine.dispose()
-    exchange = Exchange(url)
+    exchange = Exchange(prepared(url))
     yield exchange
     exchange.close()

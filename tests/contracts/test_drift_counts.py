@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, func, insert, select, text
-from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DriftCause, DriftLevel, Reason
 from concordat.verify.outcome_counts import open_outcome_counts
@@ -23,12 +21,11 @@ from exchange.drift.outcomes import take_outcomes
 from exchange.drift.settings import DriftSettings
 from exchange.drift.table import Cell
 from exchange.drift.watch import DriftWatch, Found, Moved
-from exchange.migrations import SCRIPTS
 from exchange.tables import access_entry, drift_level, log_queue, outcome_count, score_count
 from exchange.views import table as views
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation
 from tests.drift_builders import fitted, outcome_counts, report
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared, to_newest_schema
 
 ALDER, BIRCH, CEDAR = PROVIDERS
 NONE, WATCH, STALE = (
@@ -297,15 +294,7 @@ class TestOnSqlite(DriftCountsContract):
 @pytest.fixture(scope="module")
 def postgres_drift(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
-    engine.dispose()
-    return url
+    return prepared(own_postgres(postgres_url, _DATABASE))
 
 
 class TestOnPostgres(DriftCountsContract):

@@ -41,7 +41,7 @@ from exchange.views.admit import Admitted, Checked, admit_many
 from tests.builders import AT, DAY, EXCHANGE, LENDER, Federation, Granted, signer
 from tests.exchange_builders import ExchangeDesk, checked, put_on_record, read_entries
 from tests.exchange_services import Idling
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared, to_newest_schema
 
 PAUSE = ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
 RESUME = ConsentEventKind.CONSENT_EVENT_KIND_RESUME
@@ -803,16 +803,7 @@ class TestOnSqlite(ExchangeStoreContract):
 @pytest.fixture(scope="module")
 def postgres_exchange(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    url = make_url(postgres_url)
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    own = url.set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = exchange_engine(own)
-    migrate(engine, SCRIPTS)
-    engine.dispose()
-    return own
+    return prepared(own_postgres(postgres_url, _DATABASE))
 
 
 class TestOnPostgres(ExchangeStoreContract):

@@ -7,8 +7,7 @@ from threading import Event
 from time import sleep
 
 import pytest
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine
 
 from concordat.ids import new_id
 from concordat.store.group_commit import GroupCommit
@@ -17,7 +16,7 @@ from exchange.lenders import change_table, outcome_table, periodic_table
 from exchange.lenders.change_table import Change
 from exchange.lenders.periodic_table import Periodic
 from tests.builders import LENDER
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 OTHER = "quickcash"
 ADA = b"\x01" * 32
@@ -185,18 +184,10 @@ class TestOnPostgres(LenderChangesContract):
     @pytest.fixture
     def exchange(self, postgres_url: str) -> Iterator[Exchange]:
         name = f"lender_changes_{new_id().hex()}"
-        server = exchange_engine(postgres_url)
-        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        server.dispose()
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        yield from _opened(url)
+        yield from _opened(own_postgres(postgres_url, name))
 
 
 def _opened(url: str) -> Iterator[Exchange]:
-    engine = exchange_engine(url)
-    to_newest_schema(engine)
-    engine.dispose()
-    exchange = Exchange(url)
+    exchange = Exchange(prepared(url))
     yield exchange
     exchange.close()

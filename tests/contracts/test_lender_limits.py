@@ -9,23 +9,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event, func, select, text
-from sqlalchemy.engine import make_url
 
 from concordat.clock import to_micros
 from concordat.refusal import Refusal
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import Reason
 from exchange.limits.gate import Ask, Gate, Moved
 from exchange.limits.limit_table import standings
 from exchange.limits.rules import Level, Signal, Tally
 from exchange.limits.settings import LimitSettings
-from exchange.migrations import SCRIPTS
 from exchange.tables import consent, lender_limit, lender_use
 from exchange.views.admit import Admitted, admit_many
 from tests.builders import AT, DAY, LENDER, Federation, Granted
 from tests.exchange_builders import checked, put_on_record
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared, to_newest_schema
 
 MINUTE, HOUR, SECOND = timedelta(minutes=1), timedelta(hours=1), timedelta(seconds=1)
 OTHER = "quickcash"
@@ -437,15 +434,7 @@ class TestOnSqlite(LenderLimitsContract):
 @pytest.fixture(scope="module")
 def postgres_limits(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
-    engine.dispose()
-    return url
+    return prepared(own_postgres(postgres_url, _DATABASE))
 
 
 class TestOnPostgres(LenderLimitsContract):

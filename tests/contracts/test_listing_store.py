@@ -16,13 +16,11 @@ from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import Connection, event, insert, select, text, update
-from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.statements import seal
-from concordat.store.engine import migrate
 from concordat.v1 import ListingAction, ListingState, Reason, Role
 from concordat.verify.listing_statements import open_filing, open_member_event
 from exchange.listings import book as book_module
@@ -40,7 +38,6 @@ from exchange.listings.table import (
     retraction,
 )
 from exchange.listings.told import Shown
-from exchange.migrations import SCRIPTS
 from exchange.subjects.inbox_table import inbox_message
 from exchange.tables import metadata
 from exchange.vault import sealing
@@ -78,7 +75,7 @@ from tests.listing_builders import (
     withdrawn,
 )
 from tests.listing_processes import Process, die_before_answering, die_in_the_middle
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 T = TypeVar("T")
 RECONFIRM = ListingAction.LISTING_ACTION_RECONFIRM
@@ -739,11 +736,7 @@ def died(how: Callable[..., None], exchange: Exchange, filing: v1.ListingFiling)
 class TestOnSqlite(ListingStoreContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
-        url = f"sqlite:///{tmp_path}/exchange.db"
-        engine = exchange_engine(url)
-        to_newest_schema(engine)
-        engine.dispose()
-        exchange = Exchange(url)
+        exchange = Exchange(prepared(f"sqlite:///{tmp_path}/exchange.db"))
         yield exchange
         exchange.close()
 
@@ -751,16 +744,7 @@ class TestOnSqlite(ListingStoreContract):
 @pytest.fixture(scope="module")
 def postgres_listings(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    url = make_url(postgres_url)
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    own = url.set(database=_DATABASE).render_as_string(hide_password=False)
-    engine = exchange_engine(own)
-    migrate(engine, SCRIPTS)
-    engine.dispose()
-    return own
+    return prepared(own_postgres(postgres_url, _DATABASE))
 
 
 class TestOnPostgres(ListingStoreContract):

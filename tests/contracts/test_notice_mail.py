@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, select, text, update
-from sqlalchemy.engine import make_url
 from structlog.testing import capture_logs
 
 from concordat import v1
@@ -34,7 +33,7 @@ from exchange.tables import keyring_mark, metadata, subject_key
 from exchange.vault.sealing import seal, unseal_each
 from tests.builders import AT, DAY, Pki
 from tests.smtp_servers import DIE, STALL, MailServer
-from tests.vault_builders import exchange_engine
+from tests.vault_builders import exchange_engine, own_postgres
 
 NOTICE = InboxKind.INBOX_KIND_LISTING_NOTICE
 CHANGE = InboxKind.INBOX_KIND_LISTING_CHANGE
@@ -479,11 +478,7 @@ class TestOnSqlite(NoticeMailContract):
 @pytest.fixture(scope="module")
 def postgres_mail(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database of these tests' own."""
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    return make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
+    return own_postgres(postgres_url, _DATABASE)
 
 
 class TestOnPostgres(NoticeMailContract):

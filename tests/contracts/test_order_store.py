@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, select
 
 from concordat.ids import new_id
 from concordat.store.group_commit import GroupCommit
@@ -21,7 +20,7 @@ from tests.exchange_builders import ExchangeDesk
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
 from tests.orders_desk import OrdersDesk
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 
 class Exchange:
@@ -109,18 +108,10 @@ class TestOnPostgres(OrderStoreContract):
     @pytest.fixture
     def exchange(self, postgres_url: str) -> Iterator[Exchange]:
         name = f"orders_{new_id().hex()}"
-        server = exchange_engine(postgres_url)
-        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        server.dispose()
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        yield from _opened(url)
+        yield from _opened(own_postgres(postgres_url, name))
 
 
 def _opened(url: str) -> Iterator[Exchange]:
-    engine = exchange_engine(url)
-    to_newest_schema(engine)
-    engine.dispose()
-    exchange = Exchange(url)
+    exchange = Exchange(prepared(url))
     yield exchange
     exchange.close()

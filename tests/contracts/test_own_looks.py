@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, select
 
 from concordat import v1
 from concordat.ids import new_id
@@ -20,7 +19,7 @@ from exchange.subjects.own_looks import MOST_ANSWERS, OwnAsk, let_in
 from exchange.tables import log_queue, own_look
 from tests.builders import AT, DAY, Federation
 from tests.own_view_builders import own_request
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 PER_DAY = 3
 HOUR = timedelta(hours=1)
@@ -145,18 +144,10 @@ class TestOnPostgres(OwnLooksContract):
     @pytest.fixture
     def exchange(self, postgres_url: str) -> Iterator[Exchange]:
         name = f"own_looks_{new_id().hex()}"
-        server = exchange_engine(postgres_url)
-        with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        server.dispose()
-        url = make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-        yield from _opened(url)
+        yield from _opened(own_postgres(postgres_url, name))
 
 
 def _opened(url: str) -> Iterator[Exchange]:
-    engine = exchange_engine(url)
-    to_newest_schema(engine)
-    engine.dispose()
-    exchange = Exchange(url)
+    exchange = Exchange(prepared(url))
     yield exchange
     exchange.close()

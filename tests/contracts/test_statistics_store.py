@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, insert, select, text
-from sqlalchemy.engine import make_url
 
 from concordat.clock import to_micros
 from concordat.ids import new_id
-from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
-from exchange.migrations import SCRIPTS
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics import counting, table
 from exchange.supervision.statistics.counting import Series
@@ -23,7 +20,7 @@ from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.supervision.statistics.periods import Period
 from exchange.tables import access_entry, consent, retraction, statistics_told
 from tests.builders import AT, DAY, LENDER, Federation
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared
 
 _DATABASE = "statistics_contract"
 _ACT: table.Counted = (Series.FISHING, LENDER, int(M.STATISTICS_MEASURE_SIGNAL_NO_MATCH))
@@ -160,10 +157,7 @@ def _recalls() -> list[dict[str, object]]:
 class TestOnSqlite(StatisticsStoreContract):
     @pytest.fixture
     def exchange(self, tmp_path: Path) -> Iterator[Exchange]:
-        url = f"sqlite:///{tmp_path / 'exchange.db'}"
-        engine = exchange_engine(url)
-        to_newest_schema(engine)
-        engine.dispose()
+        url = prepared(f"sqlite:///{tmp_path / 'exchange.db'}")
         exchange = Exchange(url, processes=1)
         yield exchange
         exchange.close()
@@ -175,12 +169,8 @@ class TestOnPostgresql(StatisticsStoreContract):
         server = exchange_engine(postgres_url)
         with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text(f"DROP DATABASE IF EXISTS {_DATABASE}"))
-            connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
         server.dispose()
-        url = make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
-        engine = exchange_engine(url)
-        migrate(engine, SCRIPTS)
-        engine.dispose()
+        url = prepared(own_postgres(postgres_url, _DATABASE))
         exchange = Exchange(url, processes=2)
         yield exchange
         exchange.close()

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import to_micros
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal
-from concordat.store.engine import migrate, open_engine
+from concordat.store.engine import migrate
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import ErasureCategory, FlagKind, LogEntryKind
 from concordat.verify.consent import (
@@ -44,7 +43,7 @@ from exchange.tables import (
 from exchange.vault.sealing import seal as keep
 from tests.builders import AT, EXCHANGE, Subject, signer
 from tests.contracts.test_own_looks import Exchange as Opened
-from tests.vault_builders import to_newest_schema
+from tests.vault_builders import own_postgres, to_newest_schema
 
 REVOKE = v1.ConsentEventKind.CONSENT_EVENT_KIND_REVOKE
 BINDING = LogEntryKind.LOG_ENTRY_KIND_BINDING
@@ -208,12 +207,7 @@ class TestSqlite(RightsContract):
 @pytest.fixture(scope="module")
 def postgres_rights(postgres_url: str) -> str:
     """Return the URL of a database of this module's own."""
-    own = make_url(postgres_url).set(database="rights")
-    engine = open_engine(postgres_url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("CREATE DATABASE rights"))
-    engine.dispose()
-    return own.render_as_string(hide_password=False)
+    return own_postgres(postgres_url, "rights")
 
 
 class TestPostgres(RightsContract):

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import Engine, event, text
-from sqlalchemy.engine import make_url
 
 from concordat import v1
 from concordat.clock import to_micros
@@ -25,7 +24,7 @@ from exchange.migrations import SCRIPTS
 from exchange.views.admit import Admitted, Checked, admitting
 from tests.builders import AT, DAY, LENDER, PROVIDERS, Federation, Granted
 from tests.exchange_builders import checked, put_on_record, read_entries
-from tests.vault_builders import exchange_engine, to_newest_schema
+from tests.vault_builders import exchange_engine, own_postgres, prepared, to_newest_schema
 
 BAND = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_BAND)
 OTHER = "quickcash"
@@ -282,22 +281,10 @@ class TestOnSqlite(ThresholdsContract):
         exchange.close()
 
 
-def _new_database(postgres_url: str, name: str) -> str:
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    server.dispose()
-    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="module")
 def postgres_thresholds(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database at the newest schema."""
-    url = _new_database(postgres_url, "thresholds_contract")
-    engine = exchange_engine(url)
-    migrate(engine, SCRIPTS)
-    engine.dispose()
-    return url
+    return prepared(own_postgres(postgres_url, "thresholds_contract"))
 
 
 class TestOnPostgres(ThresholdsContract):
@@ -321,7 +308,7 @@ def test_what_was_told_before_thresholds_were_kept_counts_after_the_migration(
     url = f"sqlite:///{tmp_path}/exchange.db"
     if backend == "postgres":
         server = request.getfixturevalue("postgres_url")
-        url = _new_database(server, "thresholds_migration")
+        url = own_postgres(server, "thresholds_migration")
     fed, engine = Federation(), exchange_engine(url)
     full = v1.Disclosure(kind=DisclosureKind.DISCLOSURE_KIND_FULL)
     grants = [fed.consent(fed.subject(), disclosure=each) for each in (full, BAND, reaching(610))]

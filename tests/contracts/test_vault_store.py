@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, text, update
-from sqlalchemy.engine import make_url
 
 from concordat.ids import new_id
 from concordat.store.engine import open_engine
@@ -24,7 +23,7 @@ from exchange.vault.keyring import Keyring, KeyringError
 from exchange.vault.keys import SealBrokenError
 from exchange.vault.rotation import progress, require_from_now, rewrap_some
 from exchange.vault.sealing import seal, seal_many, unseal, unseal_each
-from tests.vault_builders import KEYRING, exchange_engine
+from tests.vault_builders import KEYRING, exchange_engine, own_postgres
 
 ADA, BOB = b"ada" + bytes(29), b"bob" + bytes(29)
 TEXT = b"You owe EUR 1,234.56."
@@ -336,11 +335,7 @@ class TestOnSqlite(VaultContract):
 @pytest.fixture(scope="module")
 def postgres_vault(postgres_url: str) -> str:
     """Return the URL of a PostgreSQL database of our own."""
-    server = exchange_engine(postgres_url)
-    with server.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {_DATABASE}"))
-    server.dispose()
-    return make_url(postgres_url).set(database=_DATABASE).render_as_string(hide_password=False)
+    return own_postgres(postgres_url, _DATABASE)
 
 
 class TestOnPostgres(VaultContract):
