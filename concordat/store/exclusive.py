@@ -27,16 +27,27 @@ def only_process(url: str) -> Iterator[None]:
     if database is None:
         yield
         return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    in_use = DatabaseInUseError(
+        f"another process holds {database.name}: stop it first, or use PostgreSQL, "
+        "which several processes may share"
+    )
+    with held(database, in_use):
+        yield
+
+
+@contextmanager
+def held(path: Path, taken: Exception) -> Iterator[None]:
+    """Hold the lock of a file, which lies beside it; raise ``taken`` where another process has it.
+
+    It ends with the block, or with the process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise DatabaseInUseError(
-                f"another process holds {database.name}: stop it first, or use PostgreSQL, "
-                "which several processes may share"
-            ) from error
+            raise taken from error
         yield
     finally:
         os.close(descriptor)  # which also lets the lock go

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import json
 import os
 import secrets
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from concordat.store.engine import StoreError
+from concordat.store.exclusive import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,20 +100,13 @@ def only_changer(path: Path) -> Iterator[None]:
     Of two that each added a key the one would overwrite the other's, and what was under it would be lost. What
     a change that was cut off has left beside the file is deleted: keys that were discarded may be in it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise KeyringError(
-                f"another process is changing the keyring {path.name} (rotate-keys or init): wait until it is done"
-            ) from error
+    changing = KeyringError(
+        f"another process is changing the keyring {path.name} (rotate-keys or init): wait until it is done"
+    )
+    with held(path, changing):
         for left in path.parent.glob(f".{path.name}.*"):
             left.unlink(missing_ok=True)
         yield
-    finally:
-        os.close(descriptor)  # which also lets the lock go
 
 
 def save(path: Path, keyring: Keyring) -> None:
