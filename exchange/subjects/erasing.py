@@ -51,10 +51,12 @@ ERASED_TEXT = "This message was erased at your request."
 
 def erase_holdings(connection: Connection, ref: bytes, held: Holdings, at: datetime) -> None:
     """Erase what goes of ``held`` and log which entries' openings went; what stays gets a new key."""
+    duties.release_from(
+        connection, ref, held.accesses
+    )  # while the accesses are there to be told by
     _erase_openings(connection, [(ref, *entry) for entry in held.entries], at)
     _erase_cases(connection, ref, held.cases, at)
     if held.accesses:
-        duties.release_from(connection, ref, held.accesses)
         accesses.forget(connection, [(ref, access_id) for access_id in held.accesses])
     for ids in _parts(held.consents):
         for table in (consent_event, periodic_consent, lender_change):

@@ -5,12 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.trust.errors import StatementMalformedError
 from concordat.v1 import DecisionReason, LogEntryKind, OutcomeKind, Purpose, ReviewerRole
 from exchange.lenders import duties
+from exchange.log import table as log
+from exchange.subjects.erasing import erase_holdings
+from exchange.subjects.erasure_holdings import Holdings
 from exchange.tables import outcome_event
 from tests.builders import AT, DAY, LENDER
 from tests.lender_builders import NOT_GRANTED, OTHER_LENDER, Access, DutyDesk
@@ -195,6 +199,22 @@ def test_of_an_access_that_is_erased_nothing_is_owed_and_no_event_is_left(desk: 
     assert desk.overdue() == {LENDER: (3, 0)}
     left = desk.desk.store.run(lambda c: c.execute(outcome_event.select()).all())
     assert [row.access_id for row in left] == [kept.access_id]
+
+
+def test_after_an_erasure_with_its_log_openings_nothing_is_owed_either(desk: DutyDesk) -> None:
+    access, kept = desk.access(), desk.access()
+
+    def erase(connection: Connection) -> None:
+        keys = [(access.subject_ref, access.access_id)]
+        entries = [(row.sequence, row.record_id) for row in log.openings(connection, keys)]
+        assert entries
+        held = Holdings(accesses=[access.access_id], entries=entries)
+        erase_holdings(connection, access.subject_ref, held, desk.federation.at)
+
+    desk.desk.store.run(erase)
+    desk.federation.at += 31 * DAY
+    assert desk.due() == [kept.access_id]
+    assert desk.overdue() == {LENDER: (2, 1)}
 
 
 def test_many_missing_outcomes_step_a_lender_up_until_it_tells_them(desk: DutyDesk) -> None:
