@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,15 +22,14 @@ from clients.cli.console import (
 )
 from clients.cli.regulator_licence import RegulatorFolder
 from clients.cli.wallet_page import LOOPBACK, listen, serve
-from clients.console.base import Console
-from clients.console.desk.files import held_alone
-from clients.console.desk.office import Office
-from clients.console.desk.site import build_desk
 from clients.sdk.client import MemberClient, RegulatorClient
 from clients.sdk.errors import ClientError
 from clients.sdk.identity import MemberIdentity, load_identity
 from concordat.clock import Clock
 from concordat.federation.anchors import Anchors, load_anchors
+
+if TYPE_CHECKING:
+    from clients.console.base import Console
 
 _HIGHEST_PORT = 65_535
 
@@ -67,6 +66,8 @@ def desk(
     A link that works once opens it; officers then sign in by `concordat regulator sign-in`. Press Enter here for
     another link. Every act is kept in the journal of its folder.
     """
+    from clients.console.desk.files import held_alone  # noqa: PLC0415 - slow to load, and only for this
+
     with ExitStack() as held:
         with failing("the desk was not served", as_json=as_json):
             held.enter_context(held_alone(state))
@@ -79,7 +80,7 @@ def desk(
         serve(app, listening)
 
 
-def _tell(app: Console, address: str, state: Path, *, as_json: bool) -> None:
+def _tell(app: "Console", address: str, state: Path, *, as_json: bool) -> None:
     """Print the link that opens the desk, and more where somebody asks for them."""
     link = app.issue_link(address)
     if as_json:
@@ -92,8 +93,12 @@ def _tell(app: Console, address: str, state: Path, *, as_json: bool) -> None:
 
 def open_desk(
     anchors: Anchors, identity: MemberIdentity, state: Path, open_log: Callable[[], LogSource]
-) -> Console:
+) -> "Console":
     """Return the desk of a regulator, which keeps its things in ``state``. Raises ``ClientError``."""
+    # Slow to load, and only for this.
+    from clients.console.desk.office import Office  # noqa: PLC0415
+    from clients.console.desk.site import build_desk  # noqa: PLC0415
+
     clock = Clock()
     reader = RegulatorClient(anchors, identity, clock)
     registry = MemberClient(anchors, identity, clock)
@@ -117,7 +122,7 @@ def _log_of(anchors: Anchors, given: str | None) -> str:
     return source
 
 
-def _more_links(app: Console, address: str) -> None:
+def _more_links(app: "Console", address: str) -> None:
     """Print another link each time that Enter is pressed, where somebody sits at a terminal."""
 
     def offer() -> None:

@@ -1,7 +1,7 @@
 """`concordat regulator sign-in`: answer a desk's challenge with an officer's key, offline."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +13,12 @@ from clients.cli.console import (
     failing,
     read_passphrase,
 )
-from clients.console.desk.challenge import PREFIX, Challenge, parse_challenge, sign_challenge
 from clients.sdk.errors import ClientError
 from concordat.clock import Clock
 from concordat.trust.keys import Ed25519Signer
+
+if TYPE_CHECKING:
+    from clients.console.desk.challenge import Challenge
 
 _MOST_BYTES = 1024
 
@@ -38,6 +40,8 @@ def sign_in(
 
     Check that the origin is the address of the window that you sign in to.
     """
+    from clients.console.desk.challenge import sign_challenge  # noqa: PLC0415 - slow to load, and only for this
+
     with failing("the challenge was not signed", as_json=as_json):
         asked = _read(challenge)
         signer = Ed25519Signer.load(key, read_passphrase(passphrase_file))
@@ -50,8 +54,10 @@ def sign_in(
     console().print(answer, markup=False, highlight=False, soft_wrap=True)
 
 
-def _read(given: str) -> Challenge:
+def _read(given: str) -> "Challenge":
     """Return the challenge in a file or in the argument itself."""
+    from clients.console.desk.challenge import PREFIX, parse_challenge  # noqa: PLC0415 - slow to load, and only for this
+
     if given.startswith(PREFIX):
         return parse_challenge(given)
     with Path(given).open("rb") as file:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
@@ -58,6 +57,8 @@ def listen(port: int) -> socket.socket:
 
 def serve(app: object, listening: socket.socket) -> None:
     """Serve until the process is told to end."""
+    import uvicorn  # noqa: PLC0415 - slow to load, and only for this
+
     settings = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application, as ``Console`` is
         log_level="warning",
