@@ -1,6 +1,7 @@
 """docs/metrics.md, made from what the processes declare."""
 
-from concordat.telemetry.metric import MOST_NAMES, OTHER, Group, Label, Metric
+from concordat.telemetry.label import MOST_NAMES, OTHER, Label
+from concordat.telemetry.metric import Group, Metric
 from concordat.telemetry.metrics import ALL
 from concordat.telemetry.traces import ATTRIBUTES
 

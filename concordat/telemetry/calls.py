@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from concordat.refusal import Refusal
 from concordat.telemetry import traces
+from concordat.telemetry.label import OTHER
 from concordat.telemetry.labels import CANCELLED, OK, method_name, reason_name
-from concordat.telemetry.metric import OTHER
 from concordat.telemetry.metrics import RPC_IN_FLIGHT, RPC_REQUESTS, RPC_SECONDS
 from concordat.v1 import Reason
 

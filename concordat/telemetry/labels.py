@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from concordat.rpc.policy import POLICY
-from concordat.telemetry.metric import OTHER, Label
+from concordat.telemetry.label import OTHER, Label
 from concordat.v1 import ListingState, ProviderOutcomeKind, Purpose, Reason
 
 OK = "OK"

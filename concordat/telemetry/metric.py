@@ -1,8 +1,6 @@
 """One metric: a name, what it counts, and labels whose values come from closed lists."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -15,11 +13,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-OTHER = "other"
-MOST_NAMES = 500
-"""Of members or logs in one label: more than a federation licenses; what comes later counts as ``other``."""
+from concordat.telemetry.label import Label
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_NAME = re.compile(r"[a-z0-9][a-z0-9./-]{0,254}")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it bare
 
@@ -45,26 +41,6 @@ GROUPS: dict[str, tuple[Group, ...]] = {
 
 REGISTRIES = {group: CollectorRegistry() for group in Group}
 ProcessCollector(registry=REGISTRIES[Group.EVERY])
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A label: ``values`` is its closed list; None for names that licences or settings bound."""
-
-    name: str
-    what: str
-    values: frozenset[str] | None = None
-    _seen: set[str] = field(default_factory=set, compare=False, repr=False)
-
-    def bounded(self, value: str) -> str:
-        """Return ``value`` if it may stand in the label, else ``other``."""
-        if self.values is not None:
-            return value if value in self.values else OTHER
-        if value not in self._seen:
-            if len(self._seen) >= MOST_NAMES or not _NAME.fullmatch(value):
-                return OTHER
-            self._seen.add(value)
-        return value
 
 
 class Metric:

@@ -19,8 +19,8 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from concordat.refusal import Refusal
+from concordat.telemetry.label import OTHER
 from concordat.telemetry.labels import REASONS, method_name, reason_name
-from concordat.telemetry.metric import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

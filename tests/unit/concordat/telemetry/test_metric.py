@@ -5,8 +5,9 @@ from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from concordat.rpc.policy import POLICY
 from concordat.telemetry import labels
+from concordat.telemetry.label import MOST_NAMES, OTHER, Label
 from concordat.telemetry.labels import method_name, reason_name, short
-from concordat.telemetry.metric import MOST_NAMES, OTHER, REGISTRIES, Group, Label, Metric
+from concordat.telemetry.metric import REGISTRIES, Group, Metric
 from concordat.telemetry.metrics import ALL
 from concordat.v1 import Reason
 

@@ -22,7 +22,7 @@ from concordat.store.engine import migrate, open_engine
 from concordat.store.group_commit import GroupCommit
 from concordat.telemetry import traces
 from concordat.telemetry.exporting_spans import provider_for
-from concordat.telemetry.metric import OTHER
+from concordat.telemetry.label import OTHER
 from concordat.v1 import Reason
 from provider.migrations import SCRIPTS
 from provider.own_answering import OwnDesk
