@@ -109,7 +109,7 @@ class CaseDesk:
         if before is not None:
             if before.request_digest != asked.digest:
                 raise Refusal(Reason.REASON_REPLAYED_WITH_OTHER_BYTES)
-            return self._again(connection, table.taken_of(connection, before), spent, at)
+            return self._again(connection, table.taken_of(connection, before), at)
         known = table.known_cases(connection, case)
         rules.require_one_case(case, look_up.case.digest, known, at)
         rules.require_budget(spent, self.terms.per_month, at)
@@ -119,16 +119,23 @@ class CaseDesk:
             table.begin(connection, case, look_up.case.digest, at, ends)
         return self._put(connection, look_up, month, at)
 
-    def _again(
-        self, connection: Connection, taken: Taken | None, spent: int, at: datetime
-    ) -> Taken:
+    def _again(self, connection: Connection, taken: Taken | None, at: datetime) -> Taken:
         """Return a look-up that is repeated; one that no custodian held before is counted again."""
         if taken is None:
             raise Refusal(Reason.REASON_CASE_ENDED, "the subject's records were erased")
-        if table.set_counted(connection, taken, counted=True):
-            rules.require_budget(spent, self.terms.per_month, at)
-            table.count(connection, taken.month, 1)
+        self._count(connection, taken, at)
         return taken
+
+    def _count(self, connection: Connection, taken: Taken, at: datetime) -> None:
+        """See to it that a look-up is in its month's budget.
+
+        Refuses before it writes: what a job has written that raises a ``Refusal`` stays.
+        """
+        spent = table.hold_month(connection, taken.month)
+        if not table.is_counted(connection, taken):
+            rules.require_budget(spent, self.terms.per_month, at)
+            table.set_counted(connection, taken)
+            table.count(connection, taken.month, 1)
 
     def _put(self, connection: Connection, look_up: LookUp, month: int, at: datetime) -> Taken:
         case, asked = look_up.case.message, look_up.request.message
@@ -208,10 +215,7 @@ class CaseDesk:
         at: datetime,
     ) -> None:
         """Keep what goes out, counted: the same request, sent twice at once, may have been taken out meanwhile."""
-        spent = table.hold_month(connection, taken.month)
-        if table.set_counted(connection, taken, counted=True):
-            rules.require_budget(spent, self.terms.per_month, at)
-            table.count(connection, taken.month, 1)
+        self._count(connection, taken, at)
         table.release(connection, taken, response)
 
     async def _refused(

@@ -204,10 +204,18 @@ def release(connection: Connection, taken: Taken, response: v1.LookUpCaseRespons
     _set(connection, taken, {"released": True, "answer": answer})
 
 
-def set_counted(connection: Connection, taken: Taken, *, counted: bool) -> bool:
-    """Say whether a look-up is in its month's budget; return whether that is a change."""
-    changed = _set(connection, taken, {"counted": counted}, case_look_up.c.counted != counted)
-    return changed > 0
+def is_counted(connection: Connection, taken: Taken) -> bool:
+    """Tell whether a look-up is in its month's budget."""
+    query = select(case_look_up.c.counted).where(
+        case_look_up.c.subject_ref == taken.subject_ref,
+        case_look_up.c.look_up_id == taken.look_up_id,
+    )
+    return bool(connection.execute(query).scalar_one_or_none())
+
+
+def set_counted(connection: Connection, taken: Taken) -> None:
+    """Say that a look-up is in its month's budget."""
+    _set(connection, taken, {"counted": True})
 
 
 def take_out(connection: Connection, taken: Taken) -> bool:

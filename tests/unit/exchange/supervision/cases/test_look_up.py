@@ -303,6 +303,24 @@ def test_the_budget_of_a_month_is_all_regulators_and_refused_ones_do_not_count()
         house.close()
 
 
+def test_a_look_up_that_was_not_held_is_refused_however_often_it_is_repeated_over_a_spent_budget() -> (
+    None
+):
+    house = CaseHouse(custodians=2, per_month=1)
+    try:
+        case = house.case(house.ada)
+        waiting = house.request(case)
+        house.custodians[1].away = True
+        assert house.refused(waiting) == Reason.REASON_NOTICE_NOT_HELD
+        house.custodians[1].away = False
+        house.ask_case(house.request(case))
+        for _ in range(3):
+            assert house.refused(waiting) == Reason.REASON_CASE_BUDGET_SPENT
+        assert _spent(house) == 1
+    finally:
+        house.close()
+
+
 def test_a_case_ends_with_the_key_of_an_officer_who_approved_it() -> None:
     house = CaseHouse(custodians=2)
     try:
