@@ -41,14 +41,27 @@ class StatisticsOffice:
         return [v1.Statistics.FromString(known[each]) for each in sorted(known)]
 
     def keep_up(self, connection: Connection, at: datetime) -> None:
-        """Make what is over and was not made: yesterday, and last month; forget what is old. Every minute."""
-        for period in (Period.day_before(at), Period.month_before(at)):
-            if period.name not in self._made:
-                self.read(connection, period, at)
-                self._made.add(period.name)
-        if self._forgot_at is None or at >= self._forgot_at + _FORGET_EVERY:
+        """Make what is over and was not made: yesterday, and last month; forget what is old. Every minute.
+
+        Once that is committed, ``kept_up`` is to be told: a job may be rolled back, and done again.
+        """
+        for period in self._unmade(at):
+            self.read(connection, period, at)
+        if self._forgets(at):
             table.forget(connection, at)
+
+    def kept_up(self, at: datetime) -> None:
+        """Remember what ``keep_up`` did at a time, so that it is not done each minute."""
+        self._made.update(period.name for period in self._unmade(at))
+        if self._forgets(at):
             self._forgot_at = at
+
+    def _unmade(self, at: datetime) -> list[Period]:
+        over = (Period.day_before(at), Period.month_before(at))
+        return [period for period in over if period.name not in self._made]
+
+    def _forgets(self, at: datetime) -> bool:
+        return self._forgot_at is None or at >= self._forgot_at + _FORGET_EVERY
 
     def _make(
         self, connection: Connection, period: Period, at: datetime

@@ -196,6 +196,17 @@ def test_the_timer_makes_yesterday_and_last_month_and_forgets_after_36_months(
     assert store.run(lambda c: c.execute(select(statistics_count)).all()) == []
 
 
+def test_what_the_timer_made_in_a_job_that_was_rolled_back_is_made_by_the_next(
+    services: ExchangeServices,
+) -> None:
+    office, engine = services.statistics, services.desk.engine
+    for _ in range(2):
+        with engine.connect() as connection:  # never committed
+            office.keep_up(connection, services.federation.at)
+            made = connection.execute(select(statistics_told.c.period)).all()
+        assert made
+
+
 def test_what_was_never_made_is_not_made_long_after(services: ExchangeServices) -> None:
     day = day_of(services)
     services.federation.at += 70 * DAY
