@@ -9,7 +9,11 @@ from concordat.federation.directory import Member
 from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified
 from concordat.v1 import ListingAction, Reason
-from concordat.verify.listing_statements import open_member_event, open_member_statement
+from concordat.verify.listing_statements import (
+    open_member_event,
+    open_member_statement,
+    require_signer,
+)
 
 
 def open_correction_order(
@@ -21,11 +25,7 @@ def open_correction_order(
     """
     verified = open_member_statement(envelope, v1.CorrectionOrder, regulator, anchors, at)
     order = verified.message
-    if order.regulator != regulator.member_id:
-        raise Refusal(
-            Reason.REASON_CALLER_NOT_SIGNER,
-            f"names {order.regulator}, signed by {regulator.member_id}",
-        )
+    require_signer(order.regulator, regulator)
     with refusing_untrusted():
         _ = from_timestamp(order.issued_at), from_timestamp(order.due_at)
     return verified

@@ -37,7 +37,7 @@ def open_filing(
 ) -> Verified[v1.ListingFiling]:
     """Verify a source's own filing. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.ListingFiling, source, anchors, at)
-    _require_signer(verified.message.source, source)
+    require_signer(verified.message.source, source)
     return verified
 
 
@@ -46,8 +46,8 @@ def open_member_event(
 ) -> Verified[v1.ListingEvent]:
     """Verify an event that a member caused. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.ListingEvent, member, anchors, at)
-    _require_signer(verified.message.actor, member)
-    _require_not_from_after(verified.message.decided_at, at)
+    require_signer(verified.message.actor, member)
+    require_not_from_after(verified.message.decided_at, at)
     require_plain(verified.message.extension.reasons)
     return verified
 
@@ -57,8 +57,8 @@ def open_ruling(
 ) -> Verified[v1.Ruling]:
     """Verify a reviewer's or appeal body's ruling. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.Ruling, reviewer, anchors, at)
-    _require_signer(verified.message.reviewer, reviewer)
-    _require_not_from_after(verified.message.decided_at, at)
+    require_signer(verified.message.reviewer, reviewer)
+    require_not_from_after(verified.message.decided_at, at)
     require_plain(verified.message.reasons)
     return verified
 
@@ -68,8 +68,8 @@ def open_mirror_sync(
 ) -> Verified[v1.MirrorSync]:
     """Verify a court's word on its register. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.MirrorSync, court, anchors, at)
-    _require_signer(verified.message.court, court)
-    _require_not_from_after(verified.message.read_at, at)
+    require_signer(verified.message.court, court)
+    require_not_from_after(verified.message.read_at, at)
     return verified
 
 
@@ -78,7 +78,7 @@ def open_acknowledgement(
 ) -> Verified[v1.RetractionAcknowledgement]:
     """Verify a lender's acknowledgement of a retraction. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.RetractionAcknowledgement, lender, anchors, at)
-    _require_signer(verified.message.lender, lender)
+    require_signer(verified.message.lender, lender)
     return verified
 
 
@@ -88,7 +88,7 @@ def open_screen_request(
     """Verify a lender's own screen request, fresh at ``at``. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.ScreenRequest, lender, anchors, at)
     request = verified.message
-    _require_signer(request.lender, lender)
+    require_signer(request.lender, lender)
     with refusing_untrusted():
         issued, expires = from_timestamp(request.issued_at), from_timestamp(request.expires_at)
     if not issued - MAX_SKEW <= at <= expires + MAX_SKEW:
@@ -118,7 +118,7 @@ def open_dispute(
 ) -> Verified[v1.Dispute]:
     """Verify a subject's dispute. Raises ``Refusal``."""
     verified = open_subject_statement(envelope, v1.Dispute, binding, anchors, at)
-    _require_not_from_after(verified.message.raised_at, at)
+    require_not_from_after(verified.message.raised_at, at)
     return verified
 
 
@@ -129,7 +129,7 @@ def open_subject_event(
     verified = open_subject_statement(envelope, v1.ListingEvent, binding, anchors, at)
     if verified.message.actor:
         raise Refusal(Reason.REASON_CALLER_NOT_SIGNER, "a member's event, signed by a subject")
-    _require_not_from_after(verified.message.decided_at, at)
+    require_not_from_after(verified.message.decided_at, at)
     require_plain(verified.message.words.text)
     return verified
 
@@ -139,7 +139,7 @@ def open_flag_change(
 ) -> Verified[v1.FlagChange]:
     """Verify a subject's change of a flag. Raises ``Refusal``."""
     verified = open_subject_statement(envelope, v1.FlagChange, binding, anchors, at)
-    _require_not_from_after(verified.message.decided_at, at)
+    require_not_from_after(verified.message.decided_at, at)
     return verified
 
 
@@ -148,19 +148,20 @@ def open_contact_change(
 ) -> Verified[v1.ContactChange]:
     """Verify a subject's change of where its notices go. Raises ``Refusal``."""
     verified = open_subject_statement(envelope, v1.ContactChange, binding, anchors, at)
-    _require_not_from_after(verified.message.decided_at, at)
+    require_not_from_after(verified.message.decided_at, at)
     require_plain(verified.message.email)
     return verified
 
 
-def _require_signer(named: str, member: Member) -> None:
+def require_signer(named: str, member: Member) -> None:
+    """Raise ``Refusal`` (REASON_CALLER_NOT_SIGNER) where a statement names another member than signed it."""
     if named != member.member_id:
         raise Refusal(
             Reason.REASON_CALLER_NOT_SIGNER, f"names {named}, signed by {member.member_id}"
         )
 
 
-def _require_not_from_after(timestamp: Timestamp, at: datetime) -> None:
+def require_not_from_after(timestamp: Timestamp, at: datetime) -> None:
     """Raise ``Refusal`` (REASON_STATEMENT_NOT_FRESH) for a statement from the future, beyond clock skew."""
     with refusing_untrusted():
         made = from_timestamp(timestamp)

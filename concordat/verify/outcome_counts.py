@@ -3,13 +3,16 @@
 from datetime import datetime
 
 from concordat import v1
-from concordat.clock import MAX_SKEW, from_timestamp
+from concordat.clock import from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.refusal import Refusal, refusing_untrusted
+from concordat.refusal import refusing_untrusted
 from concordat.trust.envelope import Verified
-from concordat.v1 import Reason
-from concordat.verify.listing_statements import open_member_statement
+from concordat.verify.listing_statements import (
+    open_member_statement,
+    require_not_from_after,
+    require_signer,
+)
 
 
 def open_outcome_counts(
@@ -18,13 +21,8 @@ def open_outcome_counts(
     """Verify a lender's own counts, made by ``at``. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.OutcomeCounts, lender, anchors, at)
     said = verified.message
-    if said.lender != lender.member_id:
-        raise Refusal(
-            Reason.REASON_CALLER_NOT_SIGNER, f"names {said.lender}, signed by {lender.member_id}"
-        )
+    require_signer(said.lender, lender)
     with refusing_untrusted():
-        made = from_timestamp(said.made_at)
         _ = from_timestamp(said.period_from), from_timestamp(said.period_until)
-    if made > at + MAX_SKEW:
-        raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"made at {made}")
+    require_not_from_after(said.made_at, at)
     return verified

@@ -3,13 +3,15 @@
 from datetime import datetime
 
 from concordat import v1
-from concordat.clock import MAX_SKEW, from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.refusal import Refusal, refusing_untrusted
 from concordat.trust.envelope import Verified
-from concordat.v1 import OutcomeKind, Reason
-from concordat.verify.listing_statements import open_member_statement
+from concordat.v1 import OutcomeKind
+from concordat.verify.listing_statements import (
+    open_member_statement,
+    require_not_from_after,
+    require_signer,
+)
 
 
 def open_outcome_event(
@@ -18,14 +20,8 @@ def open_outcome_event(
     """Verify a lender's own word on what it decided by ``at``. Raises ``Refusal``."""
     verified = open_member_statement(envelope, v1.OutcomeEvent, lender, anchors, at)
     said = verified.message
-    if said.lender != lender.member_id:
-        raise Refusal(
-            Reason.REASON_CALLER_NOT_SIGNER, f"names {said.lender}, signed by {lender.member_id}"
-        )
-    with refusing_untrusted():
-        decided = from_timestamp(said.decided_at)
-    if decided > at + MAX_SKEW:
-        raise Refusal(Reason.REASON_STATEMENT_NOT_FRESH, f"decided at {decided}")
+    require_signer(said.lender, lender)
+    require_not_from_after(said.decided_at, at)
     return verified
 
 
