@@ -38,8 +38,7 @@ class _Traced(grpc.UnaryUnaryClientInterceptor):
         """Call within a span."""
         name = method_name(client_call_details.method)
         made = traces.begin(name, traces.current(), method=name)
-        more = traces.carried_for_each([made])
-        call = continuation(_Details(client_call_details, more[:1]), request)
+        call = continuation(_Details(client_call_details, traces.carried_by(made)), request)
         if made is not None:
             call.add_done_callback(lambda done: _ended(made, done))
         return call
@@ -54,7 +53,7 @@ class _TracedAio(grpc.aio.UnaryUnaryClientInterceptor):
         """Call within a span."""
         name = method_name(client_call_details.method)
         made = traces.begin(name, traces.current(), method=name)
-        for key, value in traces.carried_for_each([made])[:1]:
+        for key, value in traces.carried_by(made):
             metadata = client_call_details.metadata or grpc.aio.Metadata()
             metadata.add(key, value)
             client_call_details = client_call_details._replace(metadata=metadata)

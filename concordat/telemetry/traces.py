@@ -159,12 +159,6 @@ def _full_names(attributes: Mapping[str, str | int]) -> dict[str, str | int]:
 # A call's two ends ------------------------------------------------------------------------------------
 
 
-def calling(path: str) -> AbstractContextManager[Span | None]:
-    """Return the span of a call that goes out."""
-    name = method_name(path)
-    return span(name, SpanKind.CLIENT, method=name)
-
-
 def answering(
     path: str, metadata: Mapping[str, Any], *, trusted: bool
 ) -> AbstractContextManager[Span | None]:
@@ -180,12 +174,10 @@ def answering(
     return span(name, SpanKind.SERVER, parent=parent or _no_context(), method=name)
 
 
-def carried() -> list[tuple[str, str]]:
-    """Return the metadata by which the current trace goes on at whoever is called."""
-    carrier: dict[str, str] = {}
-    if _tracer is not None:
-        _propagator.inject(carrier)
-    return [(TRACEPARENT, carrier[TRACEPARENT])] if TRACEPARENT in carrier else []
+def carried_by(made: Span | None) -> list[tuple[str, str]]:
+    """Return the metadata by which the trace of a call's own span goes on at whoever is called."""
+    parent = _parent_of(made)
+    return [(TRACEPARENT, parent)] if parent else []
 
 
 def carried_for_each(spans: Sequence[Span | None]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from concordat.store.group_commit import GroupCommit
 from concordat.telemetry import traces
 from concordat.telemetry.exporting_spans import provider_for
 from concordat.telemetry.label import OTHER
+from concordat.telemetry.labels import method_name
 from concordat.v1 import Reason
 from provider.migrations import SCRIPTS
 from provider.own_answering import OwnDesk
@@ -108,10 +109,12 @@ def test_a_view_is_one_trace_and_says_nothing_of_the_person(
     bench.put(granted.person, 713)
     desk.links.answers[SELF] = real_provider(desk, bench)
     request = desk.federation.view_request(granted)
-    with traces.calling(PATH):
-        sent = dict(traces.carried())
-    with traces.answering(PATH, sent, trusted=True):
+    name = method_name(PATH)
+    calling = traces.begin(name, traces.current(), method=name)
+    assert calling is not None
+    with traces.answering(PATH, dict(traces.carried_by(calling)), trusted=True):
         result = desk.ask(granted, request)
+    calling.end()
     desk.verify(granted, request, result)
     found = spans.get_finished_spans()
     names = by_name(found)
@@ -230,7 +233,7 @@ def test_a_span_tells_only_what_is_on_the_list(given: dict[str, object], told: o
 def test_off_a_span_is_nothing_and_nothing_is_sent() -> None:
     assert traces.span("a") is traces.span("b")
     assert not traces.tracing()
-    assert traces.carried() == []
+    assert traces.carried_by(traces.begin("a", traces.current())) == []
     assert traces.carried_for_each([None, None]) == []
     with traces.span("a") as made:
         assert made is None
