@@ -72,21 +72,6 @@ class Told:
     rows: Sequence[Sequence[str]]
 
 
-def bar_chart(told: Told, bars: Sequence[tuple[str, float, str]]) -> Chart:
-    """Return bars from the left, one beneath the other: label, value (not negative) and its figure."""
-    most = max((value for _, value, _ in bars), default=0.0) or 1.0
-    rects, texts = [], []
-    for place, (label, value, figure) in enumerate(bars):
-        top = place * _LINE
-        long = max((WIDTH - _FIGURES) * value / most, 1.0)
-        rects.append(Rect(0, top + _BAR_TOP, round(long, 1), _BAR))
-        texts += [
-            Text(0, top + _LABEL_BASELINE, shortened(label)),
-            Text(round(long, 1) + 6, top + _BAR_TOP + 11, figure, strong=True),
-        ]
-    return _chart(told, len(bars) * _LINE, rects, (), texts)
-
-
 def contribution_chart(told: Told, parts: Sequence[tuple[str, int, str]]) -> Chart:
     """Return bars to both sides of a line, one beneath the other: label, gain or loss, and its figure."""
     lowest = min((value for _, value, _ in parts if value < 0), default=0)
@@ -140,30 +125,9 @@ def reach_chart(
     return _chart(told, 76, rects, strokes, texts)
 
 
-def line_chart(told: Told, values: Sequence[tuple[str, float, str]]) -> Chart:
-    """Return a line from left to right, equally spaced: label, value and its figure; ends are named."""
-    low = min((value for _, value, _ in values), default=0.0)
-    high = max((value for _, value, _ in values), default=1.0)
-    unit, step = 90 / ((high - low) or 1), (WIDTH - 40) / max(len(values) - 1, 1)
-    places = [
-        (round(20 + n * step, 1), round(120 - (value - low) * unit, 1))
-        for n, (_, value, _) in enumerate(values)
-    ]
-    strokes = [Stroke("20,124 380,124", "axis"), Stroke(" ".join(f"{x},{y}" for x, y in places))]
-    texts = []
-    for place, anchor in ((0, "start"), (len(values) - 1, "end")) if values else ():
-        x, y = places[place]
-        texts += [
-            Text(x, 142, shortened(values[place][0], 24), anchor),
-            Text(x, y - 8, values[place][2], anchor, strong=True),
-        ]
-    dots = [Rect(x - 2.5, y - 2.5, 5, 5) for x, y in places]
-    return _chart(told, 150, dots, strokes, texts)
-
-
-def shortened(label: str, longest: int = _LONGEST) -> str:
+def shortened(label: str) -> str:
     """Return a label that fits a line; the table has all of it."""
-    return label if len(label) <= longest else label[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _chart(

@@ -11,9 +11,10 @@ import pytest
 from starlette.responses import Response
 
 from clients.console.base import Action, Console, Page, Site, Visit, build_app
-from clients.console.base.charts import Told, bar_chart, contribution_chart, line_chart, reach_chart
+from clients.console.base.charts import Told, contribution_chart, reach_chart
 from clients.console.base.failures import PageRefused
 from clients.console.base.forms import parse_form
+from clients.console.desk.series import gap_chart
 from clients.sdk.errors import ClientError
 from concordat.rpc.errors import RemoteError
 from concordat.v1 import Reason
@@ -339,11 +340,11 @@ def test_a_number_is_plain_digits(text: str) -> None:
 def test_charts_stay_in_their_frame_and_have_a_table() -> None:
     told = Told("c", "A chart", "What it shows", ("a", "b"), (("x", "1"),))
     charts = [
-        bar_chart(told, [("x" * 90, 5, "5"), ("y", 0, "0")]),
+        contribution_chart(told, [("x" * 90, 5, "5"), ("y", 0, "0")]),
         contribution_chart(told, [("a", 60, "+60"), ("b", -300, "-300"), ("c", 0, "0")]),
         reach_chart(told, (300, 850), (200, 900), 640, [(300, "300"), (850, "850")]),
-        line_chart(told, [("Mon", 3, "3"), ("Tue", 1, "1")]),
-        line_chart(told, []),
+        gap_chart(told, [("Mon", 3, "3"), ("Tue", 1, "1")]),
+        gap_chart(told, []),
     ]
     for chart in charts:
         for rect in chart.rects:
