@@ -94,7 +94,7 @@ def contribution_chart(told: Told, parts: Sequence[tuple[str, int, str]]) -> Cha
         Stroke(f"{zero},{top + 16} {zero},{top + 36}", "axis")
         for top in (place * _LINE for place in range(len(parts)))
     ]
-    return _chart(told, height, rects, axis, texts)
+    return chart_of(told, height, rects, axis, texts)
 
 
 def reach_chart(
@@ -122,7 +122,7 @@ def reach_chart(
         Text(at(value), 18, str(value), "middle", strong=True),
         *(Text(at(place), 68, name, "middle") for place, name in marks),
     ]
-    return _chart(told, 76, rects, strokes, texts)
+    return chart_of(told, 76, rects, strokes, texts)
 
 
 def shortened(label: str) -> str:
@@ -130,13 +130,14 @@ def shortened(label: str) -> str:
     return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _chart(
+def chart_of(
     told: Told,
     height: float,
     rects: Sequence[Rect],
     strokes: Sequence[Stroke],
     texts: Sequence[Text],
 ) -> Chart:
+    """Return a chart of what is told and of the marks that show it."""
     return Chart(
         told.name,
         told.title,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from clients.console.base.charts import WIDTH, Chart, Rect, Stroke, Text, Told
+from clients.console.base.charts import WIDTH, Chart, Rect, Stroke, Text, Told, chart_of
 from clients.language import tr
 
 _LEFT, _TOP, _HIGH = 20.0, 26.0, 94.0
@@ -29,17 +29,7 @@ def gap_chart(told: Told, points: Sequence[Point]) -> Chart:
         if there and len(line) > 1:
             strokes.append(Stroke(" ".join(f"{x},{y}" for x, y in line)))
     dots = [Rect(x - _DOT / 2, y - _DOT / 2, _DOT, _DOT) for x, y in filter(None, places)]
-    return Chart(
-        told.name,
-        told.title,
-        told.description,
-        floor + 26,
-        told.columns,
-        told.rows,
-        dots,
-        strokes,
-        _texts(points, most, floor),
-    )
+    return chart_of(told, floor + 26, dots, strokes, _texts(points, most, floor))
 
 
 def _texts(points: Sequence[Point], most: int, floor: float) -> list[Text]:
