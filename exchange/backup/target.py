@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
 from concordat import v1
+from concordat.durable import flush
 from concordat.store.engine import StoreError, migrate, open_engine
 from concordat.store.exclusive import sqlite_file
 from exchange.backup.errors import BackupError
 from exchange.backup.raw import first_filled
 from exchange.backup.snapshot import snapshot
-from exchange.backup.whole_file import sync_folder
+from exchange.database import truncate_write_ahead_log
 from exchange.migrations import SCRIPTS
 
 _ERASURE = v1.LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST
@@ -143,11 +144,11 @@ def place_for(url: str, now: datetime, *, replace: bool) -> Iterator[Place]:
         migrate(engine, SCRIPTS)
         yield place
         with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            truncate_write_ahead_log(connection)
         engine.dispose()
         place.moved_to = _move_aside(file, now)
         beside.rename(file)
-        sync_folder(file.parent)
+        flush(file.parent)
     finally:
         engine.dispose()
         _remove(beside)
@@ -165,7 +166,7 @@ def _move_aside(file: Path, now: datetime) -> Path | None:
     for old, new in reversed(list(zip(_all_of(file), _all_of(aside), strict=True))):
         if old.exists():
             old.rename(new)
-    sync_folder(file.parent)
+    flush(file.parent)
     return aside
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from concordat.durable import put_in_place
 from exchange.backup.errors import BackupError
 
 
@@ -23,10 +24,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-            sync_folder(path.parent)
+            put_in_place(beside, path)
         except BaseException:
             with suppress(OSError):
                 beside.unlink()
@@ -35,12 +33,3 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         raise BackupError(
             f"cannot write {path}: {error.strerror or error}; no file was left"
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

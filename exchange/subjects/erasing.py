@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import LargeBinary, Table, delete, select, update
+from sqlalchemy import Table, delete, select, update
 
 from concordat.clock import to_micros
 from concordat.v1 import ErasureBasis, InboxKind
@@ -154,6 +154,5 @@ def _erase_messages(connection: Connection, ref: bytes, sequences: Sequence[int]
 
 
 def _nothing_left(connection: Connection, ref: bytes) -> dict[str, object]:
-    sealed = isinstance(inbox_message.c.text.type, LargeBinary)
-    text = seal(connection, ref, ERASED_TEXT.encode()) if sealed else ERASED_TEXT
+    text = seal(connection, ref, ERASED_TEXT.encode())
     return {"kind": InboxKind.INBOX_KIND_UNSPECIFIED, "listing_id": b"", "text": text}

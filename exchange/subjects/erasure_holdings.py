@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from concordat import v1
 from concordat.clock import from_micros, from_timestamp
+from concordat.trust.envelope import payload_type_of
 from concordat.v1 import ErasureCategory as Category
 from exchange.consents import table as consents
 from exchange.lenders.change_table import lender_change
@@ -139,9 +140,7 @@ def _judge_accesses(
     for entry in entries:
         record = entry.record
         act = record.WhichOneof("act")
-        if act in {"intent", "refusal", "screening", "monitoring", "case_notice"} and (
-            record.record_id not in known
-        ):
+        if act in rules.ACCESSES_THEMSELVES and record.record_id not in known:
             kept = rules.access_kept(entry.at, source.periods, source.at, narrow=False)
             consent_id = record.screening.consent_id or record.monitoring.consent_id
             note(record.record_id, consent_id, kept)
@@ -157,9 +156,7 @@ def _judge_consents(
         for record in found:
             terms = v1.Consent.FromString(record.consent.payload)
             after = terms.consent_id
-            consent = rules.ConsentHeld(
-                terms.consent_id, record.state, from_timestamp(terms.valid_until)
-            )
+            consent = rules.ConsentHeld(record.state, from_timestamp(terms.valid_until))
             kept = rules.consent_kept(consent, proofs.get(terms.consent_id), source.at)
             if held.judge(Category.ERASURE_CATEGORY_CONSENTS, kept):
                 held.consents.append(terms.consent_id)
@@ -198,7 +195,6 @@ def _listing_held(source: Source, listing: Listing) -> rules.ListingHeld:
     if until is None and live and ruling is not None and not ruling.appealed:
         until = source.profiles[listing.profile].appeal_within.after(ruling.decided_at)
     return rules.ListingHeld(
-        listing.listing_id,
         live=live,
         expires_at=listing.expires_at,
         filed_at=listing.filed_at,
@@ -212,7 +208,7 @@ def _disputes_of(source: Source, listing: Listing) -> set[bytes]:
     key = (listing.subject_ref, listing.listing_id)
     for row in reading.steps_of(source.connection, key, _CHUNK):
         envelope = row.envelope
-        if envelope.payload_type.endswith("concordat.dispute.v1+protobuf"):
+        if envelope.payload_type == payload_type_of(v1.Dispute):
             found.add(v1.Dispute.FromString(envelope.payload).dispute_id)
     return found
 

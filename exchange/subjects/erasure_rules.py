@@ -42,7 +42,6 @@ class Kept:
 class ConsentHeld:
     """A consent on record."""
 
-    consent_id: bytes
     state: ConsentState.ValueType
     valid_until: datetime
 
@@ -51,7 +50,6 @@ class ConsentHeld:
 class ListingHeld:
     """A listing on record; ``live`` where it has not ended."""
 
-    listing_id: bytes
     live: bool
     expires_at: datetime
     filed_at: datetime
@@ -146,6 +144,9 @@ def entry_kept(
     return kept[id_of[0]].get(id_of[1](entry.record))
 
 
+ACCESSES_THEMSELVES = ("intent", "refusal", "screening", "monitoring", "case_notice")
+"""Acts that are accesses; their entry's record is the access."""
+
 _ABOUT: Mapping[str, tuple[str, Callable[[v1.LogRecord], bytes]]] = {
     "consent": ("consents", lambda record: record.consent.consent_id),
     "listing": ("listings", lambda record: record.listing.listing_id),
@@ -153,15 +154,13 @@ _ABOUT: Mapping[str, tuple[str, Callable[[v1.LogRecord], bytes]]] = {
     "release": ("accesses", lambda record: record.release.access_id),
     "outcome": ("accesses", lambda record: record.outcome.access_id),
     **dict.fromkeys(
-        ("intent", "refusal", "screening", "monitoring", "case_notice"),
+        ACCESSES_THEMSELVES,
         ("accesses", lambda record: record.record_id),
     ),
 }
 """What an entry's record is about: a consent, a listing or an access, and its id."""
 
-_ACCESS_ACTS = frozenset(
-    {"intent", "refusal", "screening", "monitoring", "case_notice", "release", "outcome"}
-)
+_ACCESS_ACTS = frozenset(act for act, (what, _) in _ABOUT.items() if what == "accesses")
 
 
 def category_of(record: v1.LogRecord) -> Category.ValueType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, inspect, select, update
+from sqlalchemy import insert, inspect, select
 
 from concordat.store.engine import require_current
 from exchange.database import open_database
@@ -99,8 +99,3 @@ def _mark(connection: Connection) -> bytes:
     if mark is None:
         raise KeyringError("the database is under no keyring yet: run init first")
     return bytes(mark)
-
-
-def put_mark(connection: Connection) -> None:
-    """Keep that the references are under the vault's reference key from now on."""
-    connection.execute(update(keyring_mark).values(reference=vault_of(connection).mark))

@@ -8,6 +8,7 @@ from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.v1 import ListingState
 from concordat.v1 import StatisticsMeasure as M
+from exchange.listings.machine.listing import ENDS
 from exchange.supervision.orders import tally
 from exchange.supervision.statistics.counting import Series, took
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from exchange.supervision.statistics.cells import Measure
     from exchange.supervision.statistics.table import Counted
 
-_ENDS = {
-    ListingState.LISTING_STATE_WITHDRAWN,
-    ListingState.LISTING_STATE_REPAIRED,
-    ListingState.LISTING_STATE_EXPIRED,
-}
 _ENDED: dict[str, Measure] = {
     "decided": M.STATISTICS_MEASURE_DECIDED,
     "upheld": M.STATISTICS_MEASURE_UPHELD,
@@ -91,7 +87,7 @@ def _of_change(change: Change) -> Iterator[Measure]:
     effective = before.effective_at is None and after.effective_at is not None
     if effective:
         yield M.STATISTICS_MEASURE_EFFECTIVE
-    if after.state in _ENDS and before.state not in _ENDS:
+    if after.state in ENDS and before.state not in ENDS:
         yield M.STATISTICS_MEASURE_ENDED
     contested = after.state == ListingState.LISTING_STATE_CONTESTED and before.state != after.state
     if before.disputes == 0 and (effective or contested):  # once for each listing

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, sel
 from concordat import v1
 from concordat.v1 import ListingState, Role
 from concordat.v1 import StatisticsMeasure as M
+from exchange.listings.machine.listing import ENDS
 from exchange.listings.notices.mail_table import notice_mail
 from exchange.listings.table import listing, listing_step, listing_told, retraction
 from exchange.supervision.statistics.cells import (
@@ -26,11 +27,6 @@ from exchange.supervision.statistics.counting import Series
 from exchange.supervision.statistics.sources import Sources, bucket_column
 from exchange.supervision.suppression import told, told_pairs
 
-_ENDS = (
-    ListingState.LISTING_STATE_WITHDRAWN,
-    ListingState.LISTING_STATE_REPAIRED,
-    ListingState.LISTING_STATE_EXPIRED,
-)
 _TOLD, _LISTING, _STEP, _RECALL = listing_told.c, listing.c, listing_step.c, retraction.c
 
 
@@ -173,7 +169,7 @@ def expired_visible(sources: Sources) -> list[v1.StatisticsRow]:
 def shown_wrongly(within: ColumnElement[bool]) -> Select[int, int]:
     """Return the query of how many listings were ``shown``, and how many of them wrongly (``bad``, or NULL)."""
     of_listing = and_(_STEP.subject_ref == _TOLD.subject_ref, _STEP.listing_id == _TOLD.listing_id)
-    ended_before = exists().where(of_listing, _STEP.state.in_(_ENDS), _STEP.at < _TOLD.told_at)
+    ended_before = exists().where(of_listing, _STEP.state.in_(ENDS), _STEP.at < _TOLD.told_at)
     moved_later = exists().where(
         of_listing,
         _STEP.at > _TOLD.told_at,
