@@ -91,7 +91,7 @@ def restore(
     left = _shown_by(left, anchors, known)
     tally, end = checked(request.file, [header.size, *(each.size for each in known)], tell)
     tally.require(header.size, header.root, header.entries)
-    require_continued("the backup", ours, tally, known)
+    require_continued("the backup", ours, tally.size, tally.roots.__getitem__, known)
     _require_heard(settings, anchors, heard, request.checkpoints)
     plan = Plan(request.file, end, header, _newest(header, ours, known), left.clock_mark, keyring)
     with place_for(settings.database, now, replace=request.replace) as place:

@@ -15,7 +15,8 @@ from concordat.store.group_commit import GroupCommit
 from concordat.trust import merkle
 from concordat.trust.errors import TrustError
 from concordat.trust.tiles import TileReader
-from exchange.backup.errors import ANOTHER, SHORTER, Known, LogNotContinuedError
+from exchange.backup.errors import Known
+from exchange.backup.judging import require_continued
 from exchange.backup.known import ask_witnesses, known_from_note
 from exchange.log import sequencing, table
 from exchange.log.growth import TileDamagedError, fetch_from, grow
@@ -45,11 +46,13 @@ def require_newest(
     # Read after they were asked: another process may be sequencing, and indexes come before signatures.
     signed, waiting, latest = store.run(_read)
     ours = _ours(signed, latest, anchors)
-    for each in sorted(known, key=lambda each: each.size, reverse=True):
-        if each.size > signed.size + len(waiting):
-            raise LogNotContinuedError("the database", ours, each, SHORTER)
-        if _root_at(each.size, signed, waiting, tiles) not in {each.root, None}:
-            raise LogNotContinuedError("the database", ours, each, ANOTHER)
+    require_continued(
+        "the database",
+        ours,
+        signed.size + len(waiting),
+        lambda size: _root_at(size, signed, waiting, tiles),
+        known,
+    )
 
 
 def _published(anchors: Anchors, tiles: TileStore) -> Iterable[Known]:
