@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clients.cli.console import words as enum_words
 from clients.regulator_report.wording import COLUMNS, TABLES, measure_name, table_name
 from concordat import v1
 from concordat.clock import from_timestamp
@@ -33,8 +34,7 @@ def grid_of(told: v1.Statistics, *, brief: bool = False) -> Grid:
 
     ``brief`` for a screen, where `<10*` has to do for `fewer than 10*`.
     """
-    measures = list(dict.fromkeys(cell.measure for row in told.rows for cell in row.cells))
-    keys = _keys(told.rows)
+    keys, measures = keys_of(told.rows), measures_of(told.rows)
     rows = []
     for row in told.rows:
         cells = {cell.measure: cell for cell in row.cells}
@@ -77,7 +77,7 @@ def length_words(milliseconds: int) -> str:
     return f"{milliseconds // unit} {name}"
 
 
-def _keys(rows: Sequence[v1.StatisticsRow]) -> list[str]:
+def keys_of(rows: Sequence[v1.StatisticsRow]) -> list[str]:
     """Return what the rows of a table are by; all tables have a row's name, if only `all`."""
     found = [
         name
@@ -92,20 +92,21 @@ def _keys(rows: Sequence[v1.StatisticsRow]) -> list[str]:
     return found or ["of"]
 
 
+def measures_of(rows: Sequence[v1.StatisticsRow]) -> list[v1.StatisticsMeasure.ValueType]:
+    """Return each thing that any row of a table tells, in the order of the rows."""
+    return list(dict.fromkeys(cell.measure for row in rows for cell in row.cells))
+
+
 def _key_words(row: v1.StatisticsRow, keys: Sequence[str]) -> list[str]:
     if row.total:
         return ["all", *[""] * (len(keys) - 1)]
     words = {
-        "purpose": _enum(v1.Purpose.Name(row.purpose), "PURPOSE_") if row.purpose else "",
+        "purpose": enum_words(v1.Purpose.Name(row.purpose), "PURPOSE_") if row.purpose else "",
         "reason": v1.Reason.Name(row.reason).removeprefix("REASON_") if row.reason else "",
         "article": row.legal_article,
         "member": row.member,
     }
     return [words.get(key, "") for key in keys]
-
-
-def _enum(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix).lower().replace("_", " ")
 
 
 def facts_of(told: v1.Statistics) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from clients.console.base.formats import number, percent
 from clients.language import marked, tr
-from clients.regulator_report.grid import KEYS, grid_of, length_words
+from clients.regulator_report.grid import keys_of, length_words, measures_of, period_of
 from clients.regulator_report.wording import COLUMNS, TABLES
 from concordat import v1
 from concordat.rpc.errors import name_of
@@ -97,11 +97,9 @@ def said(names: Mapping[int, str], value: int) -> str:
     return tr(names[value]) if value in names else str(value)
 
 
-def statistics_table(told: v1.Statistics, period: str = "") -> Shown:
+def statistics_table(told: v1.Statistics) -> Shown:
     """Return a table of statistics in words."""
-    grid = grid_of(told)
-    keys = sum(head in KEYS for head in grid.heads)
-    measures = list(dict.fromkeys(cell.measure for row in told.rows for cell in row.cells))
+    keys, measures = keys_of(told.rows), measures_of(told.rows)
     rows = []
     for row in told.rows:
         cells = {cell.measure: cell for cell in row.cells}
@@ -109,23 +107,20 @@ def statistics_table(told: v1.Statistics, period: str = "") -> Shown:
             cell_words(cells[each], told.smallest_cell) if each in cells else ""
             for each in measures
         ]
-        rows.append([*_keys(row, grid.heads[:keys]), *figures])
+        rows.append([*_key_words(row, keys), *figures])
     title, about = TABLES[told.table]
     return Shown(
-        f"{tr(title)}, {period or grid.period}",
-        [
-            *(tr(HEADS[each]) for each in grid.heads[:keys]),
-            *(tr(COLUMNS[each]) for each in measures),
-        ],
+        f"{tr(title)}, {period_of(told)}",
+        [*(tr(HEADS[each]) for each in keys), *(tr(COLUMNS[each]) for each in measures)],
         rows,
-        range(keys, keys + len(measures)),
+        range(len(keys), len(keys) + len(measures)),
         tr(about),
     )
 
 
-def _keys(row: v1.StatisticsRow, heads: Sequence[str]) -> list[str]:
+def _key_words(row: v1.StatisticsRow, keys: Sequence[str]) -> list[str]:
     if row.total:
-        return [tr("all"), *[""] * (len(heads) - 1)]
+        return [tr("all"), *[""] * (len(keys) - 1)]
     words = {
         "purpose": said(PURPOSES, row.purpose) if row.purpose else "",
         "reason": name_of(row.reason) if row.reason else "",
@@ -133,7 +128,7 @@ def _keys(row: v1.StatisticsRow, heads: Sequence[str]) -> list[str]:
         "member": row.member,
         "of": "",
     }
-    return [words[head] for head in heads]
+    return [words[key] for key in keys]
 
 
 def cell_words(cell: v1.StatisticsCell, smallest: int) -> str:
