@@ -30,9 +30,9 @@ class Month:
 
     @property
     def smallest(self) -> int:
-        """The smallest cell that is told."""
-        found = [each.smallest_cell for each in self.tables.values()]
-        return max(found, default=10)
+        """The smallest cell that all of its tables are told with, the days' too."""
+        every = (self.tables, *self.days.values())
+        return max((each.smallest_cell for tables in every for each in tables.values()), default=10)
 
     def daily(self, table: int) -> list[tuple[str, v1.Statistics]]:
         """Return a table of each day that has one."""

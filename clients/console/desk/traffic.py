@@ -88,7 +88,7 @@ def _page(  # what a page of figures is made of
 def _counts(told: Month, table: int, measure: int, title: str) -> Chart:
     values = told_by_day(told, table, measure)
     points = [
-        (name, value, untold(told_smallest(told)) if value is None else number(value))
+        (name, value, untold(told.smallest) if value is None else number(value))
         for name, value in zip(told.days, values, strict=True)
     ]
     return _chart(f"t{table}m{measure}", title, tr(COLUMNS[measure]), points)
@@ -100,15 +100,9 @@ def _times(told: Month, table: int, title: str) -> Chart:
     for nth, name in enumerate(told.days):
         found = [values[nth] for values in by_member.values()]
         value = max((each for each in found if each is not None), default=None)
-        figure = untold(told_smallest(told)) if value is None else length_words(value)
+        figure = untold(told.smallest) if value is None else length_words(value)
         points.append((name, value, figure))
     return _chart(f"t{table}p99", title, tr(COLUMNS[M.STATISTICS_MEASURE_P99]), points)
-
-
-def told_smallest(told: Month) -> int:
-    """Return the smallest cell that the days are told with."""
-    cells = [each.smallest_cell for tables in told.days.values() for each in tables.values()]
-    return max(cells, default=10)
 
 
 def _chart(name: str, title: str, head: str, points: list[tuple[str, int | None, str]]) -> Chart:
