@@ -22,7 +22,7 @@ from clients.regulator_report.month import (
     traffic_grid,
 )
 from clients.regulator_report.plots import Series, environment
-from clients.regulator_report.wording import COLUMNS
+from clients.regulator_report.wording import COLUMNS, TABLES
 from concordat import v1
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
@@ -119,7 +119,8 @@ def parts_of(month: Month) -> Iterator[Part]:
     if days:
         yield Part(traffic_grid(month), _traffic_plot(month, days))
         for table in _TIMES:
-            yield Part(times_grid(month, table), _times_plot(month, table, days))
+            grid = times_grid(month, table)
+            yield Part(grid, _times_plot(month, table, days, grid.title))
         yield Part(providers_grid(month))
     for kind, told in sorted(month.tables.items()):
         if kind != T.STATISTICS_TABLE_CASES:
@@ -134,12 +135,12 @@ def _traffic_plot(month: Month, days: Sequence[str]) -> Markup:
     return plots.lines("Requests by day", days, [*series, Series("refused", refused)])
 
 
-def _times_plot(month: Month, table: int, days: Sequence[str]) -> Markup | None:
+def _times_plot(month: Month, table: int, days: Sequence[str], title: str) -> Markup | None:
     found = times_by_day(month, table, M.STATISTICS_MEASURE_P99)
     if not found:
         return None
     series = [Series(name or "all", values) for name, values in found.items()]
-    return plots.lines(times_grid(month, table).title, days, series, unit="ms")
+    return plots.lines(title, days, series, unit="ms")
 
 
 def _bars_plot(told: v1.Statistics, smallest: int) -> Markup | None:
@@ -151,7 +152,7 @@ def _bars_plot(told: v1.Statistics, smallest: int) -> Markup | None:
         Series(COLUMNS[each], [values[nth] for values in members.values()])
         for nth, each in enumerate(measures)
     ]
-    title = grid_of(told).title
+    title, _ = TABLES[told.table]
     return plots.bars(title, list(members), series, f"not told, or fewer than {smallest}")
 
 
