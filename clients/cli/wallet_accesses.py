@@ -23,6 +23,7 @@ from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.accesses import AccessList
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import WalletError
+from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.verify.bundle import parse_bundle
@@ -54,10 +55,9 @@ def accesses(
         receipts = [receipt for path in bundles or () for receipt in _receipts(path)]
         with held.locked(), WalletClient(held.anchors) as client:
             try:
-                listed = client.list_accesses(held.key(), held.kept_history(), receipts)
+                listed = list_and_keep(client, held, receipts)
             except HistoryBrokenError as error:
                 tell_broken(held, error, as_json=as_json)
-            held.keep_history(listed.kept)
     quorum = held.anchors.bundle.witness_quorum
     if as_json:
         echo_json(ok=True, **_facts(listed, quorum))

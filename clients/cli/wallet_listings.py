@@ -15,6 +15,7 @@ from clients.cli.listing_render import next_step, print_listing, until
 from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_desk import WalletDesk, earlier_facts, print_earlier, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.own_listings import OwnListings
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
 from concordat.verify.listing_history import CheckedListing
@@ -63,11 +64,9 @@ def _logged(desk: WalletDesk, *, as_json: bool) -> Sequence[HistoryEntry]:
     """Return the subject's entries in the log, none missing; exit where the exchange's account does not hold."""
     held = desk.store.held
     try:
-        listed = desk.client.list_accesses(held.key(), held.kept_history())
+        return list_and_keep(desk.client, held).entries
     except HistoryBrokenError as error:
         tell_broken(held, error, as_json=as_json)
-    held.keep_history(listed.kept)
-    return listed.entries
 
 
 def _keep_evidence(desk: WalletDesk, told: OwnListings) -> list[str]:

@@ -31,6 +31,7 @@ from clients.sdk.cases_custody import (
 )
 from clients.sdk.cases_notices import keep_withheld, read_notices
 from clients.sdk.errors import ClientError
+from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.rpc.errors import RemoteError, name_of
@@ -98,8 +99,7 @@ def _tell(desk: WalletDesk, held: WalletFolder, *, collect: bool) -> _Told:
     key = held.key()
     try:
         messages = client.read_inbox(desk.store)
-        told.listed = client.list_accesses(key, held.kept_history())
-        held.keep_history(told.listed.kept)
+        told.listed = list_and_keep(client, held)
         exchange = client.book.directory.require(anchors.bundle.exchange_id, desk.now)
         told.read = read_notices(messages, exchange, anchors, key.subject_ref)
     except RemoteError as error:

@@ -20,6 +20,7 @@ from clients.cli.wallet_report_text import section_parts
 from clients.language import tr
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import AnswerNotVerified, ClientError
+from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.subject_report import accesses_left_out
 from clients.sdk.wallet_file import WalletFolder
 from clients.wallet_report.sections import document_of
@@ -101,8 +102,7 @@ def whole_report(
     key = held.key()
     own = client.own_view(key, providers, seconds=seconds) if score else None
     report = client.report(key, own)
-    listed = client.list_accesses(key, held.kept_history())
-    held.keep_history(listed.kept)
+    listed = list_and_keep(client, held)
     if missing := accesses_left_out(report, listed.entries):
         raise AnswerNotVerified(
             f"the report leaves out entry {missing[0].index} of the log, an access to your data; show that, "

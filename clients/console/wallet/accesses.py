@@ -3,12 +3,12 @@
 from starlette.responses import Response
 
 from clients.cli.access_words import told
-from clients.cli.wallet_desk import WalletDesk
 from clients.console.base import Page, Visit
 from clients.console.base.failures import no_such_page
 from clients.console.base.formats import moment
 from clients.console.wallet.desk import Desk
 from clients.sdk.accesses import AccessList
+from clients.sdk.own_accesses import list_and_keep
 from concordat.verify.receipt import open_receipt
 from concordat.verify.receipt_file import SUFFIX, dump_receipt
 
@@ -68,18 +68,10 @@ class AccessPages:
 
     def _listed(self) -> AccessList:
         with self._desk.open() as desk:
-            return listed_accesses(desk)
+            return list_and_keep(desk.client, desk.store.held)
 
     def _quorum(self) -> int:
         return self._desk.held.anchors.bundle.witness_quorum
-
-
-def listed_accesses(desk: WalletDesk) -> AccessList:
-    """Return the entries, none missing, and remember where they end."""
-    held = desk.store.held
-    listed = desk.client.list_accesses(held.key(), held.kept_history())
-    held.keep_history(listed.kept)
-    return listed
 
 
 def download(content: bytes, name: str, kind: str = "application/octet-stream") -> Response:

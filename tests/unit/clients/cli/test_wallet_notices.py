@@ -40,7 +40,7 @@ class Exchange:
             raise RemoteError(grpc.StatusCode.UNAVAILABLE, nothing, "nobody answers")
         return self.house.inbox(self.house.ada)
 
-    def list_accesses(self, _key: WalletKey, _kept: Kept) -> AccessList:
+    def list_accesses(self, _key: WalletKey, _kept: Kept, _receipts: object) -> AccessList:
         told = self.house.ask(self.house.ada)
         checkpoint = open_checkpoint(told.answer.checkpoint, self.house.federation.anchors.log)
         entries = tuple(self.house.chain(self.house.ada))
