@@ -7,13 +7,11 @@ from datetime import datetime, timedelta
 import httpx
 from google.protobuf.message import DecodeError
 
-from clients.sdk.wallet import REQUEST_LIFE, WalletKey
+from clients.sdk.wallet import WalletKey, own_request
 from concordat import v1
-from concordat.clock import from_timestamp, to_timestamp
+from concordat.clock import from_timestamp
 from concordat.federation.anchors import Anchors
-from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.statements import seal
 from concordat.trust.errors import TrustError
 from concordat.verify.case_custody import Held, combine, custody_tag, open_deposit
 from concordat.verify.case_notice import open_case_notice
@@ -100,7 +98,11 @@ def _given(  # who asks whom, for what
     after = b""
     for _ in range(_MOST_PAGES):
         body = v1.CollectCustodyRequest(
-            request=_request(key, anchors, name, at), binding=key.binding, after=after
+            request=own_request(
+                key, anchors, at, v1.SubjectQuery.SUBJECT_QUERY_CUSTODY, custodian=name
+            ),
+            binding=key.binding,
+            after=after,
         )
         raw = post(f"{url}/custody/collect", body.SerializeToString())
         answer = v1.CollectCustodyResponse.FromString(raw)
@@ -108,19 +110,6 @@ def _given(  # who asks whom, for what
         if not answer.more or not answer.deposits:
             return
         after = v1.CustodyDeposit.FromString(answer.deposits[-1].deposit.payload).deposit_id
-
-
-def _request(key: WalletKey, anchors: Anchors, custodian: str, at: datetime) -> v1.Envelope:
-    request = v1.SubjectRequest(
-        request_id=new_id(),
-        federation=anchors.federation,
-        subject_ref=key.subject_ref,
-        query=v1.SubjectQuery.SUBJECT_QUERY_CUSTODY,
-        issued_at=to_timestamp(at),
-        expires_at=to_timestamp(at + REQUEST_LIFE),
-        custodian=custodian,
-    )
-    return seal(request, key.signer)
 
 
 def _open(

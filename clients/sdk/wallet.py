@@ -154,9 +154,13 @@ def list_consents(
 
 
 def own_request(
-    key: WalletKey, anchors: Anchors, at: datetime, query: v1.SubjectQuery.ValueType
+    key: WalletKey,
+    anchors: Anchors,
+    at: datetime,
+    query: v1.SubjectQuery.ValueType,
+    custodian: str = "",
 ) -> v1.Envelope:
-    """Sign a request for the subject's own records."""
+    """Sign a request for the subject's own records; ``custodian`` names the witness that is asked for notices."""
     request = v1.SubjectRequest(
         request_id=new_id(),
         federation=anchors.federation,
@@ -164,6 +168,7 @@ def own_request(
         query=query,
         issued_at=to_timestamp(at),
         expires_at=to_timestamp(at + REQUEST_LIFE),
+        custodian=custodian,
     )
     return seal(request, key.signer)
 
