@@ -5,9 +5,8 @@ from pathlib import Path
 
 from clients.sdk.accesses import AccessList
 from clients.sdk.cases_custody import Collected, CollectedNotice
-from clients.sdk.errors import WalletError
 from clients.sdk.wallet_atomically import write_atomically
-from clients.sdk.wallet_file import EVIDENCE
+from clients.sdk.wallet_file import new_evidence_folder
 from concordat import v1
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
@@ -44,13 +43,7 @@ def keep_withheld(folder: Path, withheld: Sequence[CollectedNotice], listed: Acc
     Each notice as the exchange signed it for custody, the custodians' deposits, and the exchange's own signed list
     of all entries about the subject, in which it does not stand. Raises ``WalletError``.
     """
-    number = 1
-    while (place := folder / EVIDENCE / str(number)).exists():
-        number += 1
-    try:
-        place.mkdir(mode=0o700, parents=True)
-    except OSError as failure:
-        raise WalletError(f"cannot make {place}: {failure.strerror}") from failure
+    place = new_evidence_folder(folder)
     write_atomically(place / "access-history.env", listed.history.SerializeToString())
     write_atomically(place / "checkpoint", listed.checkpoint.note)
     for count, each in enumerate(withheld, 1):

@@ -154,13 +154,7 @@ class WalletFolder:
         ``access-history.env`` and ``checkpoint`` are what the last of them says under signatures, the same
         with ``-before`` is what was signed before, and ``left-out.receipt`` the entry that is missing.
         """
-        number = 1
-        while (folder := self.folder / EVIDENCE / str(number)).exists():
-            number += 1
-        try:
-            folder.mkdir(mode=0o700, parents=True)
-        except OSError as failure:
-            raise WalletError(f"cannot make {folder}: {failure.strerror}") from failure
+        folder = new_evidence_folder(self.folder)
         files = {
             f"page-{place}.response": page.SerializeToString()
             for place, page in enumerate(error.pages, 1)
@@ -178,6 +172,18 @@ class WalletFolder:
 
     def _consent_path(self, consent_id: bytes) -> Path:
         return self.folder / CONSENTS / f"{consent_id.hex()}.json"
+
+
+def new_evidence_folder(wallet: Path) -> Path:
+    """Make the next numbered folder of evidence in a wallet's folder; raise ``WalletError`` where that can't be."""
+    number = 1
+    while (folder := wallet / EVIDENCE / str(number)).exists():
+        number += 1
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as failure:
+        raise WalletError(f"cannot make {folder}: {failure.strerror}") from failure
+    return folder
 
 
 @contextmanager
