@@ -175,7 +175,7 @@ class WalletFolder:
 
 
 def new_evidence_folder(wallet: Path) -> Path:
-    """Make the next numbered folder of evidence in a wallet's folder; raise ``WalletError`` where that can't be."""
+    """Make the next numbered folder of evidence in a wallet's folder; raise ``WalletError`` where it cannot."""
     number = 1
     while (folder := wallet / EVIDENCE / str(number)).exists():
         number += 1
