@@ -5,10 +5,10 @@ from typing import Any
 
 import grpc.aio
 
-from clients.sdk import monitor_flows, outcome_events
+from clients.sdk import outcome_events
 from clients.sdk.aio_lender_listings import AioLenderListings
 from clients.sdk.flow import Port, exchange_peer
-from clients.sdk.monitor_client import MOST_DUE
+from clients.sdk.monitor_client import MOST_DUE, WATCH
 from clients.sdk.outcome_events import Decision, OutcomeReport
 from concordat import v1
 from concordat.rpc.errors import from_rpc_error
@@ -36,7 +36,7 @@ class AioLenderDuties(AioLenderListings):
         """
         channel = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER))
         start: Any = channel.unary_stream(
-            monitor_flows.WATCH,
+            WATCH,
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=v1.WatchChangesResponse.FromString,
         )

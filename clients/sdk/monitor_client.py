@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from clients.sdk import monitor_flows, outcome_events, views
+from clients.sdk import outcome_events, views
 from clients.sdk.flow import DEFAULT_SECONDS, Port, exchange_peer
 from clients.sdk.lender_listings import LenderListings
 from clients.sdk.outcome_events import Decision, OutcomeReport
@@ -13,6 +13,7 @@ from concordat import v1
 from concordat.rpc.errors import from_rpc_error
 
 MOST_DUE = 10_000
+WATCH = "/concordat.v1.LenderService/WatchChanges"
 
 
 class LenderDuties(LenderListings):
@@ -38,7 +39,7 @@ class LenderDuties(LenderListings):
         """
         channel = self._transport.channel(exchange_peer(self.anchors, Port.MEMBER))
         start: Any = channel.unary_stream(
-            monitor_flows.WATCH,
+            WATCH,
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=v1.WatchChangesResponse.FromString,
         )
@@ -62,4 +63,4 @@ class LenderDuties(LenderListings):
 
         Raises ``RemoteError`` (refused, or not reachable) or ``AnswerNotVerified``.
         """
-        return self._transport.run(monitor_flows.send_view(self.book, ask, self._now, seconds))
+        return self._transport.run(views.send_view(self.book, ask, self._now, seconds))

@@ -123,6 +123,16 @@ def request_view(
 ) -> Flow[LenderView]:
     """Ask for one view and verify all of it. A retry underneath repeats the same bytes."""
     (request,) = prepare_asks(identity, [permission], now())
+    return (yield from send_view(book, request, now, seconds))
+
+
+def send_view(
+    book: MemberBook,
+    request: v1.RequestViewRequest,
+    now: Callable[[], datetime],
+    seconds: float,
+) -> Flow[LenderView]:
+    """Send a request that was signed before, and verify all of the answer."""
     call = Call(
         exchange_peer(book.anchors, Port.MEMBER),
         "/concordat.v1.ViewService/RequestView",
