@@ -48,15 +48,14 @@ def write_draft(folder: Path, statement: RootStatement, now: InForce) -> Path:
         validate(statement)
     except StatementMalformedError as error:
         raise PkiError(f"these terms are not allowed: {error}") from error
-    kind = "licence" if isinstance(statement, v1.Licence) else "status"
-    stem = f"{statement.member_id}-{kind}-{rank_of(statement)}"
+    stem = stem_of(statement)
     path = folder / (stem + DRAFT_SUFFIX)
     for taken in (path, folder / (stem + SUFFIX)):
         if taken.exists():
             raise PkiError(f"{taken} exists; move it away, or sign and submit that one")
     payload = statement.SerializeToString(deterministic=True)
     envelope = envelope_of(payload_type_of(type(statement)), payload, [])
-    replace_file(_before_path(path), now.held.SerializeToString(deterministic=True))
+    replace_file(before_path(path), now.held.SerializeToString(deterministic=True))
     replace_file(path, envelope.SerializeToString())
     return path
 
@@ -79,7 +78,7 @@ def read_draft(path: Path, anchors: Anchors, at: datetime) -> Draft:
 
 
 def _before(path: Path, statement: RootStatement, anchors: Anchors, at: datetime) -> InForce | None:
-    beside = _before_path(path)
+    beside = before_path(path)
     if not beside.exists():
         return None
     directory = MemberDirectory(anchors)
@@ -95,7 +94,14 @@ def _before(path: Path, statement: RootStatement, anchors: Anchors, at: datetime
     return now
 
 
-def _before_path(path: Path) -> Path:
+def stem_of(statement: RootStatement) -> str:
+    """Return how the files of a statement are called, but for their suffix: by whom it is of, and its number."""
+    kind = "licence" if isinstance(statement, v1.Licence) else "status"
+    return f"{statement.member_id}-{kind}-{rank_of(statement)}"
+
+
+def before_path(path: Path) -> Path:
+    """Return the file beside a draft, or a complete statement, that says what was in force before it."""
     stem = path.name.removesuffix(DRAFT_SUFFIX).removesuffix(SUFFIX)
     return path.with_name(stem + BEFORE_SUFFIX)
 

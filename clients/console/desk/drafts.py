@@ -10,17 +10,18 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from clients.pki.drafts import (
-    BEFORE_SUFFIX,
     Draft,
+    before_path,
     read_draft,
     require_clean,
     signatures_of,
+    stem_of,
     write_draft,
 )
 from clients.pki.errors import PkiError
 from clients.pki.files import DRAFT_SUFFIX, SUFFIX, replace_file
 from clients.pki.proposals import InForce
-from clients.pki.signing import parse_root_statement, rank_of, save_signed
+from clients.pki.signing import parse_root_statement, save_signed
 from concordat import v1
 from concordat.federation.anchors import Anchors
 
@@ -76,13 +77,10 @@ class DraftFiles:
         """Put a draft away that is in force, or that nobody wants."""
         path = self.find(name, at).path
         path.unlink()
-        path.with_name(
-            path.name.removesuffix(DRAFT_SUFFIX).removesuffix(SUFFIX) + BEFORE_SUFFIX
-        ).unlink(missing_ok=True)
+        before_path(path).unlink(missing_ok=True)
 
     def _path(self, statement: v1.Licence | v1.LicenceStatus) -> Path:
-        kind = "licence" if isinstance(statement, v1.Licence) else "status"
-        stem = f"{statement.member_id}-{kind}-{rank_of(statement)}"
+        stem = stem_of(statement)
         complete = self.folder / (stem + SUFFIX)
         return complete if complete.exists() else self.folder / (stem + DRAFT_SUFFIX)
 

@@ -12,9 +12,16 @@ from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
 from clients.console.desk.words import Shown
 from clients.language import tr
-from clients.pki.drafts import BEFORE_SUFFIX, Draft, require_complete, root_name, signatures_of
+from clients.pki.drafts import (
+    BEFORE_SUFFIX,
+    Draft,
+    before_path,
+    require_complete,
+    root_name,
+    signatures_of,
+)
 from clients.pki.errors import PkiError
-from clients.pki.files import DRAFT_SUFFIX, SUFFIX
+from clients.pki.files import DRAFT_SUFFIX
 from clients.pki.proposals import InForce, new_status, renewal
 from concordat import v1
 from concordat.v1 import Standing
@@ -110,7 +117,7 @@ def _draft(draft: Draft, office: Office, at: datetime) -> dict[str, object]:
     """Return what the page tells of a draft: what it changes, and who has signed."""
     found = signatures_of(draft.envelope, office.anchors, at)
     name = draft.path.name
-    before = name.removesuffix(DRAFT_SUFFIX).removesuffix(SUFFIX) + BEFORE_SUFFIX
+    before = before_path(draft.path).name
     changes = changes_of(draft.statement, draft.now.before(draft.statement) if draft.now else None)
     return {
         "name": name,
