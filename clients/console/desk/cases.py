@@ -7,12 +7,13 @@ from typing import cast
 from starlette.responses import Response
 
 from clients.console.base import PageRefused, Visit
+from clients.console.base.downloads import attachment
 from clients.console.base.formats import moment
 from clients.console.desk.case_answer import answer_table
-from clients.console.desk.downloads import attachment, required_upload
 from clients.console.desk.home import LOOK_UP
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer, officer_of
+from clients.console.desk.uploads import required_upload
 from clients.console.desk.words import SCOPES, said
 from clients.language import marked, tr
 from clients.sdk.cases import CaseProposal, case_of, propose_case

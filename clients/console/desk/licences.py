@@ -6,10 +6,11 @@ from starlette.responses import Response
 
 from clients.cli.regulator_changes import changes_of, title_of
 from clients.console.base import Visit
-from clients.console.desk.downloads import attachment, required_upload
+from clients.console.base.downloads import attachment
 from clients.console.desk.drafts import DraftFiles
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
+from clients.console.desk.uploads import required_upload
 from clients.console.desk.words import Shown
 from clients.language import tr
 from clients.pki.drafts import (

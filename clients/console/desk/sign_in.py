@@ -2,9 +2,10 @@
 
 import secrets
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from clients.console.base import PageRefused, Visit
+from clients.console.base.downloads import attachment
 from clients.console.desk.challenge import Challenge
 from clients.console.desk.office import OFFICER, Office
 from clients.console.desk.officers import Officer, officer_of
@@ -30,8 +31,7 @@ def challenge_file(office: Office, visit: Visit) -> Response:
     challenge = visit.session.kept.get(_CHALLENGE)
     if not isinstance(challenge, Challenge):
         return visit.go("/sign-in")
-    headers = {"content-disposition": 'attachment; filename="challenge.txt"'}
-    return PlainTextResponse(challenge.text + "\n", headers=headers)
+    return attachment(f"{challenge.text}\n".encode(), "challenge.txt", "text/plain; charset=utf-8")
 
 
 def sign_in(office: Office, visit: Visit) -> Response:

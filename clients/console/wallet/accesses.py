@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from clients.cli.access_words import told
 from clients.console.base import Page, Visit
+from clients.console.base.downloads import attachment
 from clients.console.base.failures import no_such_page
 from clients.console.base.formats import moment
 from clients.console.wallet.desk import Desk
@@ -58,7 +59,7 @@ class AccessPages:
         """Hand out the receipt, as anybody can check it."""
         listed, place = self._found(visit)
         name = f"entry-{listed.entries[place].index}{SUFFIX}"
-        return download(dump_receipt(listed.receipts[place]), name)
+        return attachment(dump_receipt(listed.receipts[place]), name)
 
     def _found(self, visit: Visit) -> tuple[AccessList, int]:
         listed, place = self._listed(), int(visit.path["sequence"]) - 1
@@ -72,9 +73,3 @@ class AccessPages:
 
     def _quorum(self) -> int:
         return self._desk.held.anchors.bundle.witness_quorum
-
-
-def download(content: bytes, name: str, kind: str = "application/octet-stream") -> Response:
-    """Return a file to keep."""
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=kind, headers=headers)

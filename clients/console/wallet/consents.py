@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from clients.cli.console import said
 from clients.console.base import Action, Page, Visit
+from clients.console.base.downloads import attachment
 from clients.console.base.failures import no_such_page
-from clients.console.wallet.accesses import download
 from clients.console.wallet.desk import Desk
 from clients.language import marked, tr
 from clients.sdk.consent_record import ConsentRecord
@@ -115,7 +115,7 @@ class ConsentPages:
         record = self._record(visit)
         held = self._desk.held
         content = dump_permission(Permission(record.envelope, held.key().binding))
-        return download(content, f"consent-{record.consent_id.hex()[:8]}.consent")
+        return attachment(content, f"consent-{record.consent_id.hex()[:8]}.consent")
 
     def change(self, visit: Visit) -> Response:
         """Pause, resume or revoke it: signed here, told to the exchange and to each provider."""

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from clients.cli.wallet_report import whole_report
 from clients.cli.wallet_report_copy import Copy
 from clients.console.base import Action, Page, Visit
+from clients.console.base.downloads import attachment
 from clients.console.base.failures import no_such_page
-from clients.console.wallet.accesses import download
 from clients.console.wallet.desk import Desk, keep, kept
 from clients.sdk import outcome_events_words as words
 from clients.wallet_report.page import render_page
@@ -63,7 +63,7 @@ class ReportPages:
     def file(self, visit: Visit) -> Response:
         """Hand out the same page as a file, which anybody with the trust bundle can check."""
         page = render_page(self._report(visit))
-        return download(page, "credit-report.html", "text/html; charset=utf-8")
+        return attachment(page, "credit-report.html", "text/html; charset=utf-8")
 
     def outcomes(self, visit: Visit) -> Response:
         """Show what lenders decided, by the report that was asked for last."""

@@ -1,15 +1,7 @@
-"""Files that leave the desk to be signed elsewhere, and that come back."""
-
-from starlette.responses import Response
+"""Files that come back to the desk from where they were signed."""
 
 from clients.console.base import PageRefused, Visit
 from clients.language import marked
-
-
-def attachment(content: bytes, name: str) -> Response:
-    """Return a file to be saved; ``name`` is one that this desk made, in plain ASCII."""
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 def required_upload(visit: Visit, field: str) -> bytes:
