@@ -38,6 +38,11 @@ class Session:
         """Tell whether a form's token is this session's, in constant time."""
         return hmac.compare_digest(self.csrf.encode(), token.encode())
 
+    def change_hands(self) -> None:
+        """Forget what was kept for whoever was signed in, and the token of the forms that were shown."""
+        self.kept.clear()
+        self.csrf = secrets.token_urlsafe(_TOKEN_BYTES)
+
 
 class Sessions:
     """All sessions of a process; a thief of its memory's hashes has no cookie."""

@@ -1,7 +1,5 @@
 """Signing in by a key challenge, signing out, and a link for a colleague's window."""
 
-import secrets
-
 from starlette.responses import Response
 
 from clients.console.base import PageRefused, Visit
@@ -12,7 +10,6 @@ from clients.console.desk.officers import Officer, officer_of
 from clients.language import marked, tr
 
 _CHALLENGE = "challenge"
-_TOKEN_BYTES = 32
 
 
 def show(office: Office, visit: Visit) -> Response:
@@ -50,7 +47,7 @@ def sign_in(office: Office, visit: Visit) -> Response:
         office.journal.note(None, "sign-in", outcome=f"refused: {refusal.title}")
         raise
     office.journal.note(officer, "sign-in")
-    _change_hands(visit)
+    visit.session.change_hands()
     visit.session.kept[OFFICER] = officer.key_id
     return visit.go("/", notice=tr("You are signed in as {name}.", name=officer.name))
 
@@ -58,7 +55,7 @@ def sign_in(office: Office, visit: Visit) -> Response:
 def sign_out(office: Office, visit: Visit, officer: Officer) -> Response:
     """End the officer's session; the page stays open for another to sign in."""
     office.journal.note(officer, "sign-out")
-    _change_hands(visit)
+    visit.session.change_hands()
     return visit.go("/sign-in")
 
 
@@ -79,9 +76,3 @@ def _required(officer: Officer | None) -> Officer:
             403, marked("That key does not open this desk"), marked("Its licence has just changed.")
         )
     return officer
-
-
-def _change_hands(visit: Visit) -> None:
-    """Forget what was kept for whoever was signed in, and the token of the forms that were shown."""
-    visit.session.kept.clear()
-    visit.session.csrf = secrets.token_urlsafe(_TOKEN_BYTES)
