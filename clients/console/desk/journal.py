@@ -41,7 +41,7 @@ class Journal:
         self._now = now
         self._lock = Lock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._last = self._check(self._lines())
+        _, self._last = self._checked()
 
     def note(
         self, officer: Officer | None, act: str, about: str = "", outcome: str = "done"
@@ -68,28 +68,26 @@ class Journal:
     def read(self) -> list[Act]:
         """Return every act, oldest first; raise ``ClientError`` where a line was changed or is missing."""
         with self._lock:
-            lines = self._lines()
-            self._check(lines)
-        return [Act(**json.loads(line)) for line in lines]
+            acts, _ = self._checked()
+        return acts
 
-    def _lines(self) -> list[bytes]:
-        return self._path.read_bytes().splitlines() if self._path.exists() else []
-
-    def _check(self, lines: list[bytes]) -> str:
-        """Return the hash of the last line."""
-        last = _START
+    def _checked(self) -> tuple[list[Act], str]:
+        """Return every act, and the hash of the last line."""
+        acts, last = list[Act](), _START
+        lines = self._path.read_bytes().splitlines() if self._path.exists() else []
         for number, line in enumerate(lines, 1):
             try:
-                bound = Act(**json.loads(line)).before == last
+                act = Act(**json.loads(line))
             except (ValueError, TypeError):
-                bound = False
-            if not bound:
+                act = None
+            if act is None or act.before != last:
                 raise ClientError(
                     f"line {number} of {self._path} does not follow the one before; somebody changed the desk's "
                     "journal. Put it aside as evidence, and start with an empty one"
                 )
+            acts.append(act)
             last = _hashed(line)
-        return last
+        return acts, last
 
 
 def _hashed(line: bytes) -> str:
