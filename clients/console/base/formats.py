@@ -31,10 +31,9 @@ def written_in(language: str) -> Iterator[None]:
 
 def moment(when: datetime | Timestamp) -> str:
     """Return a time to the minute, in UTC."""
-    text = dates.format_datetime(_aware(when), "d MMM y HH:mm", UTC, locale=_locale.get())
-    if _locale.get().language == "zh":
-        text = dates.format_datetime(_aware(when), "y年M月d日 HH:mm", UTC, locale=_locale.get())
-    return f"{text} UTC"
+    locale = _locale.get()
+    pattern = "y年M月d日 HH:mm" if locale.language == "zh" else "d MMM y HH:mm"
+    return f"{dates.format_datetime(_aware(when), pattern, UTC, locale=locale)} UTC"
 
 
 def day(when: datetime | Timestamp) -> str:
