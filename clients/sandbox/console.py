@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,18 +20,20 @@ from typing import Self
 from rich.console import Console
 
 from clients.sandbox import cast
+from clients.sandbox.demo_cases import SCOPE, proposed
 from clients.sandbox.federation import Sandbox
 from clients.sandbox.furnishing import Debt
 from clients.sandbox.people import Person
 from clients.sandbox.processes import SandboxError, stop_on_sigterm
-from clients.sdk.cases import CaseProposal, approve_case, propose_case
+from clients.sdk.cases import approve_case
 from concordat import v1
-from concordat.v1 import CaseScope, DisputeGround, DisputeStage
+from concordat.v1 import DisputeGround, DisputeStage
 
 BORROWER, OTHERS = "SBA-1001534008", ["SBA-1011794009", "SBA-1516785008"]
 PROVIDERS, WITNESSES = 3, 3
 _DEBT = Debt(reference="CARD-2291", amount="750.00", delinquent_since="2012-03-01")
 _OFTEN = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
+_EMBARGO = timedelta(seconds=5)  # of the notice; a real one is days
 _STOP_SECONDS = 10.0
 
 
@@ -96,19 +98,10 @@ def fill(sandbox: Sandbox) -> Path:
 
 
 def _look_up(sandbox: Sandbox, person: Person) -> None:
-    now, scope = datetime.now(UTC), CaseScope.CASE_SCOPE_ACCESSES
-    proposal = CaseProposal(
-        subject_ref=person.subject_ref,
-        legal_article="Order 631 art. 33",
-        case_reference="FR-2026/0042",
-        scopes=[scope],
-        ends_at=now + timedelta(days=30),
-        notice_at=now + timedelta(seconds=5),
-    )
-    case = propose_case(proposal, cast.REGULATOR, sandbox.anchors.federation, now)
+    case = proposed(sandbox, person, _EMBARGO)
     for approver in sandbox.approvers()[:2]:
         approve_case(case, approver)
-    sandbox.supervisor().look_up(case, scope)
+    sandbox.supervisor().look_up(case, SCOPE)
 
 
 def pages(sandbox: Sandbox, wallet: Path) -> tuple[ServedPage, ServedPage]:

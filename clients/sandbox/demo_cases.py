@@ -16,6 +16,7 @@ from clients.sdk import RemoteError
 from clients.sdk.cases import CaseProposal, approve_case, propose_case
 from clients.sdk.cases_custody import CollectedNotice, collect_notices
 from clients.sdk.cases_notices import read_notices
+from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.rpc.errors import name_of
 from concordat.v1 import CaseScope, Reason
@@ -23,7 +24,21 @@ from concordat.v1 import CaseScope, Reason
 ARTICLE, REFERENCE = "Order 631 art. 33", "FR-2026/0042"
 EMBARGO = timedelta(seconds=4)  # of the notice; a real one is days
 PATIENCE = 20.0  # seconds
-_SCOPE = CaseScope.CASE_SCOPE_ACCESSES
+SCOPE = CaseScope.CASE_SCOPE_ACCESSES
+
+
+def proposed(sandbox: Sandbox, person: Person, embargo: timedelta) -> v1.Envelope:
+    """Return a case of the sandbox's regulator, unsigned as yet; ``embargo`` holds its notice back."""
+    now = datetime.now(UTC)
+    proposal = CaseProposal(
+        subject_ref=person.subject_ref,
+        legal_article=ARTICLE,
+        case_reference=REFERENCE,
+        scopes=[SCOPE],
+        ends_at=now + timedelta(days=30),
+        notice_at=now + embargo,
+    )
+    return propose_case(proposal, cast.REGULATOR, sandbox.anchors.federation, now)
 
 
 def look_up(console: Console, sandbox: Sandbox, person: Person) -> dict[str, Any]:
@@ -31,21 +46,12 @@ def look_up(console: Console, sandbox: Sandbox, person: Person) -> dict[str, Any
 
     Raises ``SandboxError`` where the first is let in.
     """
-    now = datetime.now(UTC)
-    proposal = CaseProposal(
-        subject_ref=person.subject_ref,
-        legal_article=ARTICLE,
-        case_reference=REFERENCE,
-        scopes=[_SCOPE],
-        ends_at=now + timedelta(days=30),
-        notice_at=now + EMBARGO,
-    )
-    case = propose_case(proposal, cast.REGULATOR, sandbox.anchors.federation, now)
+    case = proposed(sandbox, person, EMBARGO)
     first, second, _ = sandbox.approvers()
     supervisor = sandbox.supervisor()
     approve_case(case, first)
     try:
-        supervisor.look_up(case, _SCOPE)
+        supervisor.look_up(case, SCOPE)
     except RemoteError as refused:
         if refused.reason != Reason.REASON_CASE_NOT_APPROVED:
             raise
@@ -53,7 +59,7 @@ def look_up(console: Console, sandbox: Sandbox, person: Person) -> dict[str, Any
     else:
         raise SandboxError("a case with one approver was let in")
     approve_case(case, second)
-    answered = supervisor.look_up(case, _SCOPE)
+    answered = supervisor.look_up(case, SCOPE)
     seen = len(answered.page.accesses)
     _say(
         console,
