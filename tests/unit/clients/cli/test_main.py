@@ -85,6 +85,16 @@ def test_help_starts_without_importing_grpc() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
 
 
+def test_no_command_but_those_that_serve_loads_what_serves_pages_or_metrics() -> None:
+    script = (
+        "import sys\n"
+        "import clients.cli.lender, clients.cli.regulator, clients.cli.wallet\n"
+        "heavy = {'clients.console', 'prometheus_client', 'uvicorn'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
 def test_the_version_is_the_packages() -> None:
     result = run("--version")
     assert result.exit_code == 0
