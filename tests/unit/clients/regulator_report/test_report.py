@@ -46,6 +46,13 @@ class Tags(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in {"src", "href", "onload"}]
 
 
+def test_days_alone_say_below_what_nothing_is_told() -> None:
+    told = table_of(T.STATISTICS_TABLE_QUERIES, "2026-10-31")
+    told.smallest_cell = 25
+    assert month_of(MONTH, (), {"2026-10-31": [told]}).smallest == 25
+    assert month_of(MONTH, (), {}).smallest == 10
+
+
 def test_the_first_page_is_the_regulators_own_look_ups(tmp_path: Path) -> None:
     page = page_of(tmp_path)
     first = page[: page.index("</section>")]
