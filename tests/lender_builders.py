@@ -9,18 +9,19 @@ changes, cursor = desk.changes(cursor=0)        # what a lender is told, up to n
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from concordat import v1
-from concordat.clock import to_timestamp
+from concordat.clock import to_micros, to_timestamp
 from concordat.ids import new_id
 from concordat.refusal import Refusal
 from concordat.statements import digest_of, seal
 from concordat.v1 import LenderChangeKind, OutcomeKind, Reason, Role
 from exchange.housekeeping import tidy
 from exchange.lenders import duties
-from tests.builders import LENDER, Subject, signer
+from exchange.lenders.outcome_table import counts_by_lender
+from tests.builders import DAY, LENDER, Subject, signer
 from tests.exchange_services import NO_CONTEXT
 from tests.listing_desk import ListingDesk
 
@@ -94,14 +95,24 @@ class DutyDesk(ListingDesk):
                 return found
 
     def overdue(self) -> dict[str, tuple[int, int]]:
-        """Return what is counted for the regulator now."""
-        at = self.federation.at
-        return self.desk.store.run(lambda c: duties.overdue_by_lender(c, at))
+        """Return how many outcomes are due by now, and missing, of all that is counted for the regulator."""
+        rows = self._counted(self.federation.at - duties.TERM)
+        return {
+            row.lender: (int(row.due), duties.missing_of(row.due, row.told))
+            for row in rows
+            if row.due
+        }
 
     def unreviewed(self) -> dict[str, int]:
         """Return the flagged refusals that are counted for the regulator now."""
-        at = self.federation.at
-        return self.desk.store.run(lambda c: duties.unreviewed_by_lender(c, at))
+        rows = self._counted(self.federation.at + DAY)
+        return {row.lender: int(row.unreviewed) for row in rows if row.unreviewed > 0}
+
+    def _counted(self, until: datetime) -> list[Any]:
+        since, end = (
+            duties.day_of(to_micros(at)) for at in (self.federation.at - duties.KEEP, until)
+        )
+        return self.desk.store.run(lambda c: list(counts_by_lender(c, since, end)))
 
     def outcomes(self, person: Subject | None = None) -> list[duties.OutcomeOfAccess]:
         """Return what the subject is told of outcomes."""

@@ -55,6 +55,7 @@ _BARS: Mapping[int, Sequence[int]] = {
     T.STATISTICS_TABLE_OUTCOMES: (
         M.STATISTICS_MEASURE_OUTCOMES_DUE,
         M.STATISTICS_MEASURE_OUTCOMES_MISSING,
+        M.STATISTICS_MEASURE_OUTCOMES_UNREVIEWED,
     ),
 }
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

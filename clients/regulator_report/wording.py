@@ -107,6 +107,7 @@ COLUMNS: Mapping[int, str] = {
     M.STATISTICS_MEASURE_SHOWN_ENDED: marked("shown though ended"),
     M.STATISTICS_MEASURE_OUTCOMES_DUE: marked("due"),
     M.STATISTICS_MEASURE_OUTCOMES_MISSING: marked("missing"),
+    M.STATISTICS_MEASURE_OUTCOMES_UNREVIEWED: marked("reviewed by nobody"),
     M.STATISTICS_MEASURE_SIGNAL_NO_MATCH: marked("unknown subjects"),
     M.STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS: marked("others' consents"),
     M.STATISTICS_MEASURE_SIGNAL_ONE_SUBJECT: marked("one subject again"),

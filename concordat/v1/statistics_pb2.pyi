@@ -56,7 +56,7 @@ class _StatisticsTableEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Statis
     STATISTICS_TABLE_EXPIRED_VISIBLE: _StatisticsTable.ValueType  # 25
     """By month: listings shown to lenders, checked again, and those among them that had ended: must be none."""
     STATISTICS_TABLE_OUTCOMES: _StatisticsTable.ValueType  # 26
-    """By month: outcomes that lenders owed by its end, and those that are missing."""
+    """By month: outcomes that lenders owed by its end, those that are missing, and refusals that nobody reviewed."""
     STATISTICS_TABLE_FISHING: _StatisticsTable.ValueType  # 27
     """By month: signals of fishing that were seen, by lender."""
     STATISTICS_TABLE_CASES: _StatisticsTable.ValueType  # 28
@@ -92,7 +92,7 @@ STATISTICS_TABLE_RECALLS: StatisticsTable.ValueType  # 24
 STATISTICS_TABLE_EXPIRED_VISIBLE: StatisticsTable.ValueType  # 25
 """By month: listings shown to lenders, checked again, and those among them that had ended: must be none."""
 STATISTICS_TABLE_OUTCOMES: StatisticsTable.ValueType  # 26
-"""By month: outcomes that lenders owed by its end, and those that are missing."""
+"""By month: outcomes that lenders owed by its end, those that are missing, and refusals that nobody reviewed."""
 STATISTICS_TABLE_FISHING: StatisticsTable.ValueType  # 27
 """By month: signals of fishing that were seen, by lender."""
 STATISTICS_TABLE_CASES: StatisticsTable.ValueType  # 28
@@ -170,6 +170,8 @@ class _StatisticsMeasureEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Stat
     """Outcomes due."""
     STATISTICS_MEASURE_OUTCOMES_MISSING: _StatisticsMeasure.ValueType  # 38
     """Those of them that are missing. A failing."""
+    STATISTICS_MEASURE_OUTCOMES_UNREVIEWED: _StatisticsMeasure.ValueType  # 39
+    """Accesses that were not followed by a grant, with no word that a person reviewed that (R17). A failing."""
     STATISTICS_MEASURE_SIGNAL_NO_MATCH: _StatisticsMeasure.ValueType  # 40
     """Subjects unknown to all providers asked for unusually often. A failing."""
     STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS: _StatisticsMeasure.ValueType  # 41
@@ -258,6 +260,8 @@ STATISTICS_MEASURE_OUTCOMES_DUE: StatisticsMeasure.ValueType  # 37
 """Outcomes due."""
 STATISTICS_MEASURE_OUTCOMES_MISSING: StatisticsMeasure.ValueType  # 38
 """Those of them that are missing. A failing."""
+STATISTICS_MEASURE_OUTCOMES_UNREVIEWED: StatisticsMeasure.ValueType  # 39
+"""Accesses that were not followed by a grant, with no word that a person reviewed that (R17). A failing."""
 STATISTICS_MEASURE_SIGNAL_NO_MATCH: StatisticsMeasure.ValueType  # 40
 """Subjects unknown to all providers asked for unusually often. A failing."""
 STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS: StatisticsMeasure.ValueType  # 41

@@ -102,31 +102,15 @@ def owe(connection: Connection, accesses: Iterable[Access]) -> None:
 # For the regulator's statistics, and the limits ---------------------------------------------------
 
 
-def overdue_by_lender(connection: Connection, at: datetime) -> dict[str, tuple[int, int]]:
-    """Return of how many accesses the outcome was due by ``at``, and of how many of them none was told."""
-    rows = table.counts_by_lender(connection, day_of(to_micros(at - KEEP)), _over(at))
-    return {row.lender: (int(row.due), _missing(row.due, row.told)) for row in rows if row.due}
-
-
-def unreviewed_by_lender(connection: Connection, at: datetime) -> dict[str, int]:
-    """Return how many accesses by ``at`` were followed by a refusal that no person reviewed (R17)."""
-    until = day_of(to_micros(at)) + 1
-    rows = table.counts_by_lender(connection, day_of(to_micros(at - KEEP)), until)
-    return {row.lender: int(row.unreviewed) for row in rows if row.unreviewed > 0}
-
-
 def missing_lately(connection: Connection, at: datetime) -> dict[str, tuple[int, int]]:
-    """Return, as ``overdue_by_lender``, of accesses whose term ran out within the last 30 days."""
-    since = day_of(to_micros(at - TERM - WINDOW))
-    rows = table.counts_by_lender(connection, since, _over(at))
-    return {row.lender: (int(row.due), _missing(row.due, row.told)) for row in rows if row.due}
+    """Return of how many accesses the outcome came due in the 30 days to ``at``, and of how many none was told."""
+    since, until = (day_of(to_micros(at - TERM - back)) for back in (WINDOW, timedelta()))
+    rows = table.counts_by_lender(connection, since, until)
+    return {row.lender: (int(row.due), missing_of(row.due, row.told)) for row in rows if row.due}
 
 
-def _over(at: datetime) -> int:
-    return day_of(to_micros(at - TERM))
-
-
-def _missing(due: int, told: int) -> int:
+def missing_of(due: int, told: int) -> int:
+    """Return how many outcomes of those due are missing; one that is told before it is due counts as told."""
     return max(int(due) - int(told), 0)
 
 

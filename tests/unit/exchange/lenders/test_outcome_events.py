@@ -11,10 +11,14 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.trust.errors import StatementMalformedError
 from concordat.v1 import DecisionReason, LogEntryKind, OutcomeKind, Purpose, ReviewerRole
+from concordat.v1 import StatisticsMeasure as M
 from exchange.lenders import duties
 from exchange.log import table as log
 from exchange.subjects.erasing import erase_holdings
 from exchange.subjects.erasure_holdings import Holdings
+from exchange.supervision.statistics.members import outcomes
+from exchange.supervision.statistics.periods import Period
+from exchange.supervision.statistics.sources import Sources
 from exchange.tables import outcome_event
 from tests.builders import AT, DAY, LENDER
 from tests.lender_builders import NOT_GRANTED, OTHER_LENDER, Access, DutyDesk
@@ -215,6 +219,22 @@ def test_after_an_erasure_with_its_log_openings_nothing_is_owed_either(desk: Dut
     desk.federation.at += 31 * DAY
     assert desk.due() == [kept.access_id]
     assert desk.overdue() == {LENDER: (2, 1)}
+
+
+def test_the_regulators_month_tells_what_is_missing_and_what_nobody_reviewed(
+    desk: DutyDesk,
+) -> None:
+    accesses = [desk.access() for _ in range(7)]
+    refused: dict[str, Any] = {"outcome": NOT_GRANTED, "reasons": [HIGH_DEBT]}
+    desk.report(*(desk.outcome(each, **refused) for each in accesses[:4]))
+    reviewed: dict[str, Any] = {"reviewed_by_person": True, "reviewer_role": OFFICER}
+    desk.report(desk.outcome(accesses[4], **refused, **reviewed))
+    month = Period.month(f"{AT + duties.TERM:%Y-%m}")
+    rows = desk.desk.store.run(lambda c: outcomes(Sources(c, month, 2, {})))
+    told = {(row.member, cell.measure): cell for row in rows for cell in row.cells}
+    assert told[LENDER, M.STATISTICS_MEASURE_OUTCOMES_DUE].count == 8
+    assert told[LENDER, M.STATISTICS_MEASURE_OUTCOMES_MISSING].count == 2
+    assert told[LENDER, M.STATISTICS_MEASURE_OUTCOMES_UNREVIEWED].count == 4
 
 
 def test_many_missing_outcomes_step_a_lender_up_until_it_tells_them(desk: DutyDesk) -> None:
