@@ -22,7 +22,7 @@ document.addEventListener("securitypolicyviolation",
   (event) => console.error(`policy: ${event.effectiveDirective} stopped ${event.blockedURI}`));
 """
 # Links that lead to a file, or out of the language.
-_FILES = ("/permission", "/receipt", "/file", "/challenge", ".env")
+_FILES = ("/permission", "/receipt", "/file", "/json", "/challenge", ".env")
 _ID = re.compile(r"/(?:[0-9a-f]{32,}|\d+)(?=/|$)")
 _PRESSES = 90
 

@@ -30,10 +30,12 @@ LOCALES = CONSOLE / "locales"
 LANGUAGES = ("zh",)
 _SHARED = ("base", "words")
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {"tr": (1,), "marked": (1,), "plural": (1, 2)}
-_METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+_METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("**.j2", "jinja2")]
 _ENUMS = {
+    "ConsentEventKind": "CONSENT_EVENT_KIND_",
     "ConsentState": "CONSENT_STATE_",
     "DataCategory": "DATA_CATEGORY_",
+    "DisclosureKind": "DISCLOSURE_KIND_",
     "DisputeGround": "DISPUTE_GROUND_",
     "FlagKind": "FLAG_KIND_",
     "InboxKind": "INBOX_KIND_",
@@ -46,6 +48,7 @@ _ENUMS = {
     "ProviderOutcomeKind": "PROVIDER_OUTCOME_KIND_",
     "Purpose": "PURPOSE_",
     "ReleaseResult": "RELEASE_RESULT_",
+    "Role": "ROLE_",
     "WithdrawalCode": "WITHDRAWAL_CODE_",
 }
 _FIELD = string.Formatter()

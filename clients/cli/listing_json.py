@@ -6,6 +6,7 @@ from clients.cli import listing_words
 from clients.cli.console import words
 from clients.cli.listing_render import next_step
 from clients.cli.moments import moment
+from clients.formats import day
 from concordat import v1
 from concordat.verify.listing_history import CheckedListing, CheckedStep
 
@@ -65,10 +66,10 @@ def in_view_facts(shown: v1.ListingInView) -> dict[str, Any]:
         "mark": listing_words.mark(shown.mark),
         "band": words(v1.AmountBand.Name(shown.band), "AMOUNT_BAND_"),
         "basis": listing_words.basis(shown.basis),
-        "delinquent_since": listing_words.day(shown.delinquent_since),
-        "effective_since": listing_words.day(shown.effective_since),
-        "settled_on": listing_words.day(shown.settled_on) if shown.HasField("settled_on") else None,
-        "expires_at": listing_words.day(shown.expires_at),
+        "delinquent_since": day(shown.delinquent_since),
+        "effective_since": day(shown.effective_since),
+        "settled_on": day(shown.settled_on) if shown.HasField("settled_on") else None,
+        "expires_at": day(shown.expires_at),
         "words": shown.words.text or None,
         "words_language": shown.words.language or None,
     }

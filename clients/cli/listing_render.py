@@ -8,6 +8,7 @@ from rich.text import Text
 
 from clients.cli import listing_words
 from clients.cli.moments import moment
+from clients.formats import day
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.v1 import ListingState
@@ -30,15 +31,15 @@ def next_step(own: v1.OwnListing) -> str:
     if own.state in _ENDED:
         return ""
     if own.state in _DISPUTED:
-        return f"wait: decided by {listing_words.day(own.decide_by)}"
+        return f"wait: decided by {day(own.decide_by)}"
     steps = []
     if own.HasField("appeal_until"):
-        steps.append(f"wallet appeal, before {listing_words.day(own.appeal_until)}")
+        steps.append(f"wallet appeal, before {day(own.appeal_until)}")
     match own.state:
         case ListingState.LISTING_STATE_DRAFT:
             steps.append("wallet inbox: read the notice")
         case ListingState.LISTING_STATE_NOTICED:
-            before = f", before {listing_words.day(own.effective_from)}"
+            before = f", before {day(own.effective_from)}"
             steps.append(f"wallet contest{before if own.HasField('effective_from') else ''}")
         case ListingState.LISTING_STATE_EFFECTIVE:
             steps.append("wallet dispute, or wallet settle")
@@ -49,7 +50,7 @@ def next_step(own: v1.OwnListing) -> str:
 
 def until(own: v1.OwnListing) -> str:
     """Return the day on which a listing ends, whatever happens; empty once it has ended."""
-    return "" if own.state in _ENDED else listing_words.day(own.expires_at)
+    return "" if own.state in _ENDED else day(own.expires_at)
 
 
 def print_listing(console: Console, checked: CheckedListing, now: datetime) -> None:
@@ -106,7 +107,7 @@ def _seen(own: v1.OwnListing) -> str:
     words = " and your own words" if shown.HasField("words") else ""
     return (
         f"with your consent: {listing_words.mark(shown.mark)}, a {band} amount{words}, "
-        f"until {listing_words.day(shown.expires_at)}"
+        f"until {day(shown.expires_at)}"
     )
 
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from clients.cli.console import said as in_words
 from clients.cli.console import words
+from clients.formats import day, money
 from clients.language import marked, plural, tr
 from concordat import v1
-from concordat.clock import from_timestamp
 from concordat.v1 import (
     DisputeGround,
     DisputeStage,
@@ -147,18 +145,6 @@ def mark(number: ListingMark.ValueType) -> str:
     return in_words(ListingMark.Name(number), "LISTING_MARK_")
 
 
-def money(amount: v1.Money) -> str:
-    """Return an amount as people write it."""
-    if amount.currency in WHOLE:
-        return f"{amount.minor:,} {amount.currency}"
-    return f"{amount.minor // 100:,}.{amount.minor % 100:02} {amount.currency}"
-
-
-def day(timestamp: Timestamp) -> str:
-    """Return the day of a time, in UTC."""
-    return from_timestamp(timestamp).strftime("%Y-%m-%d")
-
-
 def short_forms(ids: Iterable[bytes]) -> dict[bytes, str]:
     """Return the first digits of each id: as few as tell all of them apart, and at least eight."""
     whole = {identifier: identifier.hex() for identifier in ids}
@@ -177,7 +163,6 @@ def _channel(said: v1.ListingEvent) -> str:
     return in_words(v1.NoticeChannel.Name(said.notice.channel), "NOTICE_CHANNEL_")
 
 
-WHOLE = frozenset({"CLP", "ISK", "JPY", "KRW", "PYG", "UGX", "VND"})  # no minor units (ISO 4217)
 SHORT = 13
 _SHORTEST = 8
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from concordat.clock import from_timestamp
+from clients import formats
 
 
 def moment(timestamp: Timestamp) -> str:
-    """Return a time to the second, in UTC."""
-    return from_timestamp(timestamp).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Return a time to the second, in UTC, in the language that is written."""
+    return formats.moment(timestamp, seconds=True)
 
 
 _UNITS = (("days", 86_400), ("hours", 3_600), ("minutes", 60))

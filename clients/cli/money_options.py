@@ -2,7 +2,7 @@
 
 import re
 
-from clients.cli.listing_words import WHOLE
+from clients.formats import WHOLE
 from clients.sdk.errors import ClientError
 
 _AMOUNT = re.compile(r"(\d{1,13})(?:\.(\d{2}))?")

@@ -80,7 +80,7 @@ def _provider(part: Part) -> dict[str, Any]:
         "outcome": part.outcome,
         "score": part.score,
         "scale": part.scale or None,
-        "as_of": part.as_of or None,
+        "as_of": moment(part.as_of) if part.as_of else None,
         "model": part.model or None,
         "points": part.points,
         "says": part.says,

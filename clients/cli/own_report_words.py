@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from clients.cli.console import said
-from clients.cli.moments import moment
 from clients.cli.render import band
 from clients.language import marked, plural, tr
 from concordat import v1
@@ -36,7 +37,7 @@ class Part:
     points: int | None  # None where it is not in the unified score
     says: str
     reasons: tuple[tuple[str, str], ...]  # code and text, the costliest first
-    as_of: str = ""  # the time that the score describes
+    as_of: Timestamp | None = None  # the time that the score describes
     model: str = ""  # the provider's name for the model that made it
 
 
@@ -63,7 +64,7 @@ def _part(verified: VerifiedOwnView, told: v1.ProviderOutcome, points: dict[str,
     says = _moved(own, told.calibration, past_its_date=_is_past_its_date(verified))
     reasons = tuple(reasons_of(verified, name))
     scale = scale_of(verified, name)
-    as_of, model = moment(message.as_of), message.model_version
+    as_of, model = message.as_of, message.model_version
     return Part(name, legal_name, kind, message.score, scale, own, says, reasons, as_of, model)
 
 

@@ -7,9 +7,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from clients.cli.console import words
+from clients.cli.console import said, words
 from clients.cli.lender_render import print_told
 from clients.cli.moments import moment
+from clients.language import tr
 from concordat import v1
 from concordat.pooling import POINTS_HIGHEST, POINTS_LOWEST
 from concordat.rpc.errors import CATALOG as REASONS
@@ -210,9 +211,9 @@ def calibration(verified: VerifiedView) -> str:
 
 def disclosure(told: v1.Disclosure) -> str:
     """Return a disclosure in words."""
-    kind = words(v1.DisclosureKind.Name(told.kind), "DISCLOSURE_KIND_")
+    kind = said(v1.DisclosureKind.Name(told.kind), "DISCLOSURE_KIND_")
     if told.kind == DisclosureKind.DISCLOSURE_KIND_THRESHOLD:
-        return f"{kind}: {told.threshold} points"
+        return tr("{kind}: {threshold} points", kind=kind, threshold=told.threshold)
     return kind
 
 

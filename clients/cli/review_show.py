@@ -12,6 +12,7 @@ from rich.text import Text
 from clients.cli import listing_words
 from clients.cli.console import words
 from clients.cli.moments import moment
+from clients.formats import day, money
 from clients.sdk.errors import ClientError
 from clients.sdk.reviews import OpenedEvidence, Review, ShownFiling
 from concordat import v1
@@ -61,8 +62,8 @@ def _filings(review: Review) -> Table:
         what = Text(
             f"{listing_words.kind(filing.kind)}, from a {listing_words.basis(filing.basis)}: "
         )
-        what.append(f"{listing_words.money(filing.amount)}, ")
-        what.append(f"owed since {listing_words.day(filing.delinquent_since)}")
+        what.append(f"{money(filing.amount)}, ")
+        what.append(f"owed since {day(filing.delinquent_since)}")
         if shown.fault:
             what.append(f"\nDOES NOT HOLD: {shown.fault}", style="bold red")
         evidence = filing.evidence_hash.hex()

@@ -15,6 +15,7 @@ from clients.cli.listing_render import next_step, print_listing, until
 from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_desk import WalletDesk, earlier_facts, print_earlier, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.formats import day, money
 from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.own_listings import OwnListings
 from concordat.verify.history import HistoryBrokenError, HistoryEntry
@@ -124,8 +125,8 @@ def listings_table(shown: list[CheckedListing]) -> Table:
             ids[own.listing_id],
             listing_words.kind(own.kind),
             ", ".join(own.sources),
-            listing_words.money(own.facts.amount),
-            listing_words.day(own.facts.delinquent_since),
+            money(own.facts.amount),
+            day(own.facts.delinquent_since),
             stands,
             until(own),
             next_step(own),

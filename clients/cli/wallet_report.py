@@ -1,5 +1,7 @@
 """`concordat wallet report`: all there is about you; your score first, why it is so, and what would lift it."""
 
+# ruff: noqa: PLR0913, PLR0917 - typer makes every argument of a command an option
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,22 +14,24 @@ from rich.text import Text
 
 from clients.cli import own_report_words as said
 from clients.cli.console import JsonOption, console, echo_json, failing, read_passphrase
+from clients.cli.moments import moment
 from clients.cli.render import band, interval_bar
 from clients.cli.wallet_accesses import tell_broken
-from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
+from clients.cli.wallet_options import DEFAULT_WALLET, Folder, Language, PassphraseFile
 from clients.cli.wallet_report_copy import Copy, facts_of, read_copy, write_copy
 from clients.cli.wallet_report_text import section_parts
-from clients.language import tr
+from clients.formats import written_in
+from clients.language import marked, plural, tr
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import AnswerNotVerified, ClientError
 from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.subject_report import accesses_left_out
 from clients.sdk.wallet_file import WalletFolder
+from clients.wallet_report.score_section import COLUMNS, score_of
 from clients.wallet_report.sections import document_of
 from concordat.verify.history import HistoryBrokenError
 from concordat.verify.own_view import VerifiedOwnView
 
-_SCORE_TITLES = ("Your score", "Why it is not higher", "What would lift it")
 _BAND_STYLES = {1: "bold green", 2: "green", 3: "yellow", 4: "dark_orange", 5: "red"}
 
 
@@ -47,6 +51,10 @@ def report(
         Path | None,
         typer.Option("--from", help="Show a copy from --out again, checked offline; ask nobody."),
     ] = None,
+    language: Annotated[
+        Language | None,
+        typer.Option(help="Of the text and of the page; that of a copy, else English."),
+    ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=300, help="Time to answer in.")] = 10.0,
     wallet: Folder = DEFAULT_WALLET,
     passphrase_file: PassphraseFile = None,
@@ -64,14 +72,15 @@ def report(
             _require_own(found, held)
         else:
             found = _asked(held, providers or (), seconds, score=score, as_json=as_json)
-        facts = facts_of(found)
+        facts, spoken = facts_of(found), language or found.language
         if out is not None:
-            write_copy(out, found, facts)
+            write_copy(out, found, facts, spoken)
     if as_json:
         echo_json(ok=True, **facts, out=str(out) if out else None)
         return
-    for part in whole_parts(found):
-        console().print(part)
+    with written_in(spoken):
+        for part in whole_parts(found):
+            console().print(part)
     if out is not None:
         console().print(f"Written to {out}.")
 
@@ -125,11 +134,9 @@ def whole_parts(found: Copy) -> Iterator[RenderableType]:
         yield from report_parts(found.own_view)
     if found.report is not None:
         document = document_of(found.report)
-        yield from section_parts(document, but=_SCORE_TITLES)
-        yield Text(
-            f"Signed by {found.report.exchange.member_id}, as of {dict(document.facts)['As of']}.",
-            "green",
-        )
+        yield from section_parts(document.rest)
+        who, when = found.report.exchange.member_id, moment(found.report.report.as_of)
+        yield Text(tr("Signed by {who}, as of {when}.", who=who, when=when), "green")
 
 
 def report_parts(verified: VerifiedOwnView) -> list[RenderableType]:
@@ -139,30 +146,37 @@ def report_parts(verified: VerifiedOwnView) -> list[RenderableType]:
         parts.append(_missing(verified))
     parts.append(_providers(verified))
     if costs := said.costs_of(verified):
-        parts += _section("Why it is not higher", costs)
+        parts += _section(tr("Why it is not higher"), costs)
     score, lift = verified.score, said.lift_for(verified)
     if lift is not None:
         lines = said.lift_lines(verified, lift)
         parts += _section(said.lift_title(lift), lines)
     elif score is not None:
-        parts.append(Text("No band is better than yours."))
+        parts.append(Text(tr("No band is better than yours.")))
     parts.append(Text(f"\n{tr(said.NO_PROMISE)}"))
-    checks = len(verified.checks)
-    parts.append(Text(f"Verified offline from the trust bundle: {checks} checks passed.", "green"))
+    verified_here = plural(
+        "Verified offline from the trust bundle: {number} check passed.",
+        "Verified offline from the trust bundle: {number} checks passed.",
+        len(verified.checks),
+    )
+    parts.append(Text(verified_here, "green"))
     return parts
 
 
 def _headline(verified: VerifiedOwnView) -> Panel:
     score = verified.score
-    title = "Your score (PARTIAL)" if verified.missing else "Your score"
+    title = tr("Your score (PARTIAL)") if verified.missing else tr("Your score")
     if score is None:
-        why = "a provider is missing" if verified.missing else "no provider has one that counts"
-        return Panel(Text(f"No score: {why}.", style="bold"), title=title)
+        partial = marked("No score: a provider is missing.")
+        why = partial if verified.missing else marked("No score: no provider has one that counts.")
+        return Panel(Text(tr(why), style="bold"), title=title)
+    share = said.percent(score.default_ppm)
     line = Text.assemble(
-        (f"{score.points} points", "bold"),
-        "   band ",
-        (band(score.band), _BAND_STYLES[score.band]),
-        f"   {said.percent(score.default_ppm)} probability of default",
+        (plural("{number} point", "{number} points", score.points), "bold"),
+        "   ",
+        (tr("band {band}", band=band(score.band)), _BAND_STYLES[score.band]),
+        "   ",
+        tr("{percent} probability of default", percent=share),
     )
     meaning = [Text(text, style="dim") for text in said.meaning_of(verified, score)]
     style = "yellow" if verified.missing else "green"
@@ -172,7 +186,10 @@ def _headline(verified: VerifiedOwnView) -> Panel:
 def _missing(verified: VerifiedOwnView) -> Text:
     names = ", ".join(outcome.provider for outcome in verified.missing)
     return Text(
-        f"Missing: {names}. That moved the score neither way; with what is missing it may be another.",
+        tr(
+            "Missing: {names}. That moved the score neither way; with what is missing it may be another.",
+            names=names,
+        ),
         style="yellow",
     )
 
@@ -180,14 +197,15 @@ def _missing(verified: VerifiedOwnView) -> Text:
 def _providers(verified: VerifiedOwnView) -> Table:
     """Return a line a provider, adding up to the score."""
     score = verified.score
-    table = Table("provider", "its score", "on its scale", "points", "what it did", "its reasons")
+    table = Table(*(tr(column) for column in COLUMNS))
     table.columns[3].justify = "right"
     if score is not None:
-        table.add_row("nothing known", "", "", str(score.base_points), "where everyone starts", "")
+        base = str(score.base_points)
+        table.add_row(tr("nothing known"), "", "", base, tr("where everyone starts"), "")
     for part in said.parts_of(verified):
         table.add_row(
             part.name,
-            part.outcome if part.score is None else f"{part.score}\nof {part.as_of[:10]}",
+            score_of(part),
             part.scale,
             "" if part.points is None else f"{part.points:+d}",
             part.says,
@@ -195,7 +213,7 @@ def _providers(verified: VerifiedOwnView) -> Table:
         )
     if score is not None:
         table.add_section()
-        table.add_row("unified score", "", "", str(score.points), "", "")
+        table.add_row(tr("unified score"), "", "", str(score.points), "", "")
     return table
 
 

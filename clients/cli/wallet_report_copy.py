@@ -9,8 +9,10 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
+from clients.catalogs import DEFAULT
 from clients.cli.own_report_json import bundle_in, own_report_facts
 from clients.cli.wallet_report_json import report_facts
+from clients.formats import written_for_programs
 from clients.sdk.errors import ClientError
 from clients.wallet_report.page import check_page, render_page
 from concordat import v1
@@ -29,6 +31,7 @@ class Copy:
 
     own_view: VerifiedOwnView | None
     report: VerifiedReport | None
+    language: str = DEFAULT  # of the page that it was read from
 
     @property
     def subject_ref(self) -> bytes:
@@ -39,19 +42,25 @@ class Copy:
 
 
 def facts_of(copy: Copy) -> dict[str, Any]:
-    """Return the JSON: the score's keys as ever, and ``report`` with the rest."""
-    facts = own_report_facts(copy.own_view) if copy.own_view else {}
-    return {**facts, "report": report_facts(copy.report) if copy.report else None}
+    """Return the JSON: the score's keys as ever, and ``report`` with the rest; the same in any language."""
+    with written_for_programs():
+        facts = own_report_facts(copy.own_view) if copy.own_view else {}
+        return {**facts, "report": report_facts(copy.report) if copy.report else None}
 
 
-def write_copy(path: Path, copy: Copy, facts: dict[str, Any]) -> None:
-    """Write a page where the name ends in .html, else JSON; raises ``OSError``."""
+def machine_readable(facts: dict[str, Any]) -> bytes:
+    """Return the file of a JSON copy."""
+    return (json.dumps(facts, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_copy(path: Path, copy: Copy, facts: dict[str, Any], language: str) -> None:
+    """Write a page where the name ends in .html, in a language, else JSON; raises ``OSError``."""
     if path.suffix.lower() not in _PAGES:
-        path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        path.write_bytes(machine_readable(facts))
     elif copy.report is None:
         raise ClientError("the copy holds a score alone, of which no page is made; write JSON")
     else:
-        path.write_bytes(render_page(copy.report))
+        path.write_bytes(render_page(copy.report, language))
 
 
 def read_copy(path: Path, anchors: Anchors) -> Copy:
@@ -61,8 +70,8 @@ def read_copy(path: Path, anchors: Anchors) -> Copy:
     """
     raw, now = path.read_bytes(), Clock().now()
     if path.suffix.lower() in _PAGES:
-        verified = check_page(raw, anchors, at=now)
-        return Copy(verified.own_view, verified)
+        page = check_page(raw, anchors, at=now)
+        return Copy(page.report.own_view, page.report, page.language)
     bundle = _report_in(raw)
     if bundle is None:
         return Copy(verify_own_view(bundle_in(raw), anchors, at=now), None)

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError, Message
 from clients.cli import listing_words
 from clients.cli.listing_render import until
 from clients.cli.moments import moment
+from clients.language import marked, tr
 from clients.wallet_report.section import Section
 from concordat import v1
 from concordat.trust.envelope import payload_type_of
@@ -17,54 +18,60 @@ _KINDS: tuple[type[v1.ListingFiling | v1.ListingEvent | v1.Dispute | v1.Ruling],
     v1.Dispute,
     v1.Ruling,
 )
-_COLUMNS = ("listing", "what", "from", "amount and date", "stands", "lenders see it", "ends")
-_STEPS = ("when", "who", "what", "then")
-_RECIPIENTS = ("lender", "was told", "recalled", "acknowledged")
+_COLUMNS = (
+    *(marked("listing"), marked("what"), marked("from"), marked("amount and date")),
+    *(marked("stands"), marked("lenders see it"), marked("ends")),
+)
+_STEPS = (marked("when"), marked("who"), marked("what"), marked("then"))
+_RECIPIENTS = (marked("lender"), marked("was told"), marked("recalled"), marked("acknowledged"))
 
 
 def listing_sections(report: v1.SubjectReport) -> Iterator[Section]:
     """Yield all listings at a glance, then what happened to each."""
-    lines = () if report.listings else ("Nobody has filed anything about you.",)
+    lines = () if report.listings else (tr("Nobody has filed anything about you."),)
     rows = tuple(_row(own) for own in report.listings)
-    yield Section("Listings about you, in every state", lines, _COLUMNS if rows else (), rows)
+    yield Section.of(tr("Listings about you, in every state"), lines, _COLUMNS, rows)
     for own in report.listings:
-        yield Section(
-            f"What happened to listing {own.listing_id.hex()}",
-            tuple(_lines(own)),
-            _STEPS,
-            tuple(_step(step) for step in own.steps),
-        )
+        listing = own.listing_id.hex()
+        title = tr("What happened to listing {listing}", listing=listing)
+        steps = tuple(_step(step) for step in own.steps)
+        yield Section.of(title, tuple(_lines(own)), _STEPS, steps)
         if own.recipients:
-            title = f"Who was told of listing {own.listing_id.hex()} in the past six months"
+            title = tr("Who was told of listing {listing} in the past six months", listing=listing)
             told = tuple(_recipient(each) for each in own.recipients)
-            yield Section(title, (), _RECIPIENTS, told)
+            yield Section.of(title, (), _RECIPIENTS, told)
 
 
 def _row(own: v1.OwnListing) -> tuple[str, ...]:
     return (
         own.listing_id.hex(),
-        f"{listing_words.kind(own.kind)}, from a {listing_words.basis(own.basis)}",
-        ", ".join(own.sources) or "nobody any more",
+        tr(
+            "{kind}, from a {basis}",
+            kind=listing_words.kind(own.kind),
+            basis=listing_words.basis(own.basis),
+        ),
+        ", ".join(own.sources) or tr("nobody any more"),
         listing_words.facts(own.facts),
         listing_words.state(own.state),
-        "yes, with your consent" if own.HasField("shown") else "no",
+        tr("yes, with your consent") if own.HasField("shown") else tr("no"),
         until(own),
     )
 
 
 def _lines(own: v1.OwnListing) -> Iterator[str]:
-    yield f"Evidence on record (SHA-256): {own.facts.evidence_hash.hex()}."
+    yield tr("Evidence on record (SHA-256): {hash}.", hash=own.facts.evidence_hash.hex())
     if own.words.text:
-        yield f"Your own words, shown with it: {own.words.text}"
+        yield tr("Your own words, shown with it: {words}", words=own.words.text)
     if own.dispute_id:
-        yield f"A dispute is open, to be decided by {moment(own.decide_by)}."
+        yield tr("A dispute is open, to be decided by {when}.", when=moment(own.decide_by))
     if own.HasField("appeal_until"):
-        yield f"The last ruling can be appealed until {moment(own.appeal_until)}."
+        until = moment(own.appeal_until)
+        yield tr("The last ruling can be appealed until {when}.", when=until)
 
 
 def _step(step: v1.ListingStep) -> tuple[str, ...]:
     said = statement_in(step.statement)
-    what = listing_words.statement(said) if said is not None else "nobody can read it"
+    what = listing_words.statement(said) if said is not None else tr("nobody can read it")
     return moment(step.at), who_said(said), what, listing_words.state(step.state)
 
 
@@ -87,14 +94,14 @@ def who_said(said: Message | None) -> str:
         case v1.ListingFiling():
             return said.source
         case v1.ListingEvent():
-            return said.actor or "you"
+            return said.actor or tr("you")
         case v1.Ruling():
             return said.reviewer
         case v1.Dispute():
-            return "you"
+            return tr("you")
     return "?"
 
 
 def _recipient(told: v1.ListingRecipient) -> tuple[str, ...]:
     acknowledged = moment(told.acknowledged_at) if told.HasField("acknowledged_at") else ""
-    return told.lender, moment(told.told_at), "yes" if told.recalled else "", acknowledged
+    return told.lender, moment(told.told_at), tr("yes") if told.recalled else "", acknowledged

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from clients.cli.moments import moment
+from clients.language import tr
 from clients.wallet_report import access_sections, listing_sections, rights_sections, score_section
 from clients.wallet_report.section import Section
+from concordat import v1
 from concordat.verify.subject_report import VerifiedReport
 
 
@@ -18,27 +20,40 @@ class Document:
 
     title: str
     facts: tuple[tuple[str, str], ...]  # what it is about
-    sections: tuple[Section, ...]
+    score: tuple[Section, ...]
+    rest: tuple[Section, ...]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All of them, in order."""
+        return (*self.score, *self.rest)
 
 
 def document_of(verified: VerifiedReport) -> Document:
-    """Return all of a report."""
-    return Document("Your credit report", tuple(_facts(verified)), tuple(_sections(verified)))
+    """Return all of a report, in the language spoken."""
+    score = tuple(score_section.score_sections(verified.own_view))
+    title, facts = tr("Your credit report"), tuple(_facts(verified))
+    return Document(title, facts, score, tuple(_rest(verified.report)))
 
 
 def _facts(verified: VerifiedReport) -> Iterator[tuple[str, str]]:
     report = verified.report
-    yield "As of", moment(report.as_of)
-    yield "Federation", report.federation
-    yield "Signed by", f"{verified.exchange.licence.legal_name} ({verified.exchange.member_id})"
-    yield "About", f"you, under the reference {report.subject_ref.hex()}"
-    yield "Accesses", f"as in the first {report.log_size} entries of the public log"
+    exchange = verified.exchange
+    yield tr("As of"), moment(report.as_of)
+    yield tr("Federation"), report.federation
+    yield tr("Signed by"), f"{exchange.licence.legal_name} ({exchange.member_id})"
+    yield (
+        tr("About"),
+        tr("you, under the reference {reference}", reference=report.subject_ref.hex()),
+    )
+    yield (
+        tr("Accesses"),
+        tr("as in the first {number} entries of the public log", number=report.log_size),
+    )
 
 
-def _sections(verified: VerifiedReport) -> Sequence[Section]:
-    report = verified.report
+def _rest(report: v1.SubjectReport) -> Sequence[Section]:
     return [
-        *score_section.score_sections(verified.own_view),
         *listing_sections.listing_sections(report),
         access_sections.accesses_section(report),
         access_sections.consents_section(report),

@@ -1,52 +1,13 @@
-"""The catalogs, and which language a visitor reads: by ``?lang=``, then the cookie, then the browser's wish.
+"""Which language a visitor reads: by ``?lang=``, then the cookie, then the browser's wish."""
 
-The texts in the code are English, so that only other languages have a catalog. The ``.po`` files are compiled
-when they are first needed: what is read is what is spoken.
-"""
-
-import gettext
-import io
-from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
-
-from babel import Locale
 from babel.core import parse_locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from starlette.requests import Request
 
+from clients.catalogs import DEFAULT, LANGUAGES, TAGS, catalog_of
+
+__all__ = ["COOKIE", "LANGUAGES", "TAGS", "catalog_of", "chosen", "language_of"]
+
 COOKIE = "concordat_language"
-LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
-TAGS: Mapping[str, str] = {"en": "en", "zh": "zh-Hans"}  # BCP 47, of the `lang` attribute
-_LOCALES = {"en": "en", "zh": "zh_Hans_CN"}
-_DEFAULT = "en"
-
-
-@cache
-def locale_of(language: str) -> Locale:
-    """Return how a language writes times, numbers and money."""
-    return Locale.parse(_LOCALES[language])
-
-
-@cache
-def catalog_of(language: str) -> gettext.NullTranslations:
-    """Return the texts of a language: all of its ``.po`` files, those of each site and the shared ones."""
-    whole = gettext.NullTranslations()
-    if language == _DEFAULT:
-        return whole
-    folder = files("clients.console") / "locales" / language / "LC_MESSAGES"
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not entry.name.endswith(".po"):
-            continue
-        compiled = io.BytesIO()
-        with entry.open("rb") as source:
-            write_mo(compiled, read_po(source, locale=language))
-        compiled.seek(0)
-        one = gettext.GNUTranslations(compiled)
-        one.add_fallback(whole)
-        whole = one
-    return whole
 
 
 def chosen(request: Request) -> str | None:
@@ -75,4 +36,4 @@ def _wished(header: str) -> str:
             continue
         if language in LANGUAGES and quality > 0:
             found.append((-quality, language))
-    return min(found, key=lambda each: each[0])[1] if found else _DEFAULT
+    return min(found, key=lambda each: each[0])[1] if found else DEFAULT

@@ -7,8 +7,9 @@ import re
 from starlette.responses import Response
 
 from clients.cli.wallet_report import whole_report
-from clients.cli.wallet_report_copy import Copy
+from clients.cli.wallet_report_copy import Copy, facts_of, machine_readable
 from clients.console.base import Action, Page, Visit
+from clients.console.base.catalogs import language_of
 from clients.console.base.downloads import attachment
 from clients.console.base.failures import no_such_page
 from clients.console.wallet.desk import Desk, keep, kept
@@ -36,6 +37,7 @@ class ReportPages:
             Action("/report", self.ask),
             Page("/report/print", self.to_print),
             Page("/report/file", self.file),
+            Page("/report/json", self.for_programs),
             Page("/outcomes", self.outcomes),
             Action("/outcomes", self.ask_for_outcomes),
         ]
@@ -50,8 +52,8 @@ class ReportPages:
         return visit.go("/report")
 
     def to_print(self, visit: Visit) -> Response:
-        """Show the signed page; its style is allowed by its hash, and nothing else is."""
-        page = render_page(self._report(visit))
+        """Show the signed page in the visitor's language; nothing but its style is allowed, by its hash."""
+        page = render_page(self._report(visit), language_of(visit.request))
         styles = " ".join(_hash_of(style) for style in _STYLE.findall(page))
         policy = f"default-src 'none'; style-src {styles}; frame-ancestors 'none'; base-uri 'none'"
         return Response(
@@ -62,8 +64,17 @@ class ReportPages:
 
     def file(self, visit: Visit) -> Response:
         """Hand out the same page as a file, which anybody with the trust bundle can check."""
-        page = render_page(self._report(visit))
+        page = render_page(self._report(visit), language_of(visit.request))
         return attachment(page, "credit-report.html", "text/html; charset=utf-8")
+
+    def for_programs(self, visit: Visit) -> Response:
+        """Hand out the machine-readable copy, the same in any language."""
+        copy = kept(visit, Copy)
+        if copy is None:
+            raise no_such_page()
+        return attachment(
+            machine_readable(facts_of(copy)), "credit-report.json", "application/json"
+        )
 
     def outcomes(self, visit: Visit) -> Response:
         """Show what lenders decided, by the report that was asked for last."""

@@ -10,6 +10,7 @@ from clients.console.base.charts import Chart, Told, contribution_chart, reach_c
 from clients.console.base.formats import points
 from clients.console.wallet.desk import Desk, keep, kept
 from clients.language import tr
+from clients.wallet_report.score_section import score_of
 from concordat import v1
 from concordat.pooling import POINTS_HIGHEST, POINTS_LOWEST
 from concordat.verify.own_view import VerifiedOwnView
@@ -45,6 +46,7 @@ class ScorePages:
             reach=_reach(score) if score is not None else None,
             contributions=_contributions(parts, score) if score is not None else None,
             parts=parts,
+            score_of=score_of,
             given=said.given,
             costs=said.costs_of(verified),
             lift_title=said.lift_title(lift) if lift is not None else "",

@@ -103,6 +103,75 @@ def test_every_altered_visible_byte_is_found(listed: ListingDesk, wallet: Wallet
         check(listed, page, code=2)
 
 
+# In Chinese ----------------------------------------------------------------------------------------
+
+
+def test_the_text_is_in_chinese_with_times_and_money_as_chinese_writes_them(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    result = listed.run("wallet", "report", "--language", "zh", *wallet)
+    assert result.exit_code == 0, result.output
+    for words in ("您的评分", "您的权利", "€", "年"):
+        assert words in result.stdout
+    assert "Listings about you" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("language", "tag", "name"), [("en", "en", "English"), ("zh", "zh-Hans", "Chinese")]
+)
+def test_a_pages_language_is_told_and_kept_when_it_is_shown_again(
+    listed: ListingDesk, wallet: Wallet, language: str, tag: str, name: str
+) -> None:
+    page = page_of(listed, wallet, "--no-score", "--language", language)
+    assert f'<html lang="{tag}">'.encode() in page.read_bytes()
+    assert check(listed, page)["language"] == language
+    assert f"in {name}" in listed.run("wallet", "report-check", page, *listed.trust).stdout
+    again = listed.folder / "again.html"
+    listed.json("wallet", "report", "--from", page, "--out", again, *wallet)
+    assert again.read_bytes() == page.read_bytes()
+
+
+def test_every_altered_chinese_letter_is_found(listed: ListingDesk, wallet: Wallet) -> None:
+    page = page_of(listed, wallet, "--no-score", "--language", "zh")
+    text = page.read_text("utf-8")
+    places = [m.start() for m in re.finditer(r"[\u4e00-\u9fff]", text)]
+    for place in (*places[:: len(places) // 6], places[-1]):
+        page.write_text(f"{text[:place]}改{text[place + 1 :]}", "utf-8")
+        assert "signed" in check(listed, page, code=2)["advice"]
+
+
+def test_a_page_marked_with_another_language_than_its_words_is_refused(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    page = page_of(listed, wallet, "--no-score", "--language", "zh")
+    whole = page.read_bytes()
+    for other in (b"en", b"fr", b"zh"):
+        page.write_bytes(whole.replace(b'<html lang="zh-Hans">', b'<html lang="%s">' % other))
+        check(listed, page, code=2)
+
+
+def test_a_json_copy_is_the_same_in_either_language(listed: ListingDesk, wallet: Wallet) -> None:
+    page = page_of(listed, wallet)
+    copies = []
+    for language in ("en", "zh"):
+        copy = listed.folder / f"{language}.json"
+        listed.json(
+            *("wallet", "report", "--from", page, "--out", copy, "--language", language), *wallet
+        )
+        copies.append(copy.read_bytes())
+    assert copies[0] == copies[1]
+
+
+def test_no_sentence_of_a_chinese_page_is_left_in_english(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    refused_attempt(listed)
+    text = page_of(listed, wallet, "--language", "zh").read_text("utf-8")
+    body = text.split("<body>")[1].split("<template")[0]
+    lines = re.sub(r"<[^>]+>|concordat wallet [-\w ./]+", "\n", body).splitlines()
+    assert [line for line in lines if re.search(r"\b[a-z]+ [a-z]+ [a-z]+\b", line)] == []
+
+
 def test_a_page_whose_statements_were_exchanged_is_refused(
     listed: ListingDesk, wallet: Wallet
 ) -> None:

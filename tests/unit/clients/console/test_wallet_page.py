@@ -410,8 +410,27 @@ def test_the_report_prints_under_a_policy_of_its_own_and_verifies_in_either_lang
     assert "unsafe-inline" not in printed.headers["content-security-policy"]
     file = ada.page.get("/report/file")
     assert file.content == printed.content
-    verified = check_page(file.content, ada.fake.anchors)
-    assert verified.report.subject_ref == ada.held.key().subject_ref
+    checked = check_page(file.content, ada.fake.anchors)
+    assert checked.language == "zh"
+    assert checked.report.report.subject_ref == ada.held.key().subject_ref
+    ada.page.get("/?lang=en")
+    in_english = check_page(ada.page.get("/report/file").content, ada.fake.anchors)
+    assert in_english.language == "en"
+    assert in_english.report.bundle == checked.report.bundle
+
+
+def test_the_copy_for_programs_is_the_same_in_any_language(ada: Opened) -> None:
+    ada.fake.in_force()
+    ada.page.get("/?lang=zh")
+    ada.page.see("/report")
+    assert ada.page.get("/report/json").status_code == 404
+    ada.page.submit("/report")
+    copy = ada.page.get("/report/json")
+    assert "attachment" in copy.headers["content-disposition"]
+    ada.page.get("/?lang=en")
+    assert ada.page.get("/report/json").content == copy.content
+    (listing,) = copy.json()["report"]["listings"]
+    assert listing["steps"][0]["what"].startswith("filed it: ")
 
 
 def test_an_erasure_is_previewed_and_nothing_goes(ada: Opened) -> None:
