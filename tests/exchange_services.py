@@ -10,7 +10,7 @@ What a servicer refuses is raised as ``Refusal``, before the edge renders it.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -210,7 +210,6 @@ class Idling:
         self.seconds += seconds
         await asyncio.sleep(0)
 
-    async def wait_for(self, awaited: Awaitable[Any], timeout: float) -> None:  # noqa: ASYNC109
-        cast("Coroutine[Any, Any, Any]", awaited).close()
-        await self.sleep(timeout)
-        raise TimeoutError
+    def timeout(self, seconds: float) -> asyncio.Timeout:
+        self.seconds += seconds
+        return asyncio.timeout(0)

@@ -114,7 +114,8 @@ class LenderServicer(LenderServiceServicer):
             quiet = (quiet + 1) % HEARTBEAT_EVERY
             if len(found) < AT_ONCE:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._stopping.wait()
 
     async def _after(self, lender: str, cursor: int) -> list[Numbered]:
         """Return what follows a cursor, up to the first whose entry is not in a checkpoint of the log (R24)."""

@@ -136,7 +136,8 @@ class ListingBook:
                 await asyncio.sleep(EVERY_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVERY_SECONDS)
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
 
     async def refresh(self) -> None:

@@ -76,7 +76,8 @@ class MemberServicer(MemberServiceServicer):
                 yield news
             quiet = (quiet + 1) % HEARTBEAT_EVERY
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), WATCH_SECONDS)
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await self._stopping.wait()
 
     async def SubmitLicence(
         self, request: v1.SubmitLicenceRequest, context: Context

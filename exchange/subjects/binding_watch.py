@@ -69,7 +69,8 @@ class BindingWatch:
         call = stub.WatchBindings(v1.WatchBindingsRequest(after=after), wait_for_ready=True)
         try:
             while True:
-                news = await asyncio.wait_for(call.read(), SILENT_SECONDS)
+                async with asyncio.timeout(SILENT_SECONDS):
+                    news = await call.read()
                 if not isinstance(news, v1.WatchBindingsResponse):
                     return  # the end of the stream
                 if news.bindings:

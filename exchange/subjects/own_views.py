@@ -109,8 +109,8 @@ class OwnViewDesk:
         directory, now = self.directory, self.clock.now
         try:
             provider = directory.require(provider_id, now(), Role.ROLE_PROVIDER)
-            asking = self.links.request_own_scores(provider, message, seconds)
-            result = await asyncio.wait_for(asking, seconds)
+            async with asyncio.timeout(seconds):
+                result = await self.links.request_own_scores(provider, message, seconds)
         except TimeoutError:
             return Refusal(Reason.REASON_PROVIDER_TIMED_OUT)
         except Refusal as refusal:

@@ -129,7 +129,8 @@ class Dispatcher:
         for gathering in gatherings:
             left = deadline - asyncio.get_running_loop().time()
             try:
-                await asyncio.wait_for(gathering.done.wait(), max(left, 0))
+                async with asyncio.timeout(max(left, 0)):
+                    await gathering.done.wait()
             except TimeoutError:
                 gathering.give_up()
         return gatherings

@@ -1,5 +1,6 @@
 """The timer: all that is due is done, once, whatever stands in the way of one listing."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -71,3 +72,19 @@ def test_one_listing_that_cannot_be_moved_holds_up_no_other(
     desk.federation.at += timedelta(hours=1)
     assert run(desk) == 1
     assert desk.state(stuck) == EXPIRED
+
+
+def test_an_exchange_that_stops_as_a_listing_changes_does_stop(desk: ListingDesk) -> None:
+    book = desk.desk.listings.book
+
+    async def stop_as_it_wakes() -> None:
+        task = asyncio.create_task(book.follow())
+        while not book._wake._waiters:  # noqa: ASYNC110 - it is this which is waited for
+            await asyncio.sleep(0.001)
+        book.nudge()
+        await asyncio.sleep(0)  # it is awake, and has not gone on yet
+        task.cancel()
+        await asyncio.wait({task}, timeout=3)
+        assert task.cancelled()
+
+    asyncio.run(stop_as_it_wakes())

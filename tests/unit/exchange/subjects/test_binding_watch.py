@@ -43,6 +43,32 @@ class StandIn(RegistrarServiceServicer):
         context.abort(grpc.StatusCode.UNAVAILABLE, "it dies now")
 
 
+class CutOff:
+    """A stream whose first news comes in the moment in which its reader is cancelled."""
+
+    def __init__(self) -> None:
+        self.reader: asyncio.Task[None] | None = None
+        self.read_once = False
+
+    def __call__(self, *_: object, **__: object) -> "CutOff":
+        return self
+
+    @property
+    def WatchBindings(self) -> "CutOff":  # noqa: N802 - named as the rpc
+        return self
+
+    async def read(self) -> v1.WatchBindingsResponse:
+        if self.read_once:
+            await asyncio.Event().wait()
+        self.read_once = True
+        assert self.reader is not None
+        asyncio.get_running_loop().call_soon(self.reader.cancel)
+        return v1.WatchBindingsResponse(sent_at=to_timestamp(datetime.now(UTC)))
+
+    def cancel(self) -> None:
+        """End nothing."""
+
+
 class House:
     """A registrar on loopback, and an exchange's database."""
 
@@ -111,3 +137,18 @@ def test_an_exchange_that_was_away_begins_where_it_was(house: House) -> None:
     house.tells_of("ada", "bob", "eve")
     asyncio.run(house.follow_until(3))
     assert house.stand_in.asked[0] == 2
+
+
+def test_an_exchange_that_stops_as_news_comes_in_does_stop(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = CutOff()
+    monkeypatch.setattr(binding_watch, "RegistrarServiceStub", stream)
+
+    async def stop_as_it_reads() -> None:
+        stream.reader = task = asyncio.create_task(house.watch.follow())
+        await asyncio.wait({task}, timeout=3)
+        assert stream.read_once
+        assert task.cancelled()
+
+    asyncio.run(stop_as_it_reads())
