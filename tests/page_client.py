@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from typing import Any
 
 import httpx
@@ -31,11 +32,17 @@ class InProcess(httpx.BaseTransport):
 
 
 class PageClient(httpx.Client):
-    """A browser with its cookies; ``csrf`` is the token of the form that it last saw."""
+    """A browser with its cookies; ``csrf`` is the token of the form that it last saw.
 
-    def __init__(self, app: Console) -> None:
-        super().__init__(transport=InProcess(app), base_url=HOME)
+    With ``tls`` it goes to ``home`` over the network, on a connection of its own for each request.
+    """
+
+    def __init__(self, app: Console, home: str = HOME, tls: ssl.SSLContext | None = None) -> None:
+        alone = httpx.Limits(max_keepalive_connections=0)
+        transport = httpx.HTTPTransport(verify=tls, limits=alone) if tls else InProcess(app)
+        super().__init__(transport=transport, base_url=home)
         self.app = app
+        self.own = OWN | {"origin": home}
         self.csrf = ""
 
     def enter(self) -> "PageClient":
@@ -53,4 +60,4 @@ class PageClient(httpx.Client):
     def submit(self, path: str, *, files: Any = None, **fields: Any) -> httpx.Response:
         """Fill in a form, as its own page would send it."""
         form = {"csrf": self.csrf} | fields
-        return self.post(path, data=form, files=files, headers=OWN)
+        return self.post(path, data=form, files=files, headers=self.own)

@@ -7,6 +7,7 @@ from clients.cli.regulator_case import app as case
 from clients.cli.regulator_desk import desk
 from clients.cli.regulator_disputes import disputes
 from clients.cli.regulator_licence import members, show, sign, submit
+from clients.cli.regulator_officer_certificate import officer_certificate
 from clients.cli.regulator_orders import app as order
 from clients.cli.regulator_propose import app as propose
 from clients.cli.regulator_report import report
@@ -26,3 +27,4 @@ for command in (sign, show, submit, members, disputes, statistics, report):
     app.command(epilog=CODES)(command)
 app.command(epilog=CODES)(desk)
 app.command("sign-in", epilog=CODES)(sign_in)
+app.command("officer-certificate", epilog=CODES)(officer_certificate)

@@ -1,5 +1,7 @@
 """`concordat regulator desk`: the regulator's pages, on loopback, where its member key is."""
 
+# ruff: noqa: PLR0913, PLR0917 - typer makes every argument of a command an option
+
 import re
 import sys
 import threading
@@ -30,6 +32,8 @@ from concordat.federation.anchors import Anchors, load_anchors
 
 if TYPE_CHECKING:
     from clients.console.base import Console
+    from clients.console.base.tls import AskingContext
+    from clients.console.desk.office import Office
 
 _HIGHEST_PORT = 65_535
 
@@ -58,15 +62,27 @@ def desk(
             show_default=False,
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Serve over HTTPS with this certificate (PEM) for 127.0.0.1; officers may then sign in with one."
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="The private key of --tls-certificate (PEM).")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the regulator's desk on this machine alone, until Ctrl-C.
 
-    A link that works once opens it; officers then sign in by `concordat regulator sign-in`. Press Enter here for
-    another link. Every act is kept in the journal of its folder.
+    A link that works once opens it; officers then sign in by `concordat regulator sign-in`, or over HTTPS with a
+    certificate of `concordat regulator officer-certificate`. Press Enter here for another link. Every act is kept
+    in the journal of its folder.
     """
-    from clients.console.desk.files import held_alone  # noqa: PLC0415 - slow to load, and only for this
+    # Slow to load, and only for this.
+    from clients.console.desk.files import held_alone  # noqa: PLC0415
+    from clients.console.desk.site import build_desk  # noqa: PLC0415
 
     with ExitStack() as held:
         with failing("the desk was not served", as_json=as_json):
@@ -74,10 +90,27 @@ def desk(
             anchors = load_anchors(trust_bundle)
             identity = load_identity(member, anchors, read_passphrase(passphrase_file))
             source = _log_of(anchors, log)
-            app = open_desk(anchors, identity, state, lambda: open_source(source))
+            office = open_office(anchors, identity, state, lambda: open_source(source))
+            tls = _tls(office, tls_certificate, tls_key)
+            app = build_desk(office)
             listening = listen(port_of(listen_on))
-        _tell(app, f"http://{LOOPBACK}:{listening.getsockname()[1]}", state, as_json=as_json)
-        serve(app, listening)
+        scheme = "http" if tls is None else "https"
+        _tell(app, f"{scheme}://{LOOPBACK}:{listening.getsockname()[1]}", state, as_json=as_json)
+        serve(app, listening, tls)
+
+
+def _tls(office: "Office", certificate: Path | None, key: Path | None) -> "AskingContext | None":
+    """Return the desk's TLS, which knows the licence's keys where the exchange answers; None without files."""
+    from clients.console.desk.tls import DeskTls  # noqa: PLC0415 - slow to load, and only for this
+
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ClientError("--tls-certificate and --tls-key are given together, or neither is")
+    tls = DeskTls(office, certificate, key)
+    # In a thread: the link is not to wait for the exchange.
+    threading.Thread(target=tls.learn, daemon=True).start()
+    return tls.context
 
 
 def _tell(app: "Console", address: str, state: Path, *, as_json: bool) -> None:
@@ -95,14 +128,21 @@ def open_desk(
     anchors: Anchors, identity: MemberIdentity, state: Path, open_log: Callable[[], LogSource]
 ) -> "Console":
     """Return the desk of a regulator, which keeps its things in ``state``. Raises ``ClientError``."""
-    # Slow to load, and only for this.
-    from clients.console.desk.office import Office  # noqa: PLC0415
-    from clients.console.desk.site import build_desk  # noqa: PLC0415
+    from clients.console.desk.site import build_desk  # noqa: PLC0415 - slow to load, and only for this
+
+    return build_desk(open_office(anchors, identity, state, open_log))
+
+
+def open_office(
+    anchors: Anchors, identity: MemberIdentity, state: Path, open_log: Callable[[], LogSource]
+) -> "Office":
+    """Return what the desk of a regulator stands on; see ``open_desk``."""
+    from clients.console.desk.office import Office  # noqa: PLC0415 - slow to load, and only for this
 
     clock = Clock()
     reader = RegulatorClient(anchors, identity, clock)
     registry = MemberClient(anchors, identity, clock)
-    return build_desk(Office(anchors, identity, reader, registry, open_log, state, clock.now))
+    return Office(anchors, identity, reader, registry, open_log, state, clock.now)
 
 
 def port_of(listen_on: str) -> int:

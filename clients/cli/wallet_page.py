@@ -3,7 +3,7 @@
 import socket
 import webbrowser
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from clients.cli.console import JsonOption, console, echo_json, failing, read_pa
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.wallet_file import WalletFolder
 from concordat.clock import Clock
+
+if TYPE_CHECKING:
+    from clients.console.base.tls import AskingContext
 
 LOOPBACK = "127.0.0.1"
 
@@ -55,10 +58,15 @@ def listen(port: int) -> socket.socket:
     return listening
 
 
-def serve(app: object, listening: socket.socket) -> None:
-    """Serve until the process is told to end."""
+def serve(app: object, listening: socket.socket, tls: "AskingContext | None" = None) -> None:
+    """Serve until the process is told to end; over HTTPS with ``tls``."""
     import uvicorn  # noqa: PLC0415 - slow to load, and only for this
 
+    secured: dict[str, Any] = {}
+    if tls is not None:
+        from clients.console.base.tls import over_tls  # noqa: PLC0415 - as above
+
+        secured = over_tls(tls)
     settings = uvicorn.Config(
         app,  # type: ignore[arg-type]  # an ASGI application, as ``Console`` is
         log_level="warning",
@@ -71,6 +79,7 @@ def serve(app: object, listening: socket.socket) -> None:
         limit_concurrency=64,
         ws="none",
         lifespan="off",
+        **secured,
     )
     with listening, suppress(KeyboardInterrupt):  # which is how it ends
         uvicorn.Server(settings).run(sockets=[listening])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -16,6 +16,9 @@ from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey as NaclSigningKey
 
 from concordat.trust.errors import KeyFileError, SignatureInvalidError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, CertificateBuilder
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -116,6 +119,10 @@ class Ed25519Signer:
     def sign(self, message: bytes) -> bytes:
         """Return the 64-byte signature over ``message``."""
         return bytes(self._signing_key.sign(message).signature)
+
+    def certify(self, builder: "CertificateBuilder") -> "Certificate":
+        """Return the X.509 certificate that is being built, issued by this key (RFC 8410)."""
+        return builder.sign(self._private_key, None)
 
 
 _ALWAYS_FROM = datetime.min.replace(tzinfo=UTC)

@@ -98,6 +98,7 @@ class Console:
             self.cookie,
             self.sessions.open(),
             max_age=int(ABSOLUTE.total_seconds()),
+            secure=request.url.scheme == "https",
             httponly=True,
             samesite="strict",
         )
@@ -106,7 +107,8 @@ class Console:
     def _close(self, visit: Visit) -> Response:
         self.sessions.close(visit.request.cookies.get(self.cookie, ""))
         answer = HTMLResponse(self.pages.render("closed.html", visit.request, None))
-        answer.delete_cookie(self.cookie, httponly=True, samesite="strict")
+        secure = visit.is_encrypted
+        answer.delete_cookie(self.cookie, secure=secure, httponly=True, samesite="strict")
         return answer
 
     async def _serve_style(self, _: Request) -> Response:

@@ -73,7 +73,8 @@ def require_loopback(scope: Scope) -> None:
     name, _, port = _split(host[0]) if len(host) == 1 else ("", "", "")
     server = scope.get("server") or ("", None)
     listens = str(server[1] or "")
-    if name not in LOOPBACK or (port or "80") != listens:
+    usual = "443" if scope["scheme"] == "https" else "80"
+    if name not in LOOPBACK or (port or usual) != listens:
         raise PageRefused(
             421,
             marked("That is not this page's address"),

@@ -32,6 +32,17 @@ class Visit:
         """Return a value of the address's query; empty where it is absent."""
         return self.request.query_params.get(name, "")
 
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate that the browser proved on this connection to hold, PEM; None where it showed none."""
+        tls = self.request.scope.get("extensions", {}).get("tls", {})
+        return next((each.encode("ascii") for each in tls.get("client_cert_chain", ())), None)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the page is served over HTTPS."""
+        return self.request.url.scheme == "https"
+
     def page(self, template: str, /, *, status: int = 200, **context: Any) -> Response:
         """Return a page made from a template."""
         html = self.pages.render(template, self.request, self.session, **context)

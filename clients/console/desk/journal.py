@@ -21,7 +21,7 @@ _START = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One line: when, whose key in which role, what, about what (ids and names), what came of it."""
+    """One line: when, whose key in which role, signed in how, what, about what (ids and names), the outcome."""
 
     at: str  # ISO 8601, UTC
     key_id: str
@@ -30,6 +30,7 @@ class Act:
     about: str = ""
     outcome: str = "done"
     before: str = _START  # SHA-256 of the line before, hex
+    how: str = ""  # challenge, certificate SERIAL; nothing for nobody, and in lines from before it was kept
 
 
 class Journal:
@@ -56,6 +57,7 @@ class Journal:
                 about,
                 outcome,
                 self._last,
+                officer.how if officer else "",
             )
             raw = json.dumps(asdict(line), ensure_ascii=True, sort_keys=True).encode()
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -15,9 +15,25 @@ def show(office: Office, visit: Visit, officer: Officer) -> Response:
     """Show the latest acts, each with the key that it was done with."""
     del officer
     acts = office.journal.read()
-    heads = [tr("when"), tr("role"), tr("key"), tr("act"), tr("about"), tr("outcome")]
+    heads = [
+        tr("when"),
+        tr("role"),
+        tr("key"),
+        tr("signed in by"),
+        tr("act"),
+        tr("about"),
+        tr("outcome"),
+    ]
     rows = [
-        [each.at, each.role, each.key_id or NOTHING, each.act, each.about, each.outcome]
+        [
+            each.at,
+            each.role,
+            each.key_id or NOTHING,
+            each.how or NOTHING,
+            each.act,
+            each.about,
+            each.outcome,
+        ]
         for each in reversed(acts[-_MOST:])
     ]
     table = Shown(tr("Acts at this desk, the latest first"), heads, rows)

@@ -10,11 +10,17 @@ from starlette.responses import Response
 
 from clients.auditor.source import LogSource
 from clients.console.base import Visit
+from clients.console.desk.certificates import (
+    CertificateRefused,
+    ShownCertificate,
+    require_certificate,
+)
 from clients.console.desk.challenge import Challenges
 from clients.console.desk.files import CaseFiles, OrderFile
 from clients.console.desk.journal import Journal
 from clients.console.desk.officers import Officer, officer_of
 from clients.console.desk.reading import Reading
+from clients.language import marked
 from clients.sdk.identity import MemberIdentity
 from clients.sdk.members import MemberBook
 from clients.sdk.orders import SignedOrder
@@ -25,6 +31,14 @@ from concordat.verify.case import CaseAnswered
 
 OFFICER = "officer"
 _MEMBERS_FOR = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a session keeps of who signed in, as one value: by which key, and bound to which certificate."""
+
+    key_id: str
+    certificate: str = ""  # its fingerprint; empty after a challenge
 
 
 class Reader(Protocol):
@@ -78,6 +92,7 @@ class Office:
     folder: Path
     now: Callable[[], datetime]
     issue_link: Callable[[str], str] = field(default=lambda address: address)  # set by the site
+    on_licence: Callable[[Member], object] = field(default=lambda regulator: regulator)  # for TLS
     journal: Journal = field(init=False)
     challenges: Challenges = field(init=False)
     reading: Reading = field(init=False)
@@ -114,17 +129,54 @@ class Office:
         """Return the regulator as its licence has it; raise ``Refusal`` where it may not take part."""
         self.members()
         role = v1.Role.ROLE_REGULATOR
-        return self.reader.book.directory.require(self.identity.member_id, self.now(), role)
+        directory = self.reader.book.directory
+        regulator = directory.require(self.identity.member_id, self.now(), role)
+        self.on_licence(regulator)
+        return regulator
+
+    def shown(self, visit: Visit) -> ShownCertificate | None:
+        """Return the certificate that the browser shows, None for none; raise ``CertificateRefused``."""
+        if visit.certificate is None:
+            return None
+        return require_certificate(visit.certificate, self.regulator(), self.desk, self.now())
 
     def officer(self, visit: Visit) -> Officer | None:
-        """Return who has signed in here and may still; None for nobody."""
-        keyid = visit.session.kept.get(OFFICER)
-        if not isinstance(keyid, str):
+        """Return who has signed in here and may still; None for nobody.
+
+        Whoever signed in with a certificate shows it with every request: ``CertificateRefused`` is raised where
+        it is missing, is another, or counts no more; then nobody is signed in any more.
+        """
+        signed_in = visit.session.kept.get(OFFICER)
+        if not isinstance(signed_in, SignedIn):
             return None
-        officer = officer_of(self.regulator(), keyid, self.now())
+        if signed_in.certificate:
+            return self._by_certificate(visit, signed_in)
+        officer = officer_of(self.regulator(), signed_in.key_id, self.now())
         if officer is None:
             visit.session.kept.clear()
         return officer
+
+    def _by_certificate(self, visit: Visit, signed_in: SignedIn) -> Officer:
+        try:
+            shown = self.shown(visit)
+            if shown is None or shown.fingerprint != signed_in.certificate:
+                raise _not_shown()
+        except CertificateRefused as refusal:
+            outcome = f"refused: {refusal.title}"
+            self.journal.note(None, "signed-out", signed_in.key_id, outcome)
+            visit.session.change_hands()
+            raise
+        return shown.officer
+
+
+def _not_shown() -> CertificateRefused:
+    return CertificateRefused(
+        marked("That request came without the certificate that you signed in with"),
+        marked(
+            "Nothing was done, and you are signed out: whoever has only this page's cookie is kept out so. Sign "
+            "in again."
+        ),
+    )
 
 
 DeskView = Callable[["Office", Visit, Officer], Response]

@@ -17,6 +17,7 @@ class Officer:
     key_id: str
     approves: bool
     number: int  # in the licence's list, from 1
+    serial: str = ""  # of the certificate that it signed in with, in hex; empty for a challenge
 
     @property
     def name(self) -> str:
@@ -29,6 +30,18 @@ class Officer:
     def role(self) -> str:
         """As the journal keeps it."""
         return f"approver-{self.number}" if self.approves else "desk"
+
+    @property
+    def how(self) -> str:
+        """How the officer signed in, as the journal keeps it."""
+        return f"certificate {self.serial}" if self.serial else "challenge"
+
+    @property
+    def means(self) -> str:
+        """How the officer signed in, as it is told."""
+        if self.serial:
+            return tr("certificate {serial}", serial=self.serial)
+        return tr("a challenge signed with the key")
 
     def require_approver(self) -> None:
         """Raise ``PageRefused`` unless the officer may approve cases."""

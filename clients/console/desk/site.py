@@ -75,6 +75,7 @@ def build_desk(office: Office) -> Console:
         Page("/sign-in", partial(sign_in.show, office)),
         Page("/sign-in/challenge", partial(sign_in.challenge_file, office)),
         Action("/sign-in", partial(sign_in.sign_in, office)),
+        Action("/sign-in/certificate", partial(sign_in.with_certificate, office)),
         *(Page(path, for_officers(office, view)) for path, view in _PAGES.items()),
         *(
             Action(path, for_officers(office, view), most_bytes=_FILE_BYTES)
