@@ -31,7 +31,7 @@ demo: $(RUN) ## Start a whole federation on this machine and walk through it (un
 
 .PHONY: console
 console: $(RUN) ## Start a federation with something to show, and open the wallet's page and the regulator's desk
-	$(BIN)/python -m clients.sandbox.console
+	$(BIN)/python tools/console.py
 
 .PHONY: test
 test: $(DEV) ## Run the tests, one worker a core; PYTEST_ARGS="-n 0 -k consent" is handed on

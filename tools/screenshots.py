@@ -25,6 +25,7 @@ from clients.sandbox.cast import REGULATOR
 from clients.sandbox.console import PROVIDERS, WITNESSES, fill, pages
 from concordat.clock import Clock
 from tools.chromium import MISSING, chromium, find_chromium
+from tools.sandbox_past import write_past
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "img"
 MOST_BYTES = 150_000
@@ -125,7 +126,9 @@ def main() -> int:
         return 1
     FOLDER.mkdir(exist_ok=True)
     with (
-        Sandbox(providers=PROVIDERS, witnesses=WITNESSES, scores=True) as sandbox,
+        Sandbox(
+            providers=PROVIDERS, witnesses=WITNESSES, scores=True, prepared=write_past
+        ) as sandbox,
         chromium() as browser,
     ):
         take_all(browser, sandbox)

@@ -2,7 +2,8 @@
 
     python -m clients.sandbox.console [--folder FOLDER]
 
-Statistics are told of days that are over, so a federation that has just begun shows none of them yet.
+Statistics are told of days that are over, so a federation that has just begun shows none of them yet. `make
+console` gives it a past that is made up, and says so (`tools/console.py`).
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ _DEBT = Debt(reference="CARD-2291", amount="750.00", delinquent_since="2012-03-0
 _OFTEN = v1.Frequency(uses=20, period=v1.Period.PERIOD_DAY)
 _EMBARGO = timedelta(seconds=5)  # of the notice; a real one is days
 _STOP_SECONDS = 10.0
+NO_PAST = ("Statistics are told from tomorrow on, of the day that is over then.", "")
 
 
 class ServedPage:
@@ -117,8 +119,10 @@ def pages(sandbox: Sandbox, wallet: Path) -> tuple[ServedPage, ServedPage]:
         raise
 
 
-def explain(console: Console, sandbox: Sandbox, desk: ServedPage, wallet: ServedPage) -> None:
-    """Print the links, and which keys sign in to the desk."""
+def explain(
+    console: Console, sandbox: Sandbox, desk: ServedPage, wallet: ServedPage, past: Sequence[str]
+) -> None:
+    """Print the links, which keys sign in to the desk, and ``past``: what is to be said of that."""
     files = sandbox.pki.member(cast.REGULATOR)
     for line in (
         "Open each link within two minutes, in a browser on this machine; each works once:",
@@ -129,13 +133,14 @@ def explain(console: Console, sandbox: Sandbox, desk: ServedPage, wallet: Served
         f"  concordat regulator sign-in challenge.txt --key {files.folder / 'signing.key'}",
         f"or, as an officer who approves cases, --key {files.approver_key(1)}",
         "",
+        *past,
         "Ctrl-C stops everything.",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def main() -> None:
-    """Start all of it, and wait for Ctrl-C."""
+def main(prepared: Callable[[Sandbox], None] | None = None, past: Sequence[str] = NO_PAST) -> None:
+    """Start all of it, and wait for Ctrl-C; ``prepared`` as a sandbox's; ``past`` is said of the statistics."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, help="Keep keys, databases and logs here.")
     folder = parser.parse_args().folder
@@ -149,6 +154,7 @@ def main() -> None:
                 scores=True,
                 folder=folder,
                 say=status.update,
+                prepared=prepared,
             )
             held.enter_context(sandbox)
             status.update("letting things happen")
@@ -157,7 +163,7 @@ def main() -> None:
             held.enter_context(desk)
             held.enter_context(own)
             status.stop()
-            explain(console, sandbox, desk, own)
+            explain(console, sandbox, desk, own, past)
             threading.Event().wait()
     except KeyboardInterrupt:
         console.print("stopped")

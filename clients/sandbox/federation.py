@@ -38,7 +38,8 @@ class Sandbox(Parties):
     Providers file debts too, and ``listing_profile`` has the time limits: "sandbox", whose notice period
     ends after seconds, or a jurisdiction's, such as "us". With ``court`` the court has a process too.
     ``database`` is "sqlite" or the URL of a PostgreSQL server that may make databases. ``say`` gets a
-    line as each stage begins. A ``folder`` that is given is kept; one that is not is removed.
+    line as each stage begins; ``prepared`` is called when all is initialised and nothing has started yet.
+    A ``folder`` that is given is kept; one that is not is removed.
     """
 
     def __init__(  # noqa: PLR0913 - one call says all that a sandbox is
@@ -55,6 +56,7 @@ class Sandbox(Parties):
         settings: Mapping[str, Settings] | None = None,
         environment: Mapping[str, str] | None = None,
         say: Say = say_nothing,
+        prepared: Callable[["Sandbox"], None] | None = None,
     ) -> None:
         """Plan it; entering starts it."""
         self.providers = cast.read_providers(providers, provider_overrides)
@@ -63,6 +65,7 @@ class Sandbox(Parties):
         self._scores = scores
         self._listing_profile = listing_profile
         self._say = say
+        self._prepared = prepared
         self.witness_ids = [f"{cast.WITNESS}-{number}" for number in range(1, witnesses + 1)]
         self._furnisher_ids = [*self.provider_ids, *([cast.COURT] if court else [])]
         members = [*self.witness_ids, cast.EXCHANGE, cast.REGISTRAR, *self._furnisher_ids]
@@ -83,6 +86,8 @@ class Sandbox(Parties):
     def __enter__(self) -> Self:
         try:
             self.prepare()
+            if self._prepared is not None:
+                self._prepared(self)
             self.start()
         except BaseException:
             self.close()

@@ -14,6 +14,7 @@ import pytest
 from clients.sandbox import Sandbox
 from clients.sandbox.cast import REGULATOR
 from clients.sandbox.console import fill, pages
+from tools.sandbox_past import write_past
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 
@@ -34,14 +35,20 @@ def csrf(page: httpx.Response) -> str:
 
 
 def test_both_pages_open_and_an_officer_signs_in(tmp_path: Path) -> None:
-    with Sandbox(providers=2, witnesses=2, scores=True, folder=tmp_path / "box") as sandbox:
+    box = Sandbox(
+        providers=2, witnesses=2, scores=True, folder=tmp_path / "box", prepared=write_past
+    )
+    with box as sandbox:
         desk, wallet = pages(sandbox, fill(sandbox))
         with desk, wallet, browser(wallet.link) as (own, _):
             assert own.get("/accesses").status_code == 200
             with browser(desk.link) as (officer, headers):
                 sign_in(officer, headers, sandbox.pki.member(REGULATOR).approver_key(1), tmp_path)
                 for path in ("/", "/members", "/traffic", "/disputes", "/listings", "/fishing"):
-                    assert officer.get(path).status_code == 200
+                    page = officer.get(path)
+                    assert page.status_code == 200
+                    assert "Nothing is told." not in page.text, path
+                assert "No day tells a number." not in officer.get("/traffic").text
                 token = csrf(officer.get("/log"))
                 verified = officer.post("/log/verify", data={"csrf": token}, headers=headers)
             assert "First look" in verified.text
