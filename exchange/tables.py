@@ -30,7 +30,7 @@ from exchange.subjects.inbox_table import inbox_message
 from exchange.subjects.own_look_table import own_look
 from exchange.subjects.report_table import erasure_done, report_given
 from exchange.supervision.cases.table import case_budget, case_file, case_look_up, case_notice
-from exchange.supervision.orders.table import correction_order, dispute_tally, oversight_told
+from exchange.supervision.orders.table import correction_order, oversight_told
 from exchange.supervision.statistics.table import statistics_count, statistics_told
 from exchange.vault.table import keyring_mark, subject_key
 from exchange.views.table import access_entry, request_seen
@@ -48,7 +48,6 @@ __all__ = [
     "consent_event",
     "correction_order",
     "court_sync",
-    "dispute_tally",
     "drift_level",
     "erasure_done",
     "filing_seen",

@@ -11,10 +11,9 @@ from sqlalchemy import Engine, select
 from concordat.ids import new_id
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DisputeStage, OrderStage, RulingOutcome
-from exchange.supervision.orders import tally
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import run_overdue
-from exchange.tables import correction_order, dispute_tally, oversight_told
+from exchange.tables import correction_order, oversight_told
 from tests.builders import DAY, Federation
 from tests.exchange_builders import ExchangeDesk
 from tests.listing_builders import FURNISHER
@@ -93,9 +92,10 @@ class OrderStoreContract:
             stage = DisputeStage.DISPUTE_STAGE_REVIEW
             dispute_id, _ = desk.dispute(listing_id, stage, evidence=[str(n)])
             desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
-        (row,) = exchange.rows(dispute_tally)
-        assert (row.month, row.furnisher) == (tally.month_of(desk.federation.at), FURNISHER)
-        assert (row.decided, row.upheld, row.ran_out) == (2, 0, 0)
+        next_month = desk.federation.at + 31 * DAY
+        answer = exchange.store.run(lambda c: oversight_of(c, [], 2, next_month))
+        (told,) = answer.furnishers
+        assert (told.furnisher, told.decided, told.ran_out.count) == (FURNISHER, 2, 0)
 
 
 class TestOnSqlite(OrderStoreContract):

@@ -11,7 +11,7 @@ from concordat.v1 import ListingAction, ListingState
 from exchange.listings.cause import Cause
 from exchange.listings.machine import Actor, Party, apply_event
 from exchange.log import records
-from exchange.supervision.orders import table, tally
+from exchange.supervision.orders import table
 from exchange.supervision.orders.rules import IN_FORCE, Order, became, may_matter
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def follow(
 
     Returns what is to be logged of orders. The listings are locked, and with them the orders about them.
     """
-    tally.count(connection, changes, at)
     keys = {change.key for change in changes if may_matter(change)}
     if not keys:
         return []

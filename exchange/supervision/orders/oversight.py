@@ -13,11 +13,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from concordat import v1
 from concordat.clock import to_micros, to_timestamp
 from concordat.v1 import OrderStage as Stage
+from concordat.v1 import StatisticsMeasure as M
 from exchange.drift.table import day_of, start_of_day
 from exchange.listings.table import listing, listing_source, listing_step
-from exchange.supervision.orders import tally
 from exchange.supervision.orders.as_told import Counts, told_of
 from exchange.supervision.orders.table import correction_order, oversight_told
+from exchange.supervision.statistics.counting import Series
+from exchange.supervision.statistics.table import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
 
 _KEEP_DAYS = 400
 _MOST = 4096  # of ``ReadOversightResponse.furnishers``
+_ENDED = (
+    M.STATISTICS_MEASURE_DECIDED,
+    M.STATISTICS_MEASURE_UPHELD,
+    M.STATISTICS_MEASURE_OVERDUE,
+)
 _L, _S, _T, _O = listing.c, listing_source.c, listing_step.c, correction_order.c
 
 
@@ -71,8 +78,7 @@ def _computed(
         counts[member] = Counts()
     for member, open_ in _open_disputes(connection, period.midnight).items():
         counts[member].open = open_
-    month = tally.month_of(period.month_from)
-    for member, ended in tally.of_month(connection, month).items():
+    for member, ended in _ended_disputes(connection, period).items():
         counts[member].decided, counts[member].upheld, counts[member].ran_out = ended
     for member, orders in _orders(connection, period).items():
         counts[member].given, counts[member].complied, counts[member].overdue = orders
@@ -117,6 +123,17 @@ def _open_disputes(
         .group_by(_S.source)
     )
     return {member: tuple(map(int, rest)) for member, *rest in connection.execute(query)}  # type: ignore[misc]  # four
+
+
+def _ended_disputes(connection: Connection, period: Period) -> dict[str, tuple[int, int, int]]:
+    """Return each source's disputes that ended in the month: decided, of those upheld, and run out.
+
+    They are what the statistics are made of, so that nothing is left when one is subtracted from the other.
+    """
+    days = day_of(period.month_from), day_of(period.month_until)
+    found = counted(connection, Series.LISTING, days)
+    ended = {member: tuple(of.get(how, 0) for how in _ENDED) for member, of in found.items()}
+    return {member: counts for member, counts in ended.items() if any(counts)}  # type: ignore[misc]  # three
 
 
 def _orders(connection: Connection, period: Period) -> dict[str, tuple[int, int, int]]:

@@ -58,17 +58,6 @@ correction_order = Table(
     Index("correction_order_by_due", "stage", "due_at"),
 )
 
-# How disputes about a member's listings ended, by month. About no person.
-dispute_tally = Table(
-    "dispute_tally",
-    metadata,
-    Column("month", Integer, primary_key=True, autoincrement=False),  # 12 * year + month - 1, UTC
-    Column("furnisher", String(64), primary_key=True),
-    Column("decided", BigInteger, nullable=False),
-    Column("upheld", BigInteger, nullable=False),
-    Column("ran_out", BigInteger, nullable=False),
-)
-
 # What regulators are told on a day: computed once, and the same all day. About no person.
 oversight_told = Table(
     "oversight_told",

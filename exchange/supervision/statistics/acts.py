@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from concordat import v1
 from concordat.clock import from_timestamp
-from concordat.v1 import ListingState
+from concordat.v1 import ListingAction, ListingActKind, ListingState, RulingOutcome
 from concordat.v1 import StatisticsMeasure as M
 from exchange.listings.machine.listing import ENDS
-from exchange.supervision.orders import tally
 from exchange.supervision.statistics.counting import Series, took
 
 if TYPE_CHECKING:
@@ -18,14 +17,17 @@ if TYPE_CHECKING:
 
     from exchange.limits.gate import Moved
     from exchange.listings.announcements import Change
+    from exchange.listings.cause import Cause
     from exchange.supervision.statistics.cells import Measure
     from exchange.supervision.statistics.table import Counted
 
-_ENDED: dict[str, Measure] = {
-    "decided": M.STATISTICS_MEASURE_DECIDED,
-    "upheld": M.STATISTICS_MEASURE_UPHELD,
-    "ran_out": M.STATISTICS_MEASURE_OVERDUE,
-}
+_RIGHT = frozenset(
+    {
+        RulingOutcome.RULING_OUTCOME_UPHELD,
+        RulingOutcome.RULING_OUTCOME_RECTIFIED,
+        RulingOutcome.RULING_OUTCOME_UNVERIFIABLE,
+    }
+)
 _SIGNALS: dict[str, Measure] = {
     "no_match": M.STATISTICS_MEASURE_SIGNAL_NO_MATCH,
     "others_consents": M.STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS,
@@ -73,10 +75,20 @@ def of_listings(changes: Iterable[Change]) -> tuple[Counted, ...]:
 
 
 def _of_end(change: Change) -> Iterator[tuple[str, Measure]]:
-    """Yield what the end of a dispute counts as, of whom: as oversight tells it (``tally``)."""
-    how = tally.ended(change)
-    for member in tally.vouching(change):
-        yield from ((member, _ENDED[name]) for name, many in how.items() if many)
+    """Yield what the end of a dispute counts as, of each whose listing it was before that."""
+    vouching = () if change.before is None else change.before.live_sources
+    for source in vouching:
+        yield from ((source.member_id, measure) for measure in _ended(change.cause))
+
+
+def _ended(cause: Cause) -> Iterator[Measure]:
+    """Yield how a cause ended a dispute: decided, and whether upheld, or run out; nothing for no end."""
+    if cause.kind == ListingActKind.LISTING_ACT_KIND_RULED:
+        yield M.STATISTICS_MEASURE_DECIDED
+        if isinstance(cause.statement, v1.Ruling) and cause.statement.outcome in _RIGHT:
+            yield M.STATISTICS_MEASURE_UPHELD
+    elif cause.action == ListingAction.LISTING_ACTION_TIME_OUT:
+        yield M.STATISTICS_MEASURE_OVERDUE
 
 
 def _of_change(change: Change) -> Iterator[Measure]:

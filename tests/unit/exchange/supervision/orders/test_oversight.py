@@ -18,7 +18,6 @@ from concordat.v1 import (
     SupervisionKind,
 )
 from exchange.log import table as log
-from exchange.supervision.orders import tally
 from exchange.supervision.orders.as_told import Counts, shortfall, told_of
 from exchange.supervision.orders.oversight import Period, oversight_of
 from exchange.supervision.orders.table import correction_order, oversight_told
@@ -97,6 +96,15 @@ def exactly(desk: ListingDesk, at: datetime) -> dict[str, tuple[int, ...]]:
     }
 
 
+def ended(desk: ListingDesk, at: datetime) -> dict[str, tuple[int, ...]]:
+    """Return how disputes ended in the month before ``at``: decided, of those upheld, run out."""
+    answer = desk.desk.store.run(lambda c: oversight_of(c, [FURNISHER], 1, at))
+    return {
+        each.furnisher: (each.decided, each.upheld, each.ran_out.count)
+        for each in answer.furnishers
+    }
+
+
 def test_reading_before_and_after_a_new_dispute_gives_equal_bytes_all_day(
     desk: ListingDesk, orders: OrdersDesk
 ) -> None:
@@ -138,13 +146,11 @@ def test_rulings_and_disputes_that_ran_out_are_counted_for_the_sources_of_the_li
     desk.rule(first, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
     dispute_id, _ = desk.dispute(first, REVIEW, evidence=["new"])
     desk.rule(first, dispute_id, RulingOutcome.RULING_OUTCOME_UPHELD)
-    decided_in = tally.month_of(desk.federation.at)
-    assert desk.desk.store.run(lambda c: tally.of_month(c, decided_in)) == {FURNISHER: (2, 1, 0)}
+    assert ended(desk, desk.federation.at + 31 * DAY) == {FURNISHER: (2, 1, 0)}
     second = desk.in_force(debt_commitment=bytes(31) + b"2")
     desk.dispute(second, REVIEW)
     desk.pass_time(31 * DAY)
-    ran_out_in = tally.month_of(desk.federation.at)
-    assert desk.desk.store.run(lambda c: tally.of_month(c, ran_out_in)) == {FURNISHER: (0, 0, 1)}
+    assert ended(desk, desk.federation.at + 31 * DAY) == {FURNISHER: (0, 0, 1)}
 
 
 def test_overdue_orders_are_told_the_next_day_and_no_longer_once_obeyed(

@@ -13,7 +13,8 @@ from concordat.trust.envelope import validate
 from concordat.v1 import Purpose, SupervisionKind
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
-from exchange.supervision.orders import tally
+from exchange.supervision.orders import oversight
+from exchange.supervision.orders.oversight import Period
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics import counting, table
 from exchange.supervision.statistics.counting import Series
@@ -279,17 +280,12 @@ def test_what_oversight_tells_too_is_the_same_number_so_that_no_difference_is_le
     assert other.listing_id == listing_id
     dispute, _ = listings.dispute(listing_id, v1.DisputeStage.DISPUTE_STAGE_REVIEW)
     listings.rule(listing_id, dispute, outcome)
-    month = tally.month_of(listings.federation.at)
-    overseen = listings.desk.store.run(lambda c: tally.of_month(c, month))
     found = listings.desk.store.run(lambda c: table.counted(c, Series.LISTING, (0, 99_999)))
-    ends = (
-        M.STATISTICS_MEASURE_DECIDED,
-        M.STATISTICS_MEASURE_UPHELD,
-        M.STATISTICS_MEASURE_OVERDUE,
-    )
+    period = Period.at(listings.federation.at + 31 * DAY)
+    overseen = listings.desk.store.run(lambda c: oversight._ended_disputes(c, period))
     assert set(overseen) == {FURNISHER, OTHER_FURNISHER}
     for member, told in overseen.items():
-        assert told == tuple(found[member].get(measure, 0) for measure in ends)
+        assert told == tuple(found[member].get(measure, 0) for measure in oversight._ENDED)
 
 
 def test_a_dispute_whose_time_runs_out_is_overdue(listings: ListingDesk) -> None:
