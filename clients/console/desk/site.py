@@ -56,6 +56,7 @@ _PAGES: dict[str, DeskView] = {
 _ACTIONS: dict[str, DeskView] = {
     "/sign-out": sign_in.sign_out,
     "/colleague": sign_in.colleague,
+    "/members/ask": members.ask,
     "/licences/propose": licences.propose,
     "/licences/upload": licences.upload,
     "/licences/submit": licences.submit,

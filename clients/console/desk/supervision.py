@@ -1,19 +1,30 @@
 """Disputes with their clocks, listings by what became of them, signals of fishing: aggregates alone."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 
 from clients.console.base import Visit
 from clients.console.base.formats import moment, number
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
+from clients.console.desk.table_bars import Bars
 from clients.console.desk.words import Shown, shortfall, statistics_table, untold
 from clients.language import tr
 from clients.regulator_report.wording import TABLES
 from concordat import v1
 from concordat.clock import from_timestamp
+from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
 
 _MONTHS = 12
+_SIGNALS = (
+    M.STATISTICS_MEASURE_SIGNAL_NO_MATCH,
+    M.STATISTICS_MEASURE_SIGNAL_OTHERS_CONSENTS,
+    M.STATISTICS_MEASURE_SIGNAL_ONE_SUBJECT,
+    M.STATISTICS_MEASURE_SIGNAL_OUT_OF_HOURS,
+    M.STATISTICS_MEASURE_SIGNAL_MISSING_OUTCOMES,
+)
 _CLOCKS = ("open_over_10_days", "open_3_to_10_days", "open_under_3_days")
 _AFTER = ("decided", "upheld")
 
@@ -26,7 +37,13 @@ def disputes(office: Office, visit: Visit, officer: Officer) -> Response:
         "As of {moment}, the same all day. Counts are rounded; small ones are not told.",
         moment=moment(read.as_of),
     )
-    return _page(office, visit, tr("Disputes"), lead, [_clocks(read)], T.STATISTICS_TABLE_DISPUTES)
+    raised = Bars(
+        T.STATISTICS_TABLE_DISPUTES,
+        (M.STATISTICS_MEASURE_DISPUTED,),
+        tr("Disputes raised, by who filed the listing"),
+    )
+    kinds = (T.STATISTICS_TABLE_DISPUTES,)
+    return _page(office, visit, tr("Disputes"), lead, [_clocks(read)], kinds, raised)
 
 
 def _clocks(read: v1.ReadOversightResponse) -> Shown:
@@ -66,37 +83,37 @@ def listings(office: Office, visit: Visit, officer: Officer) -> Response:
     """Show listings by what became of them and who filed them; contests, notices, recalls."""
     del officer
     lead = tr("Aggregates alone: no page here, and no call, lists people.")
-    return _page(
-        office,
-        visit,
-        tr("Listings"),
-        lead,
-        [],
+    kinds = (
         T.STATISTICS_TABLE_LISTINGS,
         T.STATISTICS_TABLE_CONTESTS,
         T.STATISTICS_TABLE_NOTICES,
         T.STATISTICS_TABLE_RECALLS,
         T.STATISTICS_TABLE_EXPIRED_VISIBLE,
     )
+    measures = (M.STATISTICS_MEASURE_FILED,)
+    filed = Bars(kinds[0], measures, tr("Listings filed, by who filed them"))
+    measures = (M.STATISTICS_MEASURE_EFFECTIVE,)
+    effective = Bars(kinds[0], measures, tr("Listings that took effect, by who filed them"))
+    return _page(office, visit, tr("Listings"), lead, [], kinds, filed, effective)
 
 
 def fishing(office: Office, visit: Visit, officer: Officer) -> Response:
     """Show lenders whose use looks like fishing, and outcomes that they owe."""
     del officer
     lead = tr("A signal is a reason to ask the lender, and no finding.")
-    return _page(
-        office,
-        visit,
-        tr("Signals of fishing"),
-        lead,
-        [],
-        T.STATISTICS_TABLE_FISHING,
-        T.STATISTICS_TABLE_OUTCOMES,
-    )
+    kinds = (T.STATISTICS_TABLE_FISHING, T.STATISTICS_TABLE_OUTCOMES)
+    seen = Bars(kinds[0], _SIGNALS, tr("Signals newly seen, by lender"))
+    return _page(office, visit, tr("Signals of fishing"), lead, [], kinds, seen)
 
 
 def _page(  # what a page of a month's tables is made of
-    office: Office, visit: Visit, heading: str, lead: str, first: list[Shown], *kinds: int
+    office: Office,
+    visit: Visit,
+    heading: str,
+    lead: str,
+    first: list[Shown],
+    kinds: Sequence[int],
+    *drawn: Bars,
 ) -> Response:
     months = office.reading.months(_MONTHS)
     asked = visit.asked("month")
@@ -105,12 +122,13 @@ def _page(  # what a page of a month's tables is made of
     tables = [
         statistics_table(found[kind]) if kind in found else _nothing(kind, month) for kind in kinds
     ]
+    charts = [bars.chart(found[bars.table]) for bars in drawn if bars.table in found]
     options = [(name, name) for name in months]
     return visit.page(
         "figures.html",
         heading=heading,
         lead=lead,
-        charts=(),
+        charts=[each for each in charts if each.rows],
         tables=[*first, *tables],
         choice=("month", tr("Month"), options, month),
     )

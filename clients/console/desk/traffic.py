@@ -26,13 +26,13 @@ def traffic(office: Office, visit: Visit, officer: Officer) -> Response:
     """Show requests that were answered, let in without an answer, and refused."""
     del officer
     span, told = _told(office, visit)
-    asked = T.STATISTICS_TABLE_QUERIES
+    asked, refused = T.STATISTICS_TABLE_QUERIES, T.STATISTICS_TABLE_REFUSALS
     charts = [
         _counts(told, asked, M.STATISTICS_MEASURE_ANSWERED, tr("Requests answered, by day")),
-        _counts(told, asked, M.STATISTICS_MEASURE_REFUSED, tr("Requests refused, by day")),
+        _counts(told, refused, M.STATISTICS_MEASURE_REFUSED, tr("Requests refused, by day")),
     ]
     heading, lead = tr("Traffic and refusals"), tr("All lenders and purposes together.")
-    tables = _latest(told, asked, T.STATISTICS_TABLE_REFUSALS)
+    tables = _latest(told, asked, refused)
     return _page(visit, heading, lead, span, charts, tables)
 
 
