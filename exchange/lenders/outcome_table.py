@@ -53,6 +53,7 @@ outcome_duty = Table(
     Column("due", BigInteger, nullable=False),  # accesses that went out and need an outcome
     Column("told", BigInteger, nullable=False),  # of those: with an event
     Column("unreviewed", BigInteger, nullable=False),  # events of accesses of that day, flagged
+    Index("outcome_duty_by_day", "day"),
 )
 
 Key = tuple[bytes, bytes]  # subject_ref, access_id

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import sleep
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event, text
 
 from concordat.ids import new_id
 from concordat.store.group_commit import GroupCommit
@@ -172,6 +173,29 @@ class LenderChangesContract:
         assert exchange.store.run(lambda c: outcome_table.open_days(c, LENDER, 9)) == []
         assert exchange.store.run(lambda c: outcome_table.open_days(c, OTHER, 9)) == [3]
         assert exchange.store.run(lambda c: outcome_table.open_days(c, OTHER, 2)) == []
+
+    def test_what_is_owed_is_forgotten_every_few_seconds_by_an_index(
+        self, exchange: Exchange
+    ) -> None:
+        assert "outcome_duty_by_day" in exchange.store.run(plan_of_forgetting)
+
+
+def plan_of_forgetting(connection: Connection) -> str:
+    """Return how the database finds the counts of days that nobody looks back to any more."""
+    seen: list[tuple[str, Any]] = []
+
+    def executed(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+        seen.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", executed)
+    outcome_table.forget_days(connection, 3)
+    event.remove(connection, "before_cursor_execute", executed)
+    ((statement, values),) = seen
+    explain = "EXPLAIN QUERY PLAN"
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL enable_seqscan = off"))  # the table is small
+        explain = "EXPLAIN"
+    return str(connection.exec_driver_sql(f"{explain} {statement}", values).all())
 
 
 class TestOnSqlite(LenderChangesContract):
