@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import Role
+from exchange.drift.table import day_of
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import AT_ONCE, run_overdue
 
@@ -48,14 +50,17 @@ async def watch_orders(
 ) -> None:
     """Put down which orders are past due, and count disputes once midnight has passed, until cancelled."""
 
-    def look(connection: Connection) -> int:
-        now = clock.now()
-        overseer.read(connection, now)
+    def look(connection: Connection, now: datetime, *, counted: bool) -> int:
+        if not counted:
+            overseer.read(connection, now)
         return run_overdue(connection, office, now)
 
+    counted_on = None  # the day on which that is known to be committed
     while True:
+        now = clock.now()
         try:
-            some = await store.arun(look)
+            some = await store.arun(partial(look, now=now, counted=counted_on == day_of(now)))
+            counted_on = day_of(now)
         except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
             TASK_FAILURES.add("orders")
             _log.warning("orders_not_followed", error=type(error).__name__)

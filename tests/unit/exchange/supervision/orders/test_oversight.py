@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from concordat import v1
 from concordat.clock import from_timestamp
@@ -17,11 +17,13 @@ from concordat.v1 import (
     RulingOutcome,
     SupervisionKind,
 )
+from exchange.listings.ledger import Office
 from exchange.log import table as log
+from exchange.supervision.orders import watch
 from exchange.supervision.orders.as_told import Counts, shortfall, told_of
 from exchange.supervision.orders.oversight import Period, oversight_of
 from exchange.supervision.orders.table import correction_order, oversight_told
-from exchange.supervision.orders.watch import watch_orders
+from exchange.supervision.orders.watch import Overseer, watch_orders
 from tests.builders import DAY, REGULATOR
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
@@ -191,6 +193,41 @@ def test_the_timer_counts_disputes_and_finds_what_is_overdue(
     assert orders.read(order.order_id).overdue
     kept = inner.store.run(lambda c: c.execute(select(oversight_told)).all())
     assert len(kept) == 1
+
+
+def test_the_timer_reads_what_is_told_once_a_day(
+    desk: ListingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, read, rounds = desk.desk, list[datetime](), list[datetime]()
+    monkeypatch.setattr(watch, "EVERY_SECONDS", 0)
+
+    class Reading(Overseer):
+        def read(self, connection: Connection, at: datetime) -> v1.ReadOversightResponse:
+            read.append(at)
+            if len(read) == 1:
+                raise OSError("the database is away")
+            return super().read(connection, at)
+
+    def overdue(_: Connection, __: Office, now: datetime) -> int:
+        rounds.append(now)
+        desk.federation.at += timedelta(hours=7)
+        return 0
+
+    monkeypatch.setattr(watch, "run_overdue", overdue)
+
+    async def run_some_days() -> None:
+        overseer = Reading(desk.federation.directory, 10)
+        watching = asyncio.create_task(
+            watch_orders(inner.store, inner.listings.office, overseer, inner.clock)
+        )
+        while len(rounds) < 12:  # noqa: ASYNC110 - another thread's
+            await asyncio.sleep(0.002)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(run_some_days(), 10))
+    days = {at.date() for at in rounds[:12]}
+    assert len(days) == 4
+    assert [at.date() for at in read[1:5]] == sorted(days)
 
 
 def orders_in(desk: ListingDesk) -> list[int]:
