@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clients.console.desk.office import Office
 
 _HIGHEST_PORT = 65_535
+_LEARNING_SECONDS = 5.0
 
 
 def desk(
@@ -108,8 +109,10 @@ def _tls(office: "Office", certificate: Path | None, key: Path | None) -> "Askin
     if certificate is None or key is None:
         raise ClientError("--tls-certificate and --tls-key are given together, or neither is")
     tls = DeskTls(office, certificate, key)
-    # In a thread: the link is not to wait for the exchange.
-    threading.Thread(target=tls.learn, daemon=True).start()
+    # Until it knows the licence it takes nobody's certificate; but an exchange that is away holds up no desk.
+    learning = threading.Thread(target=tls.learn, daemon=True)
+    learning.start()
+    learning.join(_LEARNING_SECONDS)
     return tls.context
 
 
