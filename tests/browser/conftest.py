@@ -22,6 +22,7 @@ from concordat.trust.keys import Ed25519Signer
 from concordat.v1 import DisputeGround, DisputeStage
 from tests.browser_builders import Served, Window, served
 from tools.chromium import MISSING, chromium, find_chromium
+from tools.sandbox_past import write_past
 
 expect.set_options(timeout=15_000)  # ms: other tests run beside
 
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @dataclass(frozen=True)
 class House:
-    """A federation in which things have happened, and where the borrower's wallet and the desk's things lie."""
+    """A federation with a past, in which things have happened, and where the wallet and the desk's things lie."""
 
     sandbox: Sandbox
     borrower: Path
@@ -57,7 +58,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with Sandbox(providers=2, scores=True) as sandbox:
+    with Sandbox(providers=2, scores=True, prepared=write_past) as sandbox:
         yield House(sandbox, _borrower(sandbox), tmp_path_factory.mktemp("desk"))
 
 

@@ -44,6 +44,38 @@ def test_every_page_of_the_wallet(opened: Open, wallet: Served, locale: str) -> 
     looks_right(window, locale, "closed")
 
 
+def test_the_desk_draws_the_past_and_asks_who_serves(
+    opened: Open, desk: Served, house: House
+) -> None:
+    window = opened(desk, locale="en-GB", viewport={"width": 360, "height": 900})
+    answer_challenge(window, house.desk_key)
+    drawn = {"/traffic": 2, "/latency": 2, "/revocations": 1, "/disputes": 1, "/fishing": 1}
+    for path, charts in drawn.items():
+        window.see(path)
+        assert window.page.locator("figure svg").count() == charts, path
+        assert window.page.get_by_text("No day tells a number.").count() == 0, path
+        assert cut_off(window) == [], path
+    window.see("/members")
+    expect(window.page.locator("li.card svg")).to_have_count(len(house.sandbox.provider_ids))
+    window.page.get_by_role("button", name="Ask them now").click()
+    expect(window.page.get_by_role("status")).to_contain_text("serves; it answered within")
+    assert window.page.get_by_role("cell", name="silent").count() == 0
+    assert window.obstacles() == []
+
+
+def cut_off(window: Window) -> list[str]:
+    """Return the words of charts that do not fit into their drawing."""
+    found: list[str] = window.page.eval_on_selector_all(
+        "figure svg text",
+        """all => all.filter(each => {
+             const text = each.getBoundingClientRect(), plane = each.ownerSVGElement.getBoundingClientRect();
+             return text.left < plane.left - 1 || text.right > plane.right + 1
+                 || text.top < plane.top - 1 || text.bottom > plane.bottom + 1;
+           }).map(each => each.textContent)""",
+    )
+    return found
+
+
 @languages
 def test_every_page_of_the_desk(opened: Open, desk: Served, house: House, locale: str) -> None:
     window = opened(desk, locale=locale)
