@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from clients.pki.officer_certificates import issue_officer_certificate
+from tests.browser_builders import Window
 from tests.builders import signer
 from tests.desk_builders import OFFICERS
 from tests.desk_tls_builders import TlsHouse
@@ -30,6 +31,7 @@ def test_an_officer_signs_in_with_the_file_that_the_command_made(
         page = context.new_page()
         page.goto(house.site.issue_link(house.home))
         page.wait_for_url(lambda url: "/open/" not in url)
+        assert Window(page, house.home).obstacles() == []
         page.get_by_role("button", name="Sign in with this certificate").click()
         page.wait_for_url(house.home + "/")
         assert "signed in as approver 1" in page.locator("main").inner_text()
