@@ -25,6 +25,7 @@ from concordat.v1.listing_service_pb2_grpc import (
     add_ReviewServiceServicer_to_server,
 )
 from concordat.v1.subject_service_pb2_grpc import add_SubjectServiceServicer_to_server
+from exchange.log import records
 from exchange.subjects.report_accesses import ChainEntry, reported_accesses
 from tests.builders import AT, EXCHANGE, LENDER, signer
 from tests.fake_federation import FakeFederation
@@ -43,6 +44,7 @@ class ListingFederation(FakeFederation):
         self.flags = v1.SubjectFlags()
         self.flag_sequence = 0
         self.contact: v1.ContactChange | None = None
+        self.contact_signed: v1.Envelope | None = None
         self.inbox: list[v1.InboxMessage] = []
         self.attachments: dict[bytes, list[v1.SealedAttachment]] = {}  # by dispute
         self.listings_page = 20
@@ -58,6 +60,8 @@ class ListingFederation(FakeFederation):
         self.own_answers: dict[str, Answer] = {}  # what providers tell a person of itself
         self.bend_report: Callable[[v1.SubjectReport], object] = lambda report: None
         self.erasure = v1.ErasureOutcome()  # what an erasure says that it did
+        self.erased: dict[bytes, v1.Envelope] = {}  # the outcome of each, by its request's digest
+        self.lose_erasures = 0  # so many answers are lost on their way
         self.bend_own_view: Callable[[v1.RequestOwnViewResponse], object] = lambda answer: None
 
     def __enter__(self) -> Self:
@@ -278,21 +282,34 @@ class _Servicer:
 
     def RequestErasure(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.RequestErasureResponse:
-            fake = self.fake
+            fake, digest = self.fake, digest_of(request.request)
             asked = v1.ErasureRequest.FromString(request.request.payload)
-            outcome = v1.ErasureOutcome(
-                federation=fake.federation.name,
-                subject_ref=asked.subject_ref,
-                request_digest=digest_of(request.request),
-                at=to_timestamp(fake.at),
-                preview=asked.preview,
-            )
-            outcome.MergeFrom(fake.erasure)
-            if not asked.preview:
-                fake.stories.clear()
-            return v1.RequestErasureResponse(outcome=seal(outcome, signer(EXCHANGE)))
+            outcome = fake.erased.get(digest) or self._outcome(asked, digest)
+            if not asked.preview and fake.lose_erasures:
+                fake.lose_erasures -= 1
+                raise Refusal(Reason.REASON_UNAVAILABLE)
+            return v1.RequestErasureResponse(outcome=outcome)
 
         return self._answer("RequestErasure", request, context, make)
+
+    def _outcome(self, asked: v1.ErasureRequest, digest: bytes) -> v1.Envelope:
+        """Return the signed outcome of an erasure, put on record and in the log unless it is a preview."""
+        fake = self.fake
+        outcome = v1.ErasureOutcome(
+            federation=fake.federation.name,
+            subject_ref=asked.subject_ref,
+            request_digest=digest,
+            at=to_timestamp(fake.at),
+            preview=asked.preview,
+        )
+        outcome.MergeFrom(fake.erasure)
+        envelope = seal(outcome, signer(EXCHANGE))
+        if not asked.preview:
+            fake.stories.clear()
+            fake.erased[digest] = envelope
+            gone, kept = sum(i.count for i in outcome.gone), sum(i.count for i in outcome.kept)
+            fake.log.add(records.erasure_request(asked.subject_ref, digest, gone, kept, fake.at))
+        return envelope
 
     def ListOwnListings(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.ListOwnListingsResponse:
@@ -307,6 +324,7 @@ class _Servicer:
                 flags=fake.flags,
                 flag_sequence=fake.flag_sequence,
                 contact_sequence=fake.contact.sequence if fake.contact else 0,
+                contact=fake.contact_signed,
             )
 
         return self._answer("ListOwnListings", request, context, make)
@@ -355,6 +373,7 @@ class _Servicer:
     def ChangeContact(self, request: Any, context: Any) -> Any:  # noqa: N802
         def make() -> v1.ChangeContactResponse:
             self.fake.contact = v1.ContactChange.FromString(request.change.payload)
+            self.fake.contact_signed = request.change
             return v1.ChangeContactResponse()
 
         return self._answer("ChangeContact", request, context, make)

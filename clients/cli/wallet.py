@@ -14,10 +14,11 @@ from clients.cli.console import (
     read_passphrase,
 )
 from clients.cli.wallet_accesses import accesses
+from clients.cli.wallet_contact import contact
 from clients.cli.wallet_dispute import appeal, contest, dispute
 from clients.cli.wallet_erase import erase
 from clients.cli.wallet_events import pause, resume, revoke
-from clients.cli.wallet_flags import alert, contact, freeze, unalert, unfreeze
+from clients.cli.wallet_flags import alert, freeze, unalert, unfreeze
 from clients.cli.wallet_grant import grant
 from clients.cli.wallet_inbox import inbox
 from clients.cli.wallet_list import list_consents

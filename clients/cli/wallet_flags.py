@@ -1,10 +1,7 @@
-"""`concordat wallet freeze`, `unfreeze`, `alert`, `unalert` and `contact`: switches that are yours alone."""
+"""`concordat wallet freeze`, `unfreeze`, `alert` and `unalert`: switches that are yours alone."""
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from clients.cli.console import JsonOption, console, echo_json, failing
 from clients.cli.wallet_desk import WalletDesk, earlier_facts, print_earlier, tell, wallet_desk
@@ -12,7 +9,7 @@ from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.sdk.errors import AnswerNotVerified
 from clients.sdk.own_listings import OwnListings
 from clients.sdk.subject_outbox import Posted
-from clients.sdk.subject_requests import make_contact_change, make_flag_change
+from clients.sdk.subject_requests import make_flag_change
 from concordat.rpc.errors import RemoteError
 from concordat.v1 import FlagKind
 
@@ -62,31 +59,6 @@ def unalert(
 ) -> None:
     """Lift the fraud alert."""
     _switch(_ALERT, wallet, passphrase_file, placed=False, as_json=as_json)
-
-
-def contact(
-    email: Annotated[str, typer.Option(help="Where notices go, besides your inbox.")] = "",
-    none: Annotated[bool, typer.Option("--none", help="To the inbox alone.")] = False,
-    language: Annotated[str, typer.Option(help="Of your notices, such as en or zh-Hans.")] = "en",
-    wallet: Folder = DEFAULT_WALLET,
-    passphrase_file: PassphraseFile = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say where notices go besides your inbox. Used for notices alone, and shown to nobody."""
-    if bool(email) == none:
-        raise typer.BadParameter("give either --email or --none")
-    failed = "the contact was not changed"
-    with failing(failed, as_json=as_json), wallet_desk(wallet, passphrase_file) as desk:
-        told = look(desk)
-        sequence = desk.store.memory().contact_sequence
-        if told is not None:
-            sequence = max(sequence, told.contact_sequence)
-        request = make_contact_change(
-            desk.store.key, desk.federation, email, language, sequence + 1, desk.now
-        )
-        posted = desk.client.post(desk.store, request)
-    done = f"Notices go to {email} too." if email else "Notices go to your inbox alone."
-    tell(failed, done, posted, desk.earlier, as_json=as_json)
 
 
 def _switch(

@@ -19,18 +19,20 @@ from concordat.verify.consent import open_binding
 from concordat.verify.former_keys import open_former_keys
 from concordat.verify.listing_account import KnownOfListing
 from concordat.verify.listing_history import CheckedListing, check_listing
+from concordat.verify.listing_statements import open_contact_change
 
 _FLAGS = {FlagKind.FLAG_KIND_FREEZE: "freeze", FlagKind.FLAG_KIND_FRAUD_ALERT: "fraud alert"}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnListings:
-    """Every listing about a subject, checked; and its flags, in the exchange's word."""
+    """Every listing about a subject, checked; its contact, by its own signature; flags in the exchange's word."""
 
     listings: tuple[CheckedListing, ...]
     flags: v1.SubjectFlags
     flag_sequence: int
     contact_sequence: int
+    contact: v1.ContactChange | None = None  # as the subject signed it last; None for none
     faults: tuple[str, ...] = ()  # what does not hold beside the listings' own
 
     @property
@@ -116,7 +118,17 @@ def _checked(
         for listing in shown
     )
     told = OwnListings(listings, last.flags, last.flag_sequence, last.contact_sequence)
-    return replace(told, faults=(*_left_out(told, memory), *_flags_not_kept(told, memory)))
+    told = replace(told, faults=(*_left_out(told, memory), *_flags_not_kept(told, memory)))
+    if not last.HasField("contact"):
+        return told
+    try:
+        contact = former.open_with(
+            binding, lambda key: open_contact_change(last.contact, key, book.anchors, at)
+        )
+    except Refusal as refusal:
+        fault = f"the exchange has a contact for your notices that you did not sign: {refusal}"
+        return replace(told, faults=(*told.faults, fault))
+    return replace(told, contact=contact.message)
 
 
 def _left_out(told: OwnListings, memory: ListingMemory) -> Iterable[str]:

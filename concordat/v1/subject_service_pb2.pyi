@@ -298,6 +298,7 @@ class ListOwnListingsResponse(message.Message):
     FLAGS_FIELD_NUMBER: builtins.int
     FLAG_SEQUENCE_FIELD_NUMBER: builtins.int
     CONTACT_SEQUENCE_FIELD_NUMBER: builtins.int
+    CONTACT_FIELD_NUMBER: builtins.int
     more: builtins.bool
     """True if there are more after the last."""
     flag_sequence: builtins.int
@@ -312,6 +313,10 @@ class ListOwnListingsResponse(message.Message):
     def flags(self) -> listing_pb2.SubjectFlags:
         """What the subject has put up."""
 
+    @builtins.property
+    def contact(self) -> envelope_pb2.Envelope:
+        """The last ContactChange, as the subject signed it; unset where there is none on record."""
+
     def __init__(
         self,
         *,
@@ -320,10 +325,11 @@ class ListOwnListingsResponse(message.Message):
         flags: listing_pb2.SubjectFlags | None = ...,
         flag_sequence: builtins.int = ...,
         contact_sequence: builtins.int = ...,
+        contact: envelope_pb2.Envelope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = typing.Literal["flags", b"flags"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["contact", b"contact", "flags", b"flags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["contact_sequence", b"contact_sequence", "flag_sequence", b"flag_sequence", "flags", b"flags", "listings", b"listings", "more", b"more"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["contact", b"contact", "contact_sequence", b"contact_sequence", "flag_sequence", b"flag_sequence", "flags", b"flags", "listings", b"listings", "more", b"more"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

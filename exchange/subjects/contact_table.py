@@ -18,9 +18,9 @@ subject_contact = Table(
     Column("envelope", LargeBinary, nullable=False),  # sealed: address and language stand in it
 )
 
-_CONTACTS = select(subject_contact.c.subject_ref, subject_contact.c.envelope).where(
-    subject_contact.c.subject_ref.in_(bindparam("refs", expanding=True))
-)
+_OF = subject_contact.c.subject_ref.in_(bindparam("refs", expanding=True))
+_CONTACTS = select(subject_contact.c.subject_ref, subject_contact.c.envelope).where(_OF)
+_ON_RECORD = select(subject_contact.c.sequence, subject_contact.c.envelope).where(_OF)
 
 
 def contacts_of(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, v1.ContactChange]:
@@ -32,6 +32,15 @@ def contacts_of(connection: Connection, refs: Iterable[bytes]) -> dict[bytes, v1
         for row, raw in zip(rows, opened, strict=True)
         if raw is not None
     }
+
+
+def contact_on_record(connection: Connection, subject_ref: bytes) -> tuple[int, v1.Envelope | None]:
+    """Return the latest change of a subject's contact: its sequence, and what it signed; 0 and None for none."""
+    row = connection.execute(_ON_RECORD, {"refs": [subject_ref]}).one_or_none()
+    if row is None:
+        return 0, None
+    (raw,) = unseal_many(connection, [(subject_ref, row.envelope)])
+    return row.sequence, None if raw is None else v1.Envelope.FromString(raw)
 
 
 def address_of(connection: Connection, subject_ref: bytes) -> tuple[str, str] | None:

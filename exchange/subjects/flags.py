@@ -81,12 +81,6 @@ def change_contact(
     log.enqueue(connection, [records.subject_act(said, change.digest, at)])
 
 
-def contact_sequence(connection: Connection, subject_ref: bytes) -> int:
-    """Return the sequence of the last change of a subject's contact; 0 for none."""
-    query = select(subject_contact.c.sequence).where(subject_contact.c.subject_ref == subject_ref)
-    return connection.execute(query).scalar_one_or_none() or 0
-
-
 def _again(sequence: int, digest: bytes, known: int, known_digest: bytes) -> bool:
     """Tell whether a change was taken in already; raise where another with its sequence, or later, was."""
     if sequence > known:

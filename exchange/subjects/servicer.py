@@ -24,6 +24,7 @@ from exchange.listings import intake
 from exchange.listings.intake import Said
 from exchange.listings.machine import Actor, Party
 from exchange.subjects import flags, inbox
+from exchange.subjects.contact_table import contact_on_record
 from exchange.subjects.flag_table import NO_FLAGS, Flags, flags_of
 from exchange.subjects.own_listings import own_listings
 
@@ -72,20 +73,20 @@ class SubjectServicer(SubjectServiceServicer):
     async def ListOwnListings(
         self, request: v1.ListOwnListingsRequest, context: Context
     ) -> v1.ListOwnListingsResponse:
-        """Show the subject its listings and flags."""
+        """Show the subject its listings, flags and contact."""
         del context
         at = current_call().at
         binding = open_binding(request.binding, self._anchors, at)
         query = SubjectQuery.SUBJECT_QUERY_LISTINGS
         asked = open_subject_request(request.request, query, binding, self._anchors, at)
         ref = asked.message.subject_ref
-        (listings, more), now, contact = await self._run(
+        (listings, more), now, (sequence, contact) = await self._run(
             binding,
             request.binding,
             lambda connection: (
                 own_listings(connection, self._office.profiles, ref, request.after, at),
                 flags_of(connection, [ref]).get(ref, NO_FLAGS),
-                flags.contact_sequence(connection, ref),
+                contact_on_record(connection, ref),
             ),
         )
         return v1.ListOwnListingsResponse(
@@ -93,7 +94,8 @@ class SubjectServicer(SubjectServiceServicer):
             more=more,
             flags=_flags(now),
             flag_sequence=now.sequence,
-            contact_sequence=contact,
+            contact_sequence=sequence,
+            contact=contact,
         )
 
     async def ReadInbox(

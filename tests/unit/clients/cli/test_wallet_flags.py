@@ -7,7 +7,9 @@ import pytest
 
 from concordat import v1
 from concordat.refusal import Refusal
+from concordat.statements import seal
 from concordat.v1 import FlagKind, Reason
+from tests.builders import signer
 from tests.unit.clients.cli.conftest import ListingDesk
 
 Wallet = tuple[str, str]
@@ -143,11 +145,37 @@ def test_notices_go_where_the_subject_says(listed: ListingDesk, wallet: Wallet) 
     assert (listed.fake.contact.email, listed.fake.contact.sequence) == ("", 2)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("options", [(), ("--none", "--email", "a@b.c")])
-def test_a_contact_is_given_or_taken_away(
-    listed: ListingDesk, wallet: Wallet, options: tuple[str, ...]
+def test_a_contact_is_given_or_taken_away(listed: ListingDesk, wallet: Wallet) -> None:
+    both = listed.run("wallet", "contact", "--none", "--email", "a@b.c", *wallet)
+    assert both.exit_code == 2
+
+
+def test_a_contact_is_shown_as_the_subject_signed_it(listed: ListingDesk, wallet: Wallet) -> None:
+    assert listed.json("wallet", "contact", *wallet)["email"] is None
+    listed.json("wallet", "contact", "--email", "ada@example.org", *wallet)
+    shown = listed.json("wallet", "contact", *wallet)
+    assert (shown["email"], shown["language"]) == ("ada@example.org", "en")
+    assert "ada@example.org" in listed.run("wallet", "contact", *wallet).stdout
+    assert len(listed.fake.seen["ChangeContact"]) == 1
+
+
+def test_saying_the_same_contact_again_signs_nothing(listed: ListingDesk, wallet: Wallet) -> None:
+    for _ in range(2):
+        listed.json("wallet", "contact", "--email", "ada@example.org", *wallet)
+    assert len(listed.fake.seen["ChangeContact"]) == 1
+
+
+def test_a_contact_that_the_subject_did_not_sign_is_found(
+    listed: ListingDesk, wallet: Wallet
 ) -> None:
-    assert listed.run("wallet", "contact", *options, *wallet).exit_code == 2
+    listed.json("wallet", "contact", "--email", "ada@example.org", *wallet)
+    assert listed.fake.contact is not None
+    listed.fake.contact.email = "mallory@example.org"
+    listed.fake.contact_signed = seal(listed.fake.contact, signer("mallory"))
+    told = listed.json("wallet", "contact", *wallet, code=1)
+    assert told["reason"] == "ANSWER_NOT_VERIFIED"
+    assert "did not sign" in told["advice"]
+    assert listed.json("wallet", "listings", *wallet, code=1)["problems"]
 
 
 def test_an_address_that_is_none_is_refused_here(listed: ListingDesk, wallet: Wallet) -> None:

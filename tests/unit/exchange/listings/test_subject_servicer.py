@@ -402,6 +402,8 @@ def test_a_contact_is_changed_in_order_and_taken_away(desk: ListingDesk) -> None
     assert _contact(desk, "ada@example.org", 1) == ""
     assert _contact(desk, "ada@example.org", 1) == ""
     assert kept() == ("ada@example.org", "en")
+    shown = v1.ContactChange.FromString(desk.own().contact.payload)
+    assert (shown.email, shown.sequence) == ("ada@example.org", 1)
     assert _contact(desk, "old@example.org", 1) == "REPLAYED_WITH_OTHER_BYTES"
     assert _contact(desk, "a\0b@example.org", 2) == "MESSAGE_INVALID"
     assert _contact(desk, "", 2, "zh-Hans") == ""
