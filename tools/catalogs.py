@@ -32,6 +32,7 @@ _SHARED = ("base", "words")
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {"tr": (1,), "marked": (1,), "plural": (1, 2)}
 _METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("**.j2", "jinja2")]
 _ENUMS = {
+    "CaseScope": "CASE_SCOPE_",
     "ConsentEventKind": "CONSENT_EVENT_KIND_",
     "ConsentState": "CONSENT_STATE_",
     "DataCategory": "DATA_CATEGORY_",

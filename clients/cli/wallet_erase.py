@@ -1,9 +1,9 @@
 """`concordat wallet erase`: what can go goes at once; what a law keeps is named with its end."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from clients.cli.console import Exit, JsonOption, console, echo_json, fail, failing, words
@@ -11,7 +11,7 @@ from clients.cli.moments import moment
 from clients.cli.wallet_desk import WalletDesk, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.language import marked, tr
-from clients.sdk.errors import AnswerNotVerified
+from clients.sdk.own_erasure import ErasurePreviewChanged, erase_as_read, forget_erased, settle_late
 from concordat import v1
 from concordat.v1 import ErasureCategory, ErasureRule
 
@@ -76,23 +76,54 @@ def erase(
     """Have everything about you erased at the exchange that no law keeps.
 
     It goes at once and for good; what stays is named, with the reason and the date on which it can go. The log
-    stays whole, and its entries about what is gone say nothing to anybody any more.
+    stays whole, and its entries about what is gone say nothing to anybody any more. What you agree to is what you
+    were shown: where that has changed meanwhile, it is shown again.
     """
     with (
         failing("nothing was erased", as_json=as_json),
         wallet_desk(wallet, passphrase_file) as desk,
     ):
-        key = desk.store.key
-        if not preview and not yes:
-            _show(desk.client.erase(key, preview=True))
-            _agree(as_json=as_json)
-        outcome = desk.client.erase(key, preview=preview)
+        where = Console(stderr=True, markup=False, highlight=False) if as_json else console()
+        _tell_late(desk, where)
+        if preview:
+            outcome = desk.client.erase(desk.store.key, preview=True)
+        elif yes:
+            outcome = erase_as_read(desk.client, desk.store, None, desk.now)
+        else:
+            outcome = _erase_once_agreed(desk, where, as_json=as_json)
+        if not as_json:
+            _show(outcome, console())
         if not preview:
-            _forget(desk, outcome)
+            with failing("what was erased does not agree with your listings", as_json=as_json):
+                forget_erased(desk.client, desk.store, outcome)
     if as_json:
         echo_json(ok=True, **outcome_facts(outcome))
-    else:
-        _show(outcome)
+
+
+def _tell_late(desk: WalletDesk, where: Console) -> None:
+    """Tell what became of an erasure whose answer was lost, and have the wallet forget what went."""
+    late = settle_late(desk.client, desk.store, desk.now)
+    if late is None:
+        return
+    where.print(
+        "What you asked for before was carried out; its answer had been lost.", style="yellow"
+    )
+    if late.outcome is not None:
+        _show(late.outcome, where)
+        forget_erased(desk.client, desk.store, late.outcome)
+
+
+def _erase_once_agreed(desk: WalletDesk, where: Console, *, as_json: bool) -> v1.ErasureOutcome:
+    """Show what would go, ask, and erase that alone: where it has changed meanwhile, show it and ask again."""
+    read = desk.client.erase(desk.store.key, preview=True)
+    while True:
+        _show(read, where)
+        _agree(as_json=as_json)
+        try:
+            return erase_as_read(desk.client, desk.store, read, desk.now)
+        except ErasurePreviewChanged as changed:
+            where.print(f"{changed}.", style="yellow")
+            read = changed.newer
 
 
 def _agree(*, as_json: bool) -> None:
@@ -101,47 +132,26 @@ def _agree(*, as_json: bool) -> None:
         fail("you did not agree", Exit.REFUSED, "NOT_AGREED", advice, as_json=as_json)
 
 
-def _forget(desk: WalletDesk, outcome: v1.ErasureOutcome) -> None:
-    """Let the wallet forget the listings that went, which it would else miss; and no more than went.
-
-    Raises ``AnswerNotVerified`` where more are missing than the exchange says that it has erased.
-    """
-    memory = desk.store.memory()
-    shown = {each.listing.listing_id for each in desk.client.own_listings(desk.store).listings}
-    missing = {listing_id for listing_id, known in memory.listings.items() if known.steps} - shown
-    went = sum(
-        item.count
-        for item in outcome.gone
-        if item.category == ErasureCategory.ERASURE_CATEGORY_LISTINGS
-    )
-    if len(missing) > went:
-        raise AnswerNotVerified(
-            f"{len(missing)} listings are missing, and the exchange says that it erased {went}: show that to "
-            "the regulator"
-        )
-    memory = desk.store.memory()
-    left = {key: known for key, known in memory.listings.items() if key not in missing}
-    desk.store.keep(replace(memory, listings=left))
-
-
-def _show(outcome: v1.ErasureOutcome) -> None:
+def _show(outcome: v1.ErasureOutcome, where: Console) -> None:
     would = "would go" if outcome.preview else "went"
     if outcome.gone:
         gone = Table("how many", f"what {would}")
         gone.columns[0].justify = "right"
         for item in outcome.gone:
             gone.add_row(str(item.count), what(item))
-        console().print(gone)
+        where.print(gone)
     else:
-        console().print(f"Nothing {would}: there is nothing that could.")
+        where.print(f"Nothing {would}: there is nothing that could.")
     if outcome.kept:
         kept = Table("how many", "what is kept", "why", "until, at the latest")
         kept.columns[0].justify = "right"
         for item in outcome.kept:
             kept.add_row(str(item.count), what(item), why(item), until(item))
-        console().print(kept)
+        where.print(kept)
+    if not outcome.preview:
+        where.print("It is an entry of the log, with its proof: concordat wallet accesses")
     if outcome.ask_too:
-        console().print(tr(ASK_THEM, members=", ".join(outcome.ask_too)))
+        where.print(tr(ASK_THEM, members=", ".join(outcome.ask_too)))
 
 
 def what(item: v1.ErasureItem) -> str:

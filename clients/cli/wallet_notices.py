@@ -39,14 +39,15 @@ from concordat.verify.history import HistoryBrokenError
 
 
 @dataclass
-class _Told:
-    """What the exchange and the custodians told."""
+class ToldNotices:
+    """What the exchange and the custodians told, of regulators' look-ups."""
 
     read: Collected = field(default_factory=Collected)
     listed: AccessList | None = None  # None where the exchange does not answer
     away: RemoteError | None = None
     collected: Collected = field(default_factory=Collected)
     withheld: list[CollectedNotice] = field(default_factory=list)
+    evidence: Path | None = None  # where what was withheld is kept
 
     @property
     def notices(self) -> list[CollectedNotice]:
@@ -84,18 +85,19 @@ def notices(
     ):
         held = desk.store.held
         try:
-            told = _tell(desk, held, collect=collect)
+            told = ask_for_notices(desk, held, collect=collect)
         except HistoryBrokenError as error:
             tell_broken(held, error, as_json=as_json)
-        evidence = None
-        if told.withheld and told.listed is not None:
-            evidence = keep_withheld(held.folder, told.withheld, told.listed)
-    _report(told, evidence, as_json=as_json)
+    _report(told, as_json=as_json)
 
 
-def _tell(desk: WalletDesk, held: WalletFolder, *, collect: bool) -> _Told:
-    """Ask the exchange, and the custodians too; without these an exchange that is away is a failure."""
-    told, client, anchors = _Told(), desk.client, held.anchors
+def ask_for_notices(desk: WalletDesk, held: WalletFolder, *, collect: bool) -> ToldNotices:
+    """Ask the exchange, and the custodians too; without these an exchange that is away is a failure.
+
+    It reads the inbox. Evidence of what was withheld is kept. Raises ``RemoteError``, ``AnswerNotVerified``,
+    ``HistoryBrokenError``, and ``ClientError`` where there is nobody to collect from.
+    """
+    told, client, anchors = ToldNotices(), desk.client, held.anchors
     key = held.key()
     try:
         messages = client.read_inbox(desk.store)
@@ -113,22 +115,24 @@ def _tell(desk: WalletDesk, held: WalletFolder, *, collect: bool) -> _Told:
     told.collected = collect_notices(key, anchors, desk.now)
     if told.listed is not None:
         told.withheld = withheld(told.collected.notices, told.listed.entries, desk.now)
+        if told.withheld:
+            told.evidence = keep_withheld(held.folder, told.withheld, told.listed)
     return told
 
 
-def _report(told: _Told, evidence: Path | None, *, as_json: bool) -> None:
+def _report(told: ToldNotices, *, as_json: bool) -> None:
     """Print what was found; exit with 1 where something was withheld or is false, with 3 where nobody answers."""
     facts = {
         "notices": [_facts(each, told) for each in told.notices],
         "withheld": len(told.withheld),
         "problems": told.faults,
-        "evidence": evidence and str(evidence),
+        "evidence": told.evidence and str(told.evidence),
     }
     if not as_json:
         _print(told)
     if told.withheld:
         what = f"the exchange withheld {len(told.withheld)} notices that were due"
-        advice = f"the signed evidence is in {evidence}: show it to the supervisor"
+        advice = f"the signed evidence is in {told.evidence}: show it to the supervisor"
         fail(what, Exit.REFUSED, "NOTICE_WITHHELD", advice, as_json=as_json, **facts)
     if told.read.faults:
         advice = "; ".join(told.read.faults)
@@ -147,7 +151,7 @@ def _report(told: _Told, evidence: Path | None, *, as_json: bool) -> None:
         echo_json(ok=True, **facts)
 
 
-def _print(told: _Told) -> None:
+def _print(told: ToldNotices) -> None:
     if not told.notices:
         console().print("No regulator's case look-up has been opened to you.")
     else:
@@ -159,7 +163,7 @@ def _print(told: _Told) -> None:
         console().print(f"Not usable: {fault}", style="yellow")
 
 
-def _table(told: _Told) -> Table:
+def _table(told: ToldNotices) -> Table:
     table = Table("looked", "who", "looked at", "legal article", "case", "due", "from", "log entry")
     table.columns[7].justify = "right"
     for each in told.notices:
@@ -178,7 +182,7 @@ def _table(told: _Told) -> Table:
     return table
 
 
-def _facts(each: CollectedNotice, told: _Told) -> dict[str, Any]:
+def _facts(each: CollectedNotice, told: ToldNotices) -> dict[str, Any]:
     """Return the JSON of a notice; its keys stay as they are."""
     said = each.notice
     return {

@@ -120,8 +120,19 @@ def request_erasure(
 
     Raises ``RemoteError``, and ``AnswerNotVerified``.
     """
-    yield from book.refresh(now)
     request = make_erasure_request(key, book.anchors.federation, now(), preview=preview)
+    return (yield from send_erasure(key, book, request, now))
+
+
+def send_erasure(
+    key: WalletKey, book: MemberBook, request: v1.Envelope, now: Callable[[], datetime]
+) -> Flow[v1.ErasureOutcome]:
+    """Send a signed request for erasure; the same bytes again erase nothing more, and are answered as they were.
+
+    Raises ``RemoteError``, and ``AnswerNotVerified``.
+    """
+    yield from book.refresh(now)
+    preview = v1.ErasureRequest.FromString(request.payload).preview
     call = Call(
         exchange_peer(book.anchors, Port.PUBLIC),
         "/concordat.v1.SubjectService/RequestErasure",

@@ -1,7 +1,7 @@
 """A subject's report and erasure, over the public port: the synchronous calls."""
 
 from clients.sdk.client_base import Client
-from clients.sdk.subject_report import request_erasure, request_report
+from clients.sdk.subject_report import request_erasure, request_report, send_erasure
 from clients.sdk.wallet import WalletKey, request_binding
 from concordat import v1
 from concordat.trust.keys import Signer
@@ -19,6 +19,10 @@ class WalletRights(Client):
     def erase(self, key: WalletKey, *, preview: bool = False) -> v1.ErasureOutcome:
         """Have everything erased that can go, or only told what would; return the exchange's signed word."""
         return self._transport.run(request_erasure(key, self.book, self._now, preview=preview))
+
+    def erase_by(self, key: WalletKey, request: v1.Envelope) -> v1.ErasureOutcome:
+        """Send a request for erasure that was signed before; the same bytes again erase nothing more."""
+        return self._transport.run(send_erasure(key, self.book, request, self._now))
 
     def request_binding(
         self, signer: Signer, identity_number: str, enrolment_code: str

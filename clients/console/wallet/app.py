@@ -3,11 +3,14 @@
 from clients.console.base import Console, Site, build_app
 from clients.console.wallet.accesses import AccessPages
 from clients.console.wallet.consents import ConsentPages
+from clients.console.wallet.contact import ContactPages
 from clients.console.wallet.desk import Desk
 from clients.console.wallet.erasure import ErasurePages
 from clients.console.wallet.granting import GrantPages
 from clients.console.wallet.inbox import InboxPages
 from clients.console.wallet.listings import ListingPages
+from clients.console.wallet.more import MorePages
+from clients.console.wallet.notices import NoticePages
 from clients.console.wallet.report import ReportPages
 from clients.console.wallet.score import ScorePages
 from clients.console.wallet.switches import SwitchPages
@@ -21,14 +24,17 @@ MENU = (
     ("/consents", marked("Consents")),
     ("/listings", marked("Listings")),
     ("/inbox", marked("Inbox")),
+    ("/contact", marked("Contact")),
+    ("/notices", marked("Regulators")),
     ("/switches", marked("Freeze and alert")),
     ("/outcomes", marked("Decisions")),
     ("/report", marked("Report")),
     ("/erasure", marked("Erasure")),
+    ("/more", marked("This wallet")),
 )
 _PARTS = (
-    *(ScorePages, AccessPages, GrantPages, ConsentPages, ListingPages, InboxPages),
-    *(SwitchPages, ReportPages, ErasurePages),
+    *(ScorePages, AccessPages, GrantPages, ConsentPages, ListingPages),
+    *(InboxPages, ContactPages, NoticePages, SwitchPages, ReportPages, ErasurePages, MorePages),
 )
 
 

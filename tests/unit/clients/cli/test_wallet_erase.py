@@ -1,5 +1,7 @@
 """`concordat wallet erase`: shown first, done on a yes, told with why and until when."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from concordat import v1
@@ -51,6 +53,45 @@ def test_nothing_is_erased_without_a_yes(listed: ListingDesk, wallet: Wallet) ->
     assert result.exit_code == 1
     asked = [v1.ErasureRequest.FromString(r.request.payload) for r in erasures(listed)]
     assert [request.preview for request in asked] == [True]
+
+
+def test_what_changed_after_it_was_shown_is_shown_again_before_anything_goes(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def agree(*_: object, **__: object) -> bool:
+        asked.append(len(erasures(listed)))
+        if len(asked) == 1:
+            listed.fake.erasure.gone[1].count = 2
+        return True
+
+    monkeypatch.setattr("clients.cli.wallet_erase.typer.confirm", agree)
+    result = listed.run("wallet", "erase", *wallet)
+    assert result.exit_code == 0, result.output
+    assert "has changed since you read it" in result.stdout
+    assert len(asked) == 2
+    previews = [
+        v1.ErasureRequest.FromString(each.request.payload).preview for each in erasures(listed)
+    ]
+    assert previews == [True, True, True, False]
+
+
+def test_an_erasure_whose_answer_was_lost_is_found_out_at_once_or_by_the_log(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed.json("wallet", "listings", *wallet)
+    for later in (0, 120):  # seconds: the same bytes are answered again; then they are too old
+        listed.fake.in_force()
+        listed.fake.lose_erasures = 4
+        listed.json("wallet", "erase", "--yes", *wallet, code=3)
+        at = datetime.now(UTC) + timedelta(seconds=later)
+        monkeypatch.setattr("clients.cli.wallet_desk.Clock.now", lambda _, at=at: at)
+        result = listed.run("wallet", "erase", "--preview", *wallet)
+        assert "its answer had been lost" in result.stdout
+        monkeypatch.undo()
+        assert listed.json("wallet", "listings", *wallet)["ok"]
+    assert len(listed.fake.erased) == 2
 
 
 def test_the_wallet_does_not_miss_the_listings_that_went(

@@ -1,11 +1,15 @@
 """The wallet's page: everything a person does there, in both languages, and what others may try through it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from clients.cli.wallet import app as wallet
 from clients.console.wallet.app import MENU
 from clients.console.wallet.granting import UNLAWFUL
 from clients.wallet_report.page import check_page
@@ -15,12 +19,12 @@ from concordat.federation.evidence import open_evidence
 from concordat.federation.purposes import require_purpose_allows
 from concordat.ids import new_id
 from concordat.refusal import Refusal
-from concordat.statements import digest_of
+from concordat.statements import digest_of, seal
 from concordat.v1 import Reason
 from concordat.verify.receipt import open_receipt
 from concordat.verify.receipt_file import parse_receipt
 from exchange.log import records
-from tests.builders import LENDER, PROVIDERS
+from tests.builders import LENDER, PROVIDERS, signer
 from tests.history_builders import intent
 from tests.own_listing_builders import SEALING_KEYS
 from tests.unit.clients.console.conftest import Opened
@@ -97,7 +101,7 @@ def test_every_page_can_be_read_in_both_languages(ada: Opened, language: str, ta
     story = ada.fake.in_force()
     ada.page.get(f"/?lang={language}")
     ada.page.see("/")
-    for path in ("/score", "/inbox", "/report", "/erasure"):
+    for path in ("/score", "/inbox", "/report", "/erasure", "/notices"):
         assert ada.page.submit(path).status_code == 303
     more = ("/consents/new", f"/listings/{story.listing_id.hex()}")
     for path in (*(path for path, _ in MENU), *more):
@@ -119,7 +123,10 @@ def test_nothing_is_shown_without_a_session(ada: Opened) -> None:
 def test_nothing_is_done_without_the_forms_token(ada: Opened) -> None:
     ada.page.csrf = "forged"
     before = dict(ada.fake.seen)
-    for path in ("/switches", "/score", "/consents/preview", "/consents/sign", "/inbox", "/report"):
+    for path in (
+        *("/switches", "/score", "/consents/preview", "/consents/sign", "/inbox", "/report"),
+        *("/erasure", "/erasure/now", "/contact", "/notices"),
+    ):
         assert ada.page.submit(path, switch="freeze", placed="yes").status_code == 403, path
     assert ada.fake.seen == before
 
@@ -433,15 +440,240 @@ def test_the_copy_for_programs_is_the_same_in_any_language(ada: Opened) -> None:
     assert listing["steps"][0]["what"].startswith("filed it: ")
 
 
-def test_an_erasure_is_previewed_and_nothing_goes(ada: Opened) -> None:
+# Erasure -------------------------------------------------------------------------------------------
+
+
+def preview(ada: Opened, *, language: str = "en", **items: int) -> str:
+    """Have so many things of each kind to be erased, see them, and return what the form names."""
     ada.fake.erasure = v1.ErasureOutcome(
         gone=[
-            v1.ErasureItem(category=v1.ErasureCategory.ERASURE_CATEGORY_MESSAGES, count=2),
+            v1.ErasureItem(
+                category=v1.ErasureCategory.Value(f"ERASURE_CATEGORY_{kind.upper()}"), count=count
+            )
+            for kind, count in items.items()
+        ],
+        kept=[
+            v1.ErasureItem(
+                category=v1.ErasureCategory.ERASURE_CATEGORY_CONSENTS,
+                count=1,
+                rule=v1.ErasureRule.ERASURE_RULE_CONSENT_IN_FORCE,
+                until=to_timestamp(ada.fake.at + timedelta(days=90)),
+            )
         ],
         ask_too=[LENDER],
     )
+    ada.page.get(f"/?lang={language}")
     ada.page.see("/erasure")
     assert ada.page.submit("/erasure").status_code == 303
+    found = re.search(r'name="read" value="(\w+)"', ada.page.see("/erasure").text)
+    return found[1] if found else ""
+
+
+def erasures(ada: Opened) -> list[v1.ErasureRequest]:
+    """What was asked for, previews apart."""
+    seen = ada.fake.seen.get("RequestErasure", [])
+    asked = [v1.ErasureRequest.FromString(each.request.payload) for each in seen]
+    return [each for each in asked if not each.preview]
+
+
+def test_an_erasure_is_previewed_and_nothing_goes(ada: Opened) -> None:
+    assert preview(ada, messages=2)
     page = ada.page.see("/erasure").text
     assert "messages to you" in page
     assert LENDER in page
+    assert "Revoke the consents in force" in page
+    assert not erasures(ada)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", " ERASE "), ("zh", "删除")])
+def test_what_was_read_is_erased_on_the_word_and_its_end_is_shown_with_the_proof(
+    ada: Opened, language: str, word: str
+) -> None:
+    read = preview(ada, language=language, messages=2)
+    answer = ada.page.submit("/erasure/now", read=read, word=word)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/erasure/done")
+    (asked,) = erasures(ada)
+    assert asked.subject_ref == ada.held.key().subject_ref
+    page = ada.page.see("/erasure/done").text
+    sound(page, {"en": "en", "zh": "zh-Hans"}[language])
+    assert LENDER in page
+    receipt = re.search(r"/accesses/\d+/receipt", page)
+    assert receipt is not None
+    logged = open_receipt(parse_receipt(ada.page.get(receipt[0]).content), ada.fake.anchors)
+    assert logged.record is not None
+    assert logged.record.erasure_request.request_digest in ada.fake.erased
+    if language == "en":
+        assert "Your key is still bound to you" in page
+        assert "Ask again from" in page
+
+
+def test_another_word_erases_nothing_and_says_so_at_the_field(ada: Opened) -> None:
+    read = preview(ada, messages=2)
+    for word in ("", "erase it", "delete", "删除"):
+        answer = ada.page.submit("/erasure/now", read=read, word=word)
+        assert answer.status_code == 422, word
+        sound(answer.text, "en")
+        assert 'aria-invalid="true"' in answer.text
+        assert 'role="alert">That is not the word.' in answer.text
+    assert not erasures(ada)
+
+
+def test_a_form_that_is_sent_twice_erases_once(ada: Opened) -> None:
+    read = preview(ada, messages=2)
+    for _ in range(2):
+        answer = ada.page.submit("/erasure/now", read=read, word="erase")
+        assert answer.headers["location"] == "/erasure/done"
+    assert len(erasures(ada)) == 1
+
+
+def test_forms_that_are_sent_at_the_same_time_erase_once(ada: Opened) -> None:
+    read = preview(ada, messages=2)
+    with ThreadPoolExecutor(3) as pool:
+        sent = [
+            pool.submit(ada.page.submit, "/erasure/now", read=read, word="erase") for _ in range(3)
+        ]
+    assert {each.result().headers["location"] for each in sent} == {"/erasure/done"}
+    assert len(erasures(ada)) == 1
+
+
+def test_what_has_changed_since_it_was_read_is_shown_again_and_nothing_goes(ada: Opened) -> None:
+    read = preview(ada, messages=2)
+    ada.fake.erasure.gone[0].count = 3
+    answer = ada.page.submit("/erasure/now", read=read, word="erase")
+    assert answer.headers["location"] == "/erasure"
+    page = ada.page.see("/erasure").text
+    assert "has changed since you read it" in page
+    assert '<td role="cell" data-label="how many" class="figure">3</td>' in page
+    assert not erasures(ada)
+    assert ada.page.submit("/erasure/now", read=read, word="erase").status_code == 303
+    assert not erasures(ada)  # the form of before is of no use any more
+
+
+def test_nothing_is_erased_without_a_preview_or_with_a_forged_token(ada: Opened) -> None:
+    ada.page.see("/erasure")
+    ada.page.submit("/erasure/now", read="00" * 32, word="erase")
+    ada.page.submit("/erasure/now", word="erase")
+    read = preview(ada, messages=2)
+    for other in ("", "00" * 32, read.upper()):
+        ada.page.submit("/erasure/now", read=other, word="erase", subject_ref="ff" * 32)
+    ada.page.csrf = "forged"
+    assert ada.page.submit("/erasure/now", read=read, word="erase").status_code == 403
+    assert not erasures(ada)
+    assert ada.page.get("/erasure/done").status_code == 404
+
+
+def test_an_outcome_that_the_exchange_did_not_sign_for_this_request_is_not_shown_as_done(
+    ada: Opened,
+) -> None:
+    read = preview(ada, messages=2)
+    ada.fake.erasure.request_digest = bytes(32)
+    assert ada.page.submit("/erasure/now", read=read, word="erase").status_code == 409
+    assert ada.page.get("/erasure/done").status_code == 404
+
+
+def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_bytes(ada: Opened) -> None:
+    ada.fake.in_force()
+    ada.page.see("/listings")
+    read = preview(ada, listings=1)
+    ada.fake.lose_erasures = 4
+    assert ada.page.submit("/erasure/now", read=read, word="erase").status_code == 503
+    answer = ada.page.submit("/erasure/now", read=read, word="erase")
+    assert answer.headers["location"] == "/erasure/done"
+    assert "its answer had been lost" in ada.page.see("/erasure/done").text
+    assert len({each.request_id for each in erasures(ada)}) == 1
+    assert len(ada.fake.erased) == 1
+    assert (
+        "left out" not in ada.page.see("/switches").text
+    )  # the wallet knows that the listing went
+
+
+def test_listings_that_went_missing_beside_what_was_erased_are_told(ada: Opened) -> None:
+    ada.fake.in_force()
+    ada.page.see("/listings")
+    read = preview(ada, messages=1)
+    ada.page.submit("/erasure/now", read=read, word="erase")
+    assert "1 listings are missing" in ada.page.see("/erasure/done").text
+
+
+# Contact, regulators, the rest ---------------------------------------------------------------------
+
+
+def test_a_contact_is_shown_set_changed_and_taken_away(ada: Opened) -> None:
+    assert "inbox alone" in ada.page.see("/contact").text
+    for email, notices in (("ada@example.org", "en"), ("ada@example.com", "zh-Hans")):
+        answer = ada.page.submit("/contact", email=email, notices=notices)
+        assert answer.status_code == 303, answer.text
+        page = ada.page.see("/contact").text
+        sound(page, "en")
+        assert email in page
+        assert "Verified here: it is what you signed last." in page
+    ada.page.submit("/contact", none="yes")
+    assert "@example" not in ada.page.see("/contact").text.replace("@example.com too", "")
+    signed = [
+        v1.ContactChange.FromString(each.change.payload) for each in ada.fake.seen["ChangeContact"]
+    ]
+    assert [(each.email, each.sequence) for each in signed] == [
+        ("ada@example.org", 1),
+        ("ada@example.com", 2),
+        ("", 3),
+    ]
+
+
+def test_the_same_contact_sent_twice_is_signed_once(ada: Opened) -> None:
+    ada.page.see("/contact")
+    for _ in range(2):
+        ada.page.submit("/contact", email="ada@example.org", notices="en")
+    assert len(ada.fake.seen["ChangeContact"]) == 1
+
+
+BAD_CONTACTS: tuple[tuple[dict[str, str], int], ...] = (
+    ({"email": "no address"}, 422),
+    ({"email": f"a@b.c{EVIL}"}, 422),
+    ({"email": ""}, 422),
+    ({"email": "a@b.c", "notices": "tlh"}, 400),
+)
+
+
+def test_what_is_no_contact_is_refused_and_nothing_is_signed(ada: Opened) -> None:
+    ada.page.see("/contact")
+    for fields, status in BAD_CONTACTS:
+        assert ada.page.submit("/contact", **fields).status_code == status, fields
+    assert "ChangeContact" not in ada.fake.seen
+
+
+def test_a_contact_that_somebody_else_signed_is_shown_as_a_fault(ada: Opened) -> None:
+    ada.page.see("/contact")
+    ada.page.submit("/contact", email="ada@example.org", notices="en")
+    assert ada.fake.contact is not None
+    ada.fake.contact.email = "mallory@example.org"
+    ada.fake.contact_signed = seal(ada.fake.contact, signer("mallory"))
+    page = ada.page.see("/contact").text
+    assert "that you did not sign" in page
+    assert "mallory" not in page
+
+
+def test_regulators_look_ups_are_read_when_i_say_so(ada: Opened) -> None:
+    assert "ReadInbox" not in ada.fake.seen
+    ada.page.see("/notices")
+    assert "ReadInbox" not in ada.fake.seen
+    assert ada.page.submit("/notices").status_code == 303
+    assert "No regulator" in ada.page.see("/notices").text
+    assert "ReadInbox" in ada.fake.seen
+
+
+def test_what_is_for_the_command_line_is_said_on_the_page(ada: Opened) -> None:
+    """Every command of the wallet is on the page, or the page names it."""
+    page = ada.page.see("/more").text
+    assert "concordat wallet rebind" in page
+    group = typer.main.get_command(wallet)
+    assert isinstance(group, TyperGroup)
+    named = {each for each in group.commands if f"wallet {each}" in page}
+    assert set(group.commands) == named | ON_THE_PAGE
+
+
+# Each is a page of the menu, or a form on one.
+ON_THE_PAGE = {
+    *("grant", "pause", "resume", "revoke", "list", "accesses", "outcomes", "report", "erase"),
+    *("listings", "inbox", "notices", "contest", "dispute", "appeal", "statement", "settle"),
+    *("freeze", "unfreeze", "alert", "unalert", "contact", "page"),
+}
