@@ -1,6 +1,5 @@
 """What the exchange does on a timer: expiry, and the mark below which its clock never falls."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 import structlog
@@ -8,13 +7,13 @@ from sqlalchemy import Connection, insert, select, update
 
 from concordat.clock import Clock, from_micros, to_micros
 from concordat.store.group_commit import GroupCommit
-from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import DriftCause, DriftLevel
 from exchange.consents import table as consents
 from exchange.drift.watch import DriftWatch
 from exchange.lenders import duties, monitoring
 from exchange.limits.gate import Gate
 from exchange.log.erasure import KEEP_DAYS, erase_expired
+from exchange.repeating import repeat
 from exchange.schema import clock_mark
 from exchange.subjects import own_look_table, report_table
 from exchange.supervision.cases.look_up import forget_look_ups
@@ -53,33 +52,24 @@ def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> N
 
 async def watch_lenders(store: GroupCommit, clock: Clock, gate: Gate) -> None:
     """Look every minute at what each lender does, and limit it accordingly, until cancelled."""
-    while True:
-        try:
-            moved = await store.arun(lambda connection: gate.evaluate(connection, clock.now()))
-        except Exception as error:  # noqa: BLE001 - the database may be away; try again
-            TASK_FAILURES.add("lenders")
-            _log.warning("lenders_not_watched", error=type(error).__name__)
-            moved = []
-        for each in moved:
+
+    async def look() -> None:
+        for each in await store.arun(lambda connection: gate.evaluate(connection, clock.now())):
             _log.warning(
                 "lender_limited",
                 lender=each.lender,
                 level=each.after.level.name,
                 signals=sorted(signal.value for signal in each.after.signals),
             )
-        await asyncio.sleep(EVERY_MINUTE)
+
+    await repeat("lenders", EVERY_MINUTE, look)
 
 
 async def watch_drift(store: GroupCommit, clock: Clock, watch: DriftWatch) -> None:
     """Look every minute at how far providers have moved since the calibration, until cancelled."""
-    while True:
-        try:
-            moved = await store.arun(lambda connection: watch.evaluate(connection, clock.now()))
-        except Exception as error:  # noqa: BLE001 - the database may be away; try again
-            TASK_FAILURES.add("drift")
-            _log.warning("drift_not_watched", error=type(error).__name__)
-            moved = []
-        for each in moved:
+
+    async def look() -> None:
+        for each in await store.arun(lambda connection: watch.evaluate(connection, clock.now())):
             finding = each.found.finding
             _log.warning(
                 "provider_drifted",
@@ -88,15 +78,14 @@ async def watch_drift(store: GroupCommit, clock: Clock, watch: DriftWatch) -> No
                 level=DriftLevel.Name(finding.level),
                 causes=[DriftCause.Name(cause) for cause in finding.causes],
             )
-        await asyncio.sleep(EVERY_MINUTE)
+
+    await repeat("drift", EVERY_MINUTE, look)
 
 
 async def keep_house(store: GroupCommit, clock: Clock, keep_days: int) -> None:
     """Tidy every few seconds until cancelled."""
-    while True:
-        try:
-            await store.arun(lambda connection: tidy(connection, clock.now(), keep_days))
-        except Exception as error:  # noqa: BLE001 - the database may be away; try again
-            TASK_FAILURES.add("tidy")
-            _log.warning("housekeeping_failed", error=type(error).__name__)
-        await asyncio.sleep(EVERY_SECONDS)
+
+    async def tidy_up() -> None:
+        await store.arun(lambda connection: tidy(connection, clock.now(), keep_days))
+
+    await repeat("tidy", EVERY_SECONDS, tidy_up)

@@ -9,6 +9,7 @@ What a servicer refuses is raised as ``Refusal``, before the edge renders it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -210,6 +211,8 @@ class Idling:
         self.seconds += seconds
         await asyncio.sleep(0)
 
-    def timeout(self, seconds: float) -> asyncio.Timeout:
-        self.seconds += seconds
-        return asyncio.timeout(0)
+    @asynccontextmanager
+    async def timeout(self, seconds: float) -> AsyncIterator[None]:
+        await self.sleep(seconds)
+        async with asyncio.timeout(0):
+            yield

@@ -69,7 +69,10 @@ WITNESSED = _closed("witnessed", "whether enough witnesses cosigned in time", ("
 TASK = _closed(
     "task",
     "what is done on a timer",
-    ("tidy", "lenders", "drift", "members", "listings", "statistics", "orders", "mail"),
+    (
+        *("tidy", "lenders", "drift", "members", "listings", "book", "statistics", "orders"),
+        *("mail", "cases", "keys", "bindings"),
+    ),
 )
 STATUS = _closed("status", "the HTTP status", ("400", "403", "404", "409", "422"))
 PROVIDER = Label("provider", "a provider's member id: as many as there are licences")

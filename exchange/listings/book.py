@@ -8,7 +8,6 @@ answers from here has what is shown confirmed by the database in the transaction
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from exchange.listings import reading
 from exchange.listings.index import Builder, Entry, ListingIndex, Removal
 from exchange.listings.showing import ENTRY_COLUMNS, entry_of_row, is_fresh
 from exchange.listings.table import listing
+from exchange.repeating import repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,18 +127,8 @@ class ListingBook:
         self._wake.set()
 
     async def follow(self) -> None:
-        """Take changes in until cancelled."""
-        while True:
-            try:
-                await self.refresh()
-            except Exception as error:  # noqa: BLE001 - the database may be away; answers stop meanwhile
-                _log.warning("listings_not_refreshed", error=type(error).__name__)
-                await asyncio.sleep(EVERY_SECONDS)
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    await self._wake.wait()
-            self._wake.clear()
+        """Take changes in until cancelled; answers stop where that fails."""
+        await repeat("book", EVERY_SECONDS, self.refresh, self._wake)
 
     async def refresh(self) -> None:
         """Take in what changed since the last time."""

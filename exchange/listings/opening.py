@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
-from concordat.telemetry.metrics import TASK_FAILURES
 from exchange.listings.announcements import Announcer, not_posted
 from exchange.listings.answering import Lookout
 from exchange.listings.book import ListingBook
@@ -20,6 +16,7 @@ from exchange.listings.notices.mail import Mailer
 from exchange.listings.profile import Profiles
 from exchange.listings.timer import AT_ONCE, run_due
 from exchange.listings.wording import Wording
+from exchange.repeating import repeat
 from exchange.subjects.contact_table import address_of
 from exchange.subjects.inbox_table import message_of
 
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from concordat.trust.keys import Signer
     from exchange.settings import ListingsSettings
-
-_log = structlog.get_logger("concordat.listings")
 
 TIMER_SECONDS = 1.0
 
@@ -57,17 +52,14 @@ class Listings:
 
     async def run_timer(self, clock: Clock) -> None:
         """Do what is due, every second, until cancelled."""
-        while True:
-            try:
-                some = await self.store.arun(lambda c: run_due(c, self.office, clock.now()))
-            except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
-                TASK_FAILURES.add("listings")
-                _log.warning("timer_failed", error=type(error).__name__)
-                some = 0
+
+        async def run() -> bool:
+            some = await self.store.arun(lambda c: run_due(c, self.office, clock.now()))
             if some:
                 self.book.nudge()
-            if some < AT_ONCE:
-                await asyncio.sleep(TIMER_SECONDS)
+            return some >= AT_ONCE
+
+        await repeat("listings", TIMER_SECONDS, run)
 
 
 def open_listings(

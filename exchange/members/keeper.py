@@ -1,9 +1,7 @@
 """The directory and its table, held together: in one process and across several."""
 
-import asyncio
 from datetime import datetime
 
-import structlog
 from sqlalchemy import Connection
 
 from concordat import v1
@@ -14,14 +12,13 @@ from concordat.refusal import Refusal
 from concordat.statements import digest_of
 from concordat.store.group_commit import GroupCommit
 from concordat.store.members import LICENCE, STATUS, MemberStatements
-from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import Reason
 from exchange.log import records
 from exchange.log import table as log
 from exchange.members import calibration_table
+from exchange.repeating import repeat
 from exchange.schema import member_statement
 
-_log = structlog.get_logger("concordat.members")
 _statements = MemberStatements(member_statement)
 
 # How often another process's additions are looked for; a suspension must hold everywhere within 1 s.
@@ -103,16 +100,13 @@ class MemberKeeper:
 
     async def follow(self) -> None:
         """Keep up with what other processes store, until cancelled."""
-        while True:
-            await asyncio.sleep(SYNC_SECONDS)
-            try:
-                licences, statuses, calibrations = await self._store.arun(self._stored)
-                fresh, now = self._unseen(licences), self._clock.now()
-                self.directory.take(fresh, self._unseen(statuses), now, calibrations)
-                self._pass_over(calibrations, renewed=bool(fresh))
-            except Exception as error:  # noqa: BLE001 - the database may be away; try again
-                TASK_FAILURES.add("members")
-                _log.warning("member_sync_failed", error=type(error).__name__)
+        await repeat("members", SYNC_SECONDS, self._sync)
+
+    async def _sync(self) -> None:
+        licences, statuses, calibrations = await self._store.arun(self._stored)
+        fresh, now = self._unseen(licences), self._clock.now()
+        self.directory.take(fresh, self._unseen(statuses), now, calibrations)
+        self._pass_over(calibrations, renewed=bool(fresh))
 
     def _stored(
         self, connection: Connection

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import grpc
-import grpc.aio
 import structlog
 
 from concordat import v1
-from concordat.refusal import Refusal
 from concordat.rpc.channels import open_aio_channel
 from concordat.rpc.tls import member_channel
 from concordat.v1.registrar_service_pb2_grpc import RegistrarServiceStub
+from exchange.repeating import repeat
 from exchange.subjects import bindings_table
 from exchange.subjects.bindings import open_rebinding, take_in
 
@@ -51,18 +49,7 @@ class BindingWatch:
         )
         async with channel:
             stub: RegistrarServiceAsyncStub = RegistrarServiceStub(channel)
-            while True:
-                try:
-                    await self._listen(stub)
-                except grpc.aio.AioRpcError as error:
-                    _log.warning("binding_stream_lost", code=error.code().name)
-                except TimeoutError:
-                    _log.warning("binding_stream_silent")
-                except Refusal as refusal:
-                    _log.error("binding_refused", detail=str(refusal))
-                except Exception as error:  # noqa: BLE001 - the database may be away; try again
-                    _log.warning("bindings_not_taken_in", error=type(error).__name__)
-                await asyncio.sleep(RECONNECT_SECONDS)
+            await repeat("bindings", RECONNECT_SECONDS, lambda: self._listen(stub))
 
     async def _listen(self, stub: RegistrarServiceAsyncStub) -> None:
         after = await self._store.arun(bindings_table.cursor)

@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, func, select, update
 
 from concordat.store.bulk import execute_many
 from exchange.database import truncate_write_ahead_log
+from exchange.repeating import repeat
 from exchange.vault.cipher import vault_of
 from exchange.vault.table import keyring_mark, subject_key
 
@@ -107,18 +108,18 @@ async def watch_keys(store: GroupCommit, vault: Vault, path: Path) -> None:
     """
     seen: tuple[int, int] | None = None
     erasures = -1
-    while True:
-        try:
-            stamp = await asyncio.to_thread(path.stat)
-            if (stamp.st_mtime_ns, stamp.st_ino) != seen:
-                await _take(store, vault)
-                seen = stamp.st_mtime_ns, stamp.st_ino
-            wanted = vault.erasures
-            if wanted != erasures and await store.arun(truncate_write_ahead_log):
-                erasures = wanted
-        except Exception as error:  # noqa: BLE001 - file or database may be away; try again
-            _log.warning("keys_not_rotated", error=type(error).__name__, detail=str(error)[:200])
-        await asyncio.sleep(EVERY_SECONDS)
+
+    async def look() -> None:
+        nonlocal seen, erasures
+        stamp = await asyncio.to_thread(path.stat)
+        if (stamp.st_mtime_ns, stamp.st_ino) != seen:
+            await _take(store, vault)
+            seen = stamp.st_mtime_ns, stamp.st_ino
+        wanted = vault.erasures
+        if wanted != erasures and await store.arun(truncate_write_ahead_log):
+            erasures = wanted
+
+    await repeat("keys", EVERY_SECONDS, look)
 
 
 async def _take(store: GroupCommit, vault: Vault) -> None:

@@ -23,9 +23,10 @@ from concordat.store.engine import StoreError, migrate, require_current
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import ConsentEventKind, ConsentState, LogEntryKind, Period, Reason
 from concordat.verify.consent import open_binding, open_consent_event
+from exchange import repeating
 from exchange.consents import ledger
 from exchange.housekeeping import latest_time, tidy
-from exchange.members import calibration_table, keeper
+from exchange.members import calibration_table
 from exchange.members.calibration_table import read_calibrations
 from exchange.members.keeper import MemberKeeper, load
 from exchange.migrations import SCRIPTS
@@ -610,7 +611,7 @@ class ExchangeStoreContract:
                 raise asyncio.CancelledError
 
         idling = Idling(as_each_wait_begins)
-        monkeypatch.setattr(keeper, "asyncio", idling)
+        monkeypatch.setattr(repeating, "asyncio", idling)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(second.follow())
         # The other half of the second is the watch stream's, by which providers hear of it.
@@ -681,7 +682,7 @@ class ExchangeStoreContract:
             assert idling.seconds < 1, "the calibration never arrives"
 
         idling = Idling(as_each_wait_begins)
-        monkeypatch.setattr(keeper, "asyncio", idling)
+        monkeypatch.setattr(repeating, "asyncio", idling)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(MemberKeeper(there.directory, store.another(), clock).follow())
 
@@ -715,7 +716,7 @@ class ExchangeStoreContract:
             assert len(found) < 9, found
 
         monkeypatch.setattr(calibration_table, "read_calibrations", counted)
-        monkeypatch.setattr(keeper, "asyncio", Idling(as_each_wait_begins))
+        monkeypatch.setattr(repeating, "asyncio", Idling(as_each_wait_begins))
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(MemberKeeper(there.directory, store.another(), clock).follow())
         assert found[:5] == [1, 0, 0, 0, 0]

@@ -23,6 +23,7 @@ from concordat.ids import new_id
 from concordat.statements import seal
 from concordat.v1 import ListingAction, ListingState, Reason, Role
 from concordat.verify.listing_statements import open_filing, open_member_event
+from exchange import repeating
 from exchange.listings import book as book_module
 from exchange.listings import intake, reading, told
 from exchange.listings.intake import Filed, Said
@@ -566,7 +567,7 @@ class ListingStoreContract:
                 raise asyncio.CancelledError
 
         idling = Idling(as_each_wait_begins)
-        monkeypatch.setattr(book_module, "asyncio", idling)
+        monkeypatch.setattr(repeating, "asyncio", idling)
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(other.book.follow())
         assert 0 < waits[-1] <= 1.0

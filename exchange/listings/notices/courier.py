@@ -13,13 +13,13 @@ from concordat import v1
 from concordat.clock import Clock, from_timestamp, to_timestamp
 from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
-from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import InboxKind, NoticeChannel, Reason
 from exchange.listings.notices import mail_table as table
 from exchange.listings.notices.letter import Letter
 from exchange.listings.notices.mail import Mailer, MailError
 from exchange.listings.notices.mail_table import Due
 from exchange.listings.notices.texts import alert_text
+from exchange.repeating import repeat
 
 _log = structlog.get_logger("concordat.mail")
 
@@ -79,21 +79,18 @@ class Courier:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        while True:
-            round_ = asyncio.ensure_future(self.round())
-            try:
-                taken = await asyncio.shield(round_)
-            except asyncio.CancelledError:
-                await asyncio.wait([round_], timeout=self._grace)
-                await asyncio.to_thread(self._mailer.close)
-                await asyncio.wait([round_], timeout=self._grace)  # to record what was broken off
-                raise
-            except Exception as error:  # noqa: BLE001 - the database may be away; try again
-                TASK_FAILURES.add("mail")
-                _log.warning("mail_round_failed", error=type(error).__name__)
-                taken = 0
-            if taken < self._mailer.settings.at_once:
-                await asyncio.sleep(EVERY_SECONDS)
+        await repeat("mail", EVERY_SECONDS, self._whole_round)
+
+    async def _whole_round(self) -> bool:
+        """Do a round, and what is under way to its end where it is cancelled; return whether there is more."""
+        round_ = asyncio.ensure_future(self.round())
+        try:
+            return await asyncio.shield(round_) >= self._mailer.settings.at_once
+        except asyncio.CancelledError:
+            await asyncio.wait([round_], timeout=self._grace)
+            await asyncio.to_thread(self._mailer.close)
+            await asyncio.wait([round_], timeout=self._grace)  # to record what was broken off
+            raise
 
     async def round(self) -> int:
         """Take what is due, as many as may be sent at once; return how many there were."""

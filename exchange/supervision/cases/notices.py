@@ -6,7 +6,6 @@ opens it; the regulator is not asked, and can stop nothing.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from concordat.v1 import InboxKind
 from exchange.listings.announcements import DEFAULT_LANGUAGE
 from exchange.log import records
 from exchange.log import table as log
+from exchange.repeating import repeat
 from exchange.subjects import inbox_table as inbox
 from exchange.subjects.contact_table import contacts_of
 from exchange.supervision.cases import table
@@ -85,12 +85,7 @@ class NoticeOffice:
 
     async def run(self) -> None:
         """Deliver every second until cancelled."""
-        while True:
-            try:
-                await self.deliver(self.clock.now())
-            except Exception as error:  # noqa: BLE001 - the database may be away; try again
-                _log.warning("case_notices_wait", error=type(error).__name__)
-            await asyncio.sleep(EVERY_SECONDS)
+        await repeat("cases", EVERY_SECONDS, lambda: self.deliver(self.clock.now()))
 
     async def deliver(self, at: datetime) -> int:
         """Deliver what is due at ``at``; return how many subjects' notices that were."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-
-from concordat.telemetry.metrics import TASK_FAILURES
 from concordat.v1 import Role
 from exchange.drift.table import day_of
+from exchange.repeating import repeat
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import AT_ONCE, run_overdue
 
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from concordat.store.group_commit import GroupCommit
     from exchange.listings.ledger import Office
 
-_log = structlog.get_logger("concordat.orders")
 _SOURCES = frozenset({Role.ROLE_FURNISHER, Role.ROLE_COURT})
 
 EVERY_SECONDS = 5.0
@@ -55,15 +51,13 @@ async def watch_orders(
             overseer.read(connection, now)
         return run_overdue(connection, office, now)
 
-    counted_on = None  # the day on which that is known to be committed
-    while True:
+    counted_on = -1  # the day on which that is known to be committed
+
+    async def round_() -> bool:
+        nonlocal counted_on
         now = clock.now()
-        try:
-            some = await store.arun(partial(look, now=now, counted=counted_on == day_of(now)))
-            counted_on = day_of(now)
-        except Exception as error:  # noqa: BLE001 - the database may be away; what is due stays due
-            TASK_FAILURES.add("orders")
-            _log.warning("orders_not_followed", error=type(error).__name__)
-            some = 0
-        if some < AT_ONCE:
-            await asyncio.sleep(EVERY_SECONDS)
+        some = await store.arun(partial(look, now=now, counted=counted_on == day_of(now)))
+        counted_on = day_of(now)
+        return some >= AT_ONCE
+
+    await repeat("orders", EVERY_SECONDS, round_)
