@@ -18,6 +18,7 @@ from tests.browser_builders import Served, Window, served
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 OTHER = "SBA-1516785008"
+FORGETFUL = "SBA-1001534008"
 REASONS = "The receipt names this debt, and its date lies before the filing."
 
 
@@ -62,6 +63,43 @@ def test_a_dispute_from_the_wallet_to_its_ruling(
     window.see("/inbox")
     page.get_by_role("button", name="Fetch again").click()
     expect(page.locator("main")).to_contain_text(REASONS)
+
+
+def test_a_contact_is_set_and_everything_erased_by_the_keyboard_alone(
+    opened: Open, house: House
+) -> None:
+    (person,) = house.sandbox.enrol([FORGETFUL])
+    with served(house.wallet_page(house.sandbox.wallet_of(person).folder)) as site:
+        window = opened(site, locale="zh-CN")
+        page, button = window.page, window.page.locator("main form button")
+        window.see("/contact")
+        window.tab_to(page.locator("#email"))
+        page.keyboard.type("ada@example.org")
+        window.enter(button.first)
+        expect(page.locator("main")).to_contain_text("ada@example.org")
+        page.wait_for_timeout(1500)  # until the change stands in the log
+        window.see("/erasure")
+        window.enter(button.first)
+        window.tab_to(page.locator("#word"))
+        page.keyboard.type("x")
+        window.enter(button.last)
+        expect(page.get_by_role("alert")).to_be_visible()
+        window.forgive(422)
+        assert window.obstacles() == []
+        window.tab_to(page.locator("#word"))
+        page.keyboard.insert_text("删除")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/erasure/done")
+        proof = page.locator("main a[href$='/receipt']")
+        for _ in range(20):
+            if proof.count():
+                break
+            page.wait_for_timeout(300)
+            page.reload()
+        expect(proof).to_be_visible()
+        assert window.obstacles() == []
+        window.see("/contact")
+        expect(page.locator("main")).not_to_contain_text("ada@example.org")
 
 
 def test_a_wrong_key_opens_no_desk_and_stands_in_the_journal(
