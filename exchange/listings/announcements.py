@@ -1,26 +1,23 @@
 """Telling the subject: every change of a listing puts a message into its inbox, and a notice in the mail."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
-from concordat.clock import to_micros
 from concordat.v1 import InboxKind, ListingAction, ListingActKind
 from exchange.listings.cause import Cause
 from exchange.listings.machine import Listing
 from exchange.listings.reading import Key
-from exchange.subjects import inbox_table as inbox
-from exchange.subjects.contact_table import contacts_of
+from exchange.subjects.inbox_table import message_id
+from exchange.subjects.messages import Message, send
 
 # Puts a notice in the mail: connection, subject_ref, message_id, listing_id, time.
 Post = Callable[[Connection, bytes, bytes, bytes, datetime], None]
 # The text of a change in a language.
 Wording = Callable[["Change", str], str]
-
-DEFAULT_LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +62,15 @@ class Announcer:
         """Put a message about each change into its subject's inbox."""
         if not changes:
             return
-        refs = {change.after.subject_ref for change in changes}
-        contacts = contacts_of(connection, refs)
-        places = Counter(inbox.last_sequences(connection, refs))
-        rows: list[dict[str, object]] = []
-        for change in changes:
-            ref, contact = change.after.subject_ref, contacts.get(change.after.subject_ref)
-            places[ref] += 1
-            language = contact.language if contact else DEFAULT_LANGUAGE
-            rows.append(
-                {
-                    "subject_ref": ref,
-                    "sequence": places[ref],
-                    "kind": change.inbox_kind,
-                    "listing_id": change.after.listing_id,
-                    "sent_at": to_micros(at),
-                    "text": self._wording(change, language),
-                }
-            )
-            if contact and contact.email and change.before is None:
-                message = inbox.message_id(places[ref])
-                self._post(connection, ref, message, change.after.listing_id, at)
-        inbox.add(connection, rows)
+        told = [
+            Message(ref, change.inbox_kind, partial(self._wording, change), listing_id)
+            for change in changes
+            for ref, listing_id in [change.key]
+        ]
+        for change, sent in zip(changes, send(connection, told, at), strict=True):
+            if sent.email and change.before is None:
+                ref, listing_id = change.key
+                self._post(connection, ref, message_id(sent.sequence), listing_id, at)
 
 
 def not_posted(

@@ -7,21 +7,21 @@ opens it; the regulator is not asked, and can stop nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from concordat import v1
-from concordat.clock import to_micros, to_timestamp
+from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.v1 import InboxKind
-from exchange.listings.announcements import DEFAULT_LANGUAGE
 from exchange.log import records
 from exchange.log import table as log
 from exchange.repeating import repeat
-from exchange.subjects import inbox_table as inbox
-from exchange.subjects.contact_table import contacts_of
+from exchange.subjects.inbox_table import message_id
+from exchange.subjects.messages import Message, send
 from exchange.supervision.cases import table
 from exchange.supervision.cases.wording import text_of
 
@@ -129,25 +129,12 @@ def _put(
     mine = [
         each for each in notices if table.claim(connection, each.subject_ref, each.record_id, at)
     ]
-    refs = {each.subject_ref for each in mine}
-    places, contacts = inbox.last_sequences(connection, refs), contacts_of(connection, refs)
-    for each in mine:
-        ref = each.subject_ref
-        places[ref] = place = places.get(ref, 0) + 1
-        contact = contacts.get(ref)
-        language = contact.language if contact is not None else DEFAULT_LANGUAGE
-        message = {
-            "subject_ref": ref,
-            "sequence": place,
-            "kind": InboxKind.INBOX_KIND_CASE_NOTICE,
-            "listing_id": b"",
-            "sent_at": to_micros(at),
-            "text": text_of(each.notice, language),
-        }
-        inbox.add(connection, [message])
-        table.told(connection, ref, each.record_id, place, each.envelope)
-        index, message_id = each.notice.receipt.index, inbox.message_id(place)
-        draft = records.case_notice(ref, each.record_id, index, message_id, at)
+    kind = InboxKind.INBOX_KIND_CASE_NOTICE
+    messages = [Message(each.subject_ref, kind, partial(text_of, each.notice)) for each in mine]
+    for each, sent in zip(mine, send(connection, messages, at), strict=True):
+        ref, record_id, index = each.subject_ref, each.record_id, each.notice.receipt.index
+        table.told(connection, ref, record_id, sent.sequence, each.envelope)
+        draft = records.case_notice(ref, record_id, index, message_id(sent.sequence), at)
         log.enqueue(connection, [draft])
     return len(mine)
 

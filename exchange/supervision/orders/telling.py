@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from concordat.clock import to_micros
 from concordat.v1 import InboxKind
-from exchange.listings.announcements import DEFAULT_LANGUAGE
-from exchange.subjects import inbox_table as inbox
-from exchange.subjects.contact_table import contacts_of
+from exchange.subjects.messages import Message, send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,25 +28,14 @@ def tell(
     for order in orders:
         ledger.follow(order.key)
     ledger.write()
-    refs = {order.key[0] for order in orders}
-    contacts, places = contacts_of(connection, refs), inbox.last_sequences(connection, refs)
-    rows: list[dict[str, object]] = []
-    for order in orders:
-        ref, listing_id = order.key
-        listing = ledger.get(order.key)
-        if listing is None:
-            continue
-        contact = contacts.get(ref)
-        language = contact.language if contact is not None else DEFAULT_LANGUAGE
-        places[ref] = places.get(ref, 0) + 1
-        rows.append(
-            {
-                "subject_ref": ref,
-                "sequence": places[ref],
-                "kind": InboxKind.INBOX_KIND_LISTING_CHANGE,
-                "listing_id": listing_id,
-                "sent_at": to_micros(ledger.at),
-                "text": office.wording.of_order(news, order.statement, listing, language),
-            }
+    told = [
+        Message(
+            listing.subject_ref,
+            InboxKind.INBOX_KIND_LISTING_CHANGE,
+            partial(office.wording.of_order, news, order.statement, listing),
+            listing.listing_id,
         )
-    inbox.add(connection, rows)
+        for order in orders
+        if (listing := ledger.get(order.key)) is not None
+    ]
+    send(connection, told, ledger.at)

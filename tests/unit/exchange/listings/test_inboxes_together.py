@@ -11,6 +11,7 @@ from concordat.refusal import Refusal
 from concordat.v1 import ListingState, Reason, SubjectQuery
 from concordat.verify.consent import open_binding, open_subject_request
 from exchange.subjects.inbox import Ask, fetching
+from exchange.subjects.messages import Message, send
 from tests.builders import Subject
 from tests.exchange_services import subject_request
 from tests.listing_desk import ListingDesk
@@ -107,3 +108,21 @@ def test_calls_at_the_same_moment_are_all_answered(desk: ListingDesk) -> None:
 
     assert [len(answer.messages) for answer in asyncio.run(all_of_them())] == [1] * 20
     assert {state(desk, person) for person in people} == {_NOTICED}
+
+
+def test_messages_of_one_moment_stand_in_their_order_behind_those_that_were_there(
+    desk: ListingDesk,
+) -> None:
+    bea, cleo = desk.federation.subject("bea"), desk.federation.subject("cleo")
+    filed(desk, bea)
+    kind = v1.InboxKind.INBOX_KIND_CASE_NOTICE
+    messages = [
+        Message(person.ref, kind, lambda language, word=word: f"{word} in {language}")  # type: ignore[misc]
+        for person, word in ((bea, "first"), (cleo, "other"), (bea, "second"))
+    ]
+    at = desk.federation.at
+    sent = desk.desk.store.run(lambda connection: send(connection, messages, at))
+    assert [(each.sequence, each.email) for each in sent] == [(2, ""), (1, ""), (3, "")]
+    pages = read(desk, ask(desk, bea), ask(desk, cleo))
+    told = [[m.text for m in page[0]] for page in pages if not isinstance(page, Refusal)]
+    assert [told[0][1:], told[1]] == [["first in en", "second in en"], ["other in en"]]
