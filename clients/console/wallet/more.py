@@ -1,4 +1,4 @@
-"""This wallet: its key's binding, where its folder is, and what is for the command line."""
+"""This wallet: its key's binding, and what is for the command line."""
 
 from starlette.responses import Response
 
