@@ -1,6 +1,6 @@
 """What the exchange does on a timer: expiry, and the mark below which its clock never falls."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, insert, select, update
@@ -16,13 +16,13 @@ from exchange.log.erasure import KEEP_DAYS, erase_expired
 from exchange.repeating import repeat
 from exchange.schema import clock_mark
 from exchange.subjects import own_look_table, report_table
+from exchange.subjects.erasure_rules import KEEP_LOOKS
 from exchange.supervision.cases.look_up import forget_look_ups
 from exchange.views import table as views
 
 _log = structlog.get_logger("concordat.housekeeping")
 EVERY_SECONDS = 5.0
 EVERY_MINUTE = 60.0
-KEEP_LOOKS = timedelta(days=2)  # longer than a request lives, and than looks are counted
 
 
 def latest_time(connection: Connection) -> datetime:

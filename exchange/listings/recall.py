@@ -15,7 +15,7 @@ from concordat.statements import digest_of, seal_batch
 from concordat.store.lookup import Lookup
 from concordat.v1 import ListingActKind, Reason
 from exchange.listings import reading
-from exchange.listings.machine import recall_cause
+from exchange.listings.machine import RECALL_WITHIN, recall_cause
 from exchange.listings.table import listing_told, retraction
 from exchange.log import records
 from exchange.log import table as log
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from exchange.listings.machine import Listing
     from exchange.log.records import Draft
 
-TOLD_WITHIN = timedelta(days=183)  # R14: six months
 ACKNOWLEDGE_WITHIN = timedelta(days=3)
 _AT_ONCE = 1000  # signatures of the exchange under one root
 
@@ -63,7 +62,7 @@ def issue(
     }
     if not causes:
         return []
-    since = to_micros(at - TOLD_WITHIN)
+    since = to_micros(at - RECALL_WITHIN)
     told = _TOLD.run(connection, causes, since=since)
     if not told:
         return []

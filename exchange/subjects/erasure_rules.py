@@ -15,10 +15,11 @@ from concordat.clock import to_timestamp
 from concordat.v1 import ConsentState
 from concordat.v1 import ErasureCategory as Category
 from concordat.v1 import ErasureRule as Rule
+from exchange.listings.machine import RECALL_WITHIN
+from exchange.listings.machine.filing import FILING_KEEPS
 
-RECALL_WITHIN = timedelta(days=183)  # R14: six months
-FILING_KEEPS = timedelta(days=31)  # how long a signed filing may be handed in, and a day
-LOOKS_COUNT = timedelta(days=2)
+FILED_AGAIN_WITHIN = FILING_KEEPS + timedelta(days=1)  # clocks differ
+KEEP_LOOKS = timedelta(days=2)  # longer than a request lives, and than looks are counted
 _LIVE_CONSENT = frozenset({ConsentState.CONSENT_STATE_ACTIVE, ConsentState.CONSENT_STATE_PAUSED})
 
 
@@ -89,7 +90,7 @@ def listing_kept(listing: ListingHeld, at: datetime) -> Kept | None:
         return Kept(Rule.ERASURE_RULE_DISPUTE_OPEN, listing.disputed_until)
     if listing.live:
         return Kept(Rule.ERASURE_RULE_LISTING_LIVE, listing.expires_at)
-    again = listing.filed_at + FILING_KEEPS
+    again = listing.filed_at + FILED_AGAIN_WITHIN
     return Kept(Rule.ERASURE_RULE_COULD_BE_FILED_AGAIN, again) if at < again else None
 
 
@@ -101,7 +102,7 @@ def recall_kept(told_at: datetime, at: datetime) -> Kept | None:
 
 def look_kept(made_at: datetime, at: datetime) -> Kept | None:
     """Return why it stays that the subject looked, or was given a report."""
-    until = made_at + LOOKS_COUNT
+    until = made_at + KEEP_LOOKS
     return Kept(Rule.ERASURE_RULE_LIMIT_COUNTED, until) if at < until else None
 
 

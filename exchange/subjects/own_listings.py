@@ -9,10 +9,9 @@ from sqlalchemy import Connection, select
 from concordat import v1
 from concordat.clock import from_micros, to_micros, to_timestamp
 from exchange.listings import reading
-from exchange.listings.machine import Listing
+from exchange.listings.machine import RECALL_WITHIN, Listing
 from exchange.listings.machine.listing import LIVE
 from exchange.listings.profile import Profiles
-from exchange.listings.recall import TOLD_WITHIN
 from exchange.listings.review_queue import facts_of
 from exchange.listings.showing import in_view, shown_entry
 from exchange.listings.table import listing_told, retraction
@@ -125,7 +124,7 @@ def _recipients(
         .where(
             listing_told.c.subject_ref == key[0],
             listing_told.c.listing_id == key[1],
-            listing_told.c.told_at > to_micros(at - TOLD_WITHIN),
+            listing_told.c.told_at > to_micros(at - RECALL_WITHIN),
         )
         .order_by(listing_told.c.told_at.desc())
         .limit(MOST_RECIPIENTS)

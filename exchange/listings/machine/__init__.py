@@ -11,10 +11,11 @@ from exchange.listings.machine.due import next_due, tick
 from exchange.listings.machine.events import apply_event
 from exchange.listings.machine.filing import join, open_listing
 from exchange.listings.machine.listing import Listing, PastDebt, Source
-from exchange.listings.machine.shown import mark_of, recall_cause
+from exchange.listings.machine.shown import RECALL_WITHIN, mark_of, recall_cause
 
 __all__ = [
     "ALLOWED",
+    "RECALL_WITHIN",
     "Act",
     "Actor",
     "Listing",

@@ -1,5 +1,7 @@
 """What a lender sees of a listing, and when those who saw it must hear of a change."""
 
+from datetime import timedelta
+
 from concordat.v1 import ListingKind, ListingMark, RetractionCause
 from exchange.listings.machine.listing import (
     APPEAL,
@@ -12,6 +14,7 @@ from exchange.listings.machine.listing import (
     State,
 )
 
+RECALL_WITHIN = timedelta(days=183)  # R14: six months
 JUDGMENT = ListingKind.LISTING_KIND_JUDGMENT
 _MARKS: dict[tuple[State | None, bool], ListingMark.ValueType] = {
     (EFFECTIVE, False): ListingMark.LISTING_MARK_EFFECTIVE,
