@@ -8,12 +8,14 @@ from rich.table import Table
 
 from clients.cli.console import Exit, JsonOption, console, echo_json, fail, failing, words
 from clients.cli.moments import moment
+from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_desk import WalletDesk, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.language import marked, tr
 from clients.sdk.own_erasure import ErasurePreviewChanged, erase_as_read, forget_erased, settle_late
 from concordat import v1
 from concordat.v1 import ErasureCategory, ErasureRule
+from concordat.verify.history import HistoryBrokenError
 
 _WHAT = {
     ErasureCategory.ERASURE_CATEGORY_CONSENTS: marked("consents, with their events"),
@@ -84,7 +86,10 @@ def erase(
         wallet_desk(wallet, passphrase_file) as desk,
     ):
         where = Console(stderr=True, markup=False, highlight=False) if as_json else console()
-        _tell_late(desk, where)
+        try:
+            _tell_late(desk, where)
+        except HistoryBrokenError as error:
+            tell_broken(desk.store.held, error, as_json=as_json)
         if preview:
             outcome = desk.client.erase(desk.store.key, preview=True)
         elif yes:

@@ -5,8 +5,8 @@ where that is not what was read, nothing is asked for: it is shown anew.
 
     wallet/erasure.asked    the signed request, from before it is sent until its answer is here
 
-Where the answer is lost on its way, the same bytes are sent again, which erases nothing twice; and when they are
-too old for that, the log tells whether they were carried out.
+Where the answer is lost on its way, the log tells whether the request was carried out. Only then, and while they
+are not too old, are the same bytes sent again, which erases nothing more, for the answer that they had.
 """
 
 from collections.abc import Iterable
@@ -45,10 +45,10 @@ class ErasurePreviewChanged(ClientError):  # noqa: N818 - read as a finding
 
 @dataclass(frozen=True, slots=True)
 class LateErasure:
-    """What became of an erasure whose answer was lost: the answer after all, or its entry in the log alone."""
+    """An erasure whose answer was lost: its entry in the log, and the answer where it can still be had."""
 
     outcome: v1.ErasureOutcome | None
-    entry: HistoryEntry | None = None
+    entry: HistoryEntry
 
 
 def erase_as_read(
@@ -83,30 +83,42 @@ def _send(client: WalletClient, store: ListingStore, request: v1.Envelope) -> v1
 
 
 def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> LateErasure | None:
-    """Find out what became of an erasure whose answer never came; None where there is none, or it was never done.
+    """Find out what became of an erasure whose answer never came; None where there is none, or it was not done.
 
-    Whoever calls holds the wallet's lock. Raises ``RemoteError`` where that cannot be told now,
-    ``AnswerNotVerified``, and ``HistoryBrokenError``.
+    It erases nothing: what is not in the log has to be agreed to anew. Whoever calls holds the wallet's lock.
+    Raises ``RemoteError`` where that cannot be told now, ``AnswerNotVerified``, and ``HistoryBrokenError``.
     """
+    request = _read_asked(store)
+    if request is None:
+        return None
+    asked = v1.ErasureRequest.FromString(request.payload)
+    is_over = at >= from_timestamp(asked.expires_at)
+    entry = entry_of(list_and_keep(client, store.held).entries, digest_of(request))
+    if entry is None or entry.record is None:
+        if is_over:
+            _asked(store).unlink(missing_ok=True)  # it was not done, and can't be any more
+        return None
+    if not is_over:
+        try:
+            return LateErasure(_send(client, store, request), entry)
+        except RemoteError as error:
+            if error.reason != Reason.REASON_STATEMENT_NOT_FRESH:
+                raise
+    _forget(client, store, entry.record.erasure_request.erased)
+    _asked(store).unlink(missing_ok=True)
+    return LateErasure(None, entry)
+
+
+def _read_asked(store: ListingStore) -> v1.Envelope | None:
     path = _asked(store)
     try:
         request = v1.Envelope.FromString(path.read_bytes())
-        asked = v1.ErasureRequest.FromString(request.payload)
+        v1.ErasureRequest.FromString(request.payload)
     except FileNotFoundError:
         return None
     except (OSError, DecodeError) as error:
         raise WalletError(f"cannot read {path}: {error}; move it away to go on") from error
-    if at < from_timestamp(asked.expires_at):
-        try:
-            return LateErasure(_send(client, store, request))
-        except RemoteError as error:
-            if error.reason != Reason.REASON_STATEMENT_NOT_FRESH:
-                raise
-    entry = entry_of(list_and_keep(client, store.held).entries, digest_of(request))
-    if entry is not None and entry.record is not None:
-        _forget(client, store, entry.record.erasure_request.erased)
-    path.unlink(missing_ok=True)
-    return None if entry is None else LateErasure(None, entry)
+    return request
 
 
 def _asked(store: ListingStore) -> Path:

@@ -2,7 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from clients.cli.wallet import app as wallet
 from clients.console.wallet.app import MENU
 from clients.console.wallet.granting import UNLAWFUL
+from clients.sdk.subject_report import make_erasure_request
 from clients.wallet_report.page import check_page
 from concordat import v1
 from concordat.clock import to_timestamp
@@ -585,6 +586,19 @@ def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_bytes(ada: Ope
     assert (
         "left out" not in ada.page.see("/switches").text
     )  # the wallet knows that the listing went
+
+
+def test_looking_sends_no_request_that_was_signed_before_and_never_carried_out(
+    ada: Opened,
+) -> None:
+    key, federation = ada.held.key(), ada.held.anchors.federation
+    request = make_erasure_request(key, federation, datetime.now(UTC), preview=False)
+    (ada.held.folder / "erasure.asked").write_bytes(request.SerializeToString())
+    read = preview(ada, messages=2)
+    assert not erasures(ada)
+    ada.fake.erasure.gone[0].count = 3
+    ada.page.submit("/erasure/now", read=read, word="erase")
+    assert not erasures(ada)
 
 
 def test_listings_that_went_missing_beside_what_was_erased_are_told(ada: Opened) -> None:
