@@ -1,19 +1,28 @@
 """`concordat wallet erase`: what can go goes at once; what a law keeps is named with its end."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from clients.cli.console import Exit, JsonOption, console, echo_json, fail, failing, words
+from clients.cli.console import Exit, JsonOption, console, echo_json, explain, fail, failing, words
 from clients.cli.moments import moment
 from clients.cli.wallet_accesses import tell_broken
 from clients.cli.wallet_desk import WalletDesk, wallet_desk
 from clients.cli.wallet_options import DEFAULT_WALLET, Folder, PassphraseFile
 from clients.language import marked, tr
-from clients.sdk.own_erasure import ErasurePreviewChanged, erase_as_read, forget_erased, settle_late
+from clients.sdk.own_erasure import (
+    ErasurePreviewChanged,
+    erase_as_read,
+    forget_erased,
+    is_unanswered,
+    settle_late,
+)
 from concordat import v1
+from concordat.rpc.errors import RemoteError
 from concordat.v1 import ErasureCategory, ErasureRule
 from concordat.verify.history import HistoryBrokenError
 
@@ -92,10 +101,12 @@ def erase(
             tell_broken(desk.store.held, error, as_json=as_json)
         if preview:
             outcome = desk.client.erase(desk.store.key, preview=True)
-        elif yes:
-            outcome = erase_as_read(desk.client, desk.store, None, desk.now)
         else:
-            outcome = _erase_once_agreed(desk, where, as_json=as_json)
+            with _answered(desk, as_json=as_json):
+                if yes:
+                    outcome = erase_as_read(desk.client, desk.store, None, desk.now)
+                else:
+                    outcome = _erase_once_agreed(desk, where, as_json=as_json)
         if not as_json:
             _show(outcome, console())
         if not preview:
@@ -103,6 +114,20 @@ def erase(
                 forget_erased(desk.client, desk.store, outcome)
     if as_json:
         echo_json(ok=True, **outcome_facts(outcome))
+
+
+@contextmanager
+def _answered(desk: WalletDesk, *, as_json: bool) -> Iterator[None]:
+    """Do not say that nothing was erased where no answer came."""
+    try:
+        yield
+    except RemoteError as error:
+        if not is_unanswered(desk.store):
+            raise
+        code, reason, advice = explain(error)
+        advice += "; run the command again: it finds out, and erases nothing twice"
+        what = "it is not known yet whether it was erased"
+        fail(what, code, reason, advice, as_json=as_json)
 
 
 def _tell_late(desk: WalletDesk, where: Console) -> None:

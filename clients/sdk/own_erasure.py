@@ -109,6 +109,11 @@ def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> Late
     return LateErasure(None, entry)
 
 
+def is_unanswered(store: ListingStore) -> bool:
+    """Tell whether an erasure was asked for and no answer came, so that nobody here knows what became of it."""
+    return _asked(store).exists()
+
+
 def _read_asked(store: ListingStore) -> v1.Envelope | None:
     path = _asked(store)
     try:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from clients.cli import wallet_erase as words
 from clients.cli.wallet_desk import WalletDesk
-from clients.console.base import Action, Page, Visit
+from clients.console.base import Action, Page, PageRefused, Visit
 from clients.console.base.failures import no_such_page
 from clients.console.wallet.desk import Desk, keep, kept
 from clients.language import marked, tr
@@ -20,6 +20,7 @@ from clients.sdk.own_erasure import (
     entry_of,
     erase_as_read,
     forget_erased,
+    is_unanswered,
     settle_late,
 )
 from concordat import v1
@@ -32,6 +33,11 @@ CHANGED = marked(
     "What would go, or what would stay, has changed since you read it. Nothing was erased: read it again."
 )
 _LATE = marked("What you asked for before was carried out; its answer had been lost on the way.")
+_NO_ANSWER = marked("No answer came")
+_FIND_OUT = marked(
+    "It is not known yet whether it was erased. Open Erasure again in a while and have it shown: the wallet then "
+    "finds out by the log, and erases nothing twice."
+)
 _WRONG_WORD = marked("That is not the word. Nothing was erased.")
 # What a person can do about what is kept by a rule that is its own to end: where, and what.
 _TO_DO = {
@@ -113,6 +119,10 @@ class ErasurePages:
             except ErasurePreviewChanged as changed:
                 keep(visit, changed.newer)
                 return visit.go("/erasure", notice=tr(CHANGED))
+            except RemoteError as error:
+                if is_unanswered(desk.store):
+                    raise PageRefused(503, _NO_ANSWER, _FIND_OUT) from error
+                raise
             return _done(visit, desk, Erased(form, outcome))
 
     def done(self, visit: Visit) -> Response:

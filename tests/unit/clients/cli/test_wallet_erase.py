@@ -84,7 +84,8 @@ def test_an_erasure_whose_answer_was_lost_is_found_out_at_once_or_by_the_log(
     for later in (0, 120):  # seconds: the same bytes are answered again; then they are too old
         listed.fake.in_force()
         listed.fake.lose_erasures = 4
-        listed.json("wallet", "erase", "--yes", *wallet, code=3)
+        told = listed.json("wallet", "erase", "--yes", *wallet, code=3)
+        assert "not known" in told["error"]
         at = datetime.now(UTC) + timedelta(seconds=later)
         monkeypatch.setattr("clients.cli.wallet_desk.Clock.now", lambda _, at=at: at)
         result = listed.run("wallet", "erase", "--preview", *wallet)

@@ -577,7 +577,9 @@ def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_bytes(ada: Ope
     ada.page.see("/listings")
     read = preview(ada, listings=1)
     ada.fake.lose_erasures = 4
-    assert ada.page.submit("/erasure/now", read=read, word="erase").status_code == 503
+    unknown = ada.page.submit("/erasure/now", read=read, word="erase")
+    assert unknown.status_code == 503
+    assert "It is not known yet" in unknown.text
     answer = ada.page.submit("/erasure/now", read=read, word="erase")
     assert answer.headers["location"] == "/erasure/done"
     assert "its answer had been lost" in ada.page.see("/erasure/done").text
