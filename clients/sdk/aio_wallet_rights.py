@@ -1,7 +1,7 @@
 """A subject's report and erasure, over the public port: the asyncio calls."""
 
 from clients.sdk.aio_client_base import AioClient
-from clients.sdk.subject_report import request_erasure, request_report
+from clients.sdk.subject_report import request_erasure, request_report, send_erasure
 from clients.sdk.wallet import WalletKey, request_binding
 from concordat import v1
 from concordat.trust.keys import Signer
@@ -23,6 +23,10 @@ class AioWalletRights(AioClient):
         return await self._transport.run(
             request_erasure(key, self.book, self._now, preview=preview)
         )
+
+    async def erase_by(self, key: WalletKey, request: v1.Envelope) -> v1.ErasureOutcome:
+        """Send a request for erasure that was signed before; the same bytes again erase nothing more."""
+        return await self._transport.run(send_erasure(key, self.book, request, self._now))
 
     async def request_binding(
         self, signer: Signer, identity_number: str, enrolment_code: str
