@@ -17,6 +17,7 @@ from exchange.repeating import repeat
 from exchange.schema import clock_mark
 from exchange.subjects import own_look_table, report_table
 from exchange.subjects.erasure_rules import KEEP_LOOKS
+from exchange.supervision import bounds
 from exchange.supervision.cases.look_up import forget_look_ups
 from exchange.views import table as views
 
@@ -37,6 +38,7 @@ def tidy(connection: Connection, now: datetime, keep_days: int = KEEP_DAYS) -> N
     consents.forget_erased(connection, to_micros(now))
     own_look_table.forget(connection, now - KEEP_LOOKS)
     forget_look_ups(connection, now)
+    bounds.forget(connection, now)
     report_table.forget(connection, now - KEEP_LOOKS)
     erase_expired(connection, now, keep_days)
     duties.forget(connection, now, keep_days)

@@ -29,6 +29,7 @@ from exchange.subjects.flag_table import subject_flag
 from exchange.subjects.inbox_table import inbox_message
 from exchange.subjects.own_look_table import own_look
 from exchange.subjects.report_table import erasure_done, report_given
+from exchange.supervision.bounds import regulator_day
 from exchange.supervision.cases.table import case_budget, case_file, case_look_up, case_notice
 from exchange.supervision.orders.table import correction_order, oversight_told
 from exchange.supervision.statistics.table import statistics_count, statistics_told
@@ -76,6 +77,7 @@ __all__ = [
     "oversight_told",
     "own_look",
     "periodic_consent",
+    "regulator_day",
     "report_given",
     "request_seen",
     "retraction",

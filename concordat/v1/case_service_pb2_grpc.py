@@ -52,7 +52,8 @@ class CaseServiceServicer:
         the subject is owed. Caller: ROLE_REGULATOR, the one that the case names. Refused attempts are logged and
         reported to the subject too. Safe to retry with the same bytes, which read the same answer and count once.
         Refused with REASON_CASE_NOT_APPROVED, _CASE_ENDED, _CASE_OTHER_SUBJECT, _CASE_TOO_WIDE, _CASE_BUDGET_SPENT or
-        _NOTICE_NOT_HELD.
+        _NOTICE_NOT_HELD. After 100 of a regulator that were refused or not held in a day (UTC), every one is refused with
+        REASON_QUOTA_EXCEEDED until midnight; nothing of it is looked at, and only the first of these is logged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

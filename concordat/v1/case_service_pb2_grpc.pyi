@@ -39,7 +39,8 @@ class CaseServiceStub:
     the subject is owed. Caller: ROLE_REGULATOR, the one that the case names. Refused attempts are logged and
     reported to the subject too. Safe to retry with the same bytes, which read the same answer and count once.
     Refused with REASON_CASE_NOT_APPROVED, _CASE_ENDED, _CASE_OTHER_SUBJECT, _CASE_TOO_WIDE, _CASE_BUDGET_SPENT or
-    _NOTICE_NOT_HELD.
+    _NOTICE_NOT_HELD. After 100 of a regulator that were refused or not held in a day (UTC), every one is refused with
+    REASON_QUOTA_EXCEEDED until midnight; nothing of it is looked at, and only the first of these is logged.
     """
 
 @typing.type_check_only
@@ -52,7 +53,8 @@ class CaseServiceAsyncStub(CaseServiceStub):
     the subject is owed. Caller: ROLE_REGULATOR, the one that the case names. Refused attempts are logged and
     reported to the subject too. Safe to retry with the same bytes, which read the same answer and count once.
     Refused with REASON_CASE_NOT_APPROVED, _CASE_ENDED, _CASE_OTHER_SUBJECT, _CASE_TOO_WIDE, _CASE_BUDGET_SPENT or
-    _NOTICE_NOT_HELD.
+    _NOTICE_NOT_HELD. After 100 of a regulator that were refused or not held in a day (UTC), every one is refused with
+    REASON_QUOTA_EXCEEDED until midnight; nothing of it is looked at, and only the first of these is logged.
     """
 
 class CaseServiceServicer(metaclass=abc_1.ABCMeta):
@@ -68,7 +70,8 @@ class CaseServiceServicer(metaclass=abc_1.ABCMeta):
         the subject is owed. Caller: ROLE_REGULATOR, the one that the case names. Refused attempts are logged and
         reported to the subject too. Safe to retry with the same bytes, which read the same answer and count once.
         Refused with REASON_CASE_NOT_APPROVED, _CASE_ENDED, _CASE_OTHER_SUBJECT, _CASE_TOO_WIDE, _CASE_BUDGET_SPENT or
-        _NOTICE_NOT_HELD.
+        _NOTICE_NOT_HELD. After 100 of a regulator that were refused or not held in a day (UTC), every one is refused with
+        REASON_QUOTA_EXCEEDED until midnight; nothing of it is looked at, and only the first of these is logged.
         """
 
 def add_CaseServiceServicer_to_server(servicer: CaseServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -60,7 +60,8 @@ class OrderServiceServicer:
     def SubmitOrder(self, request, context):
         """Orders a furnisher to correct or withdraw a listing of its own. Caller: ROLE_REGULATOR, the signer of both
         statements. Safe to retry with the same bytes; the same id with other bytes is refused with
-        REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox.
+        REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox. More than 100
+        of a regulator in a day (UTC) are refused with REASON_QUOTA_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,8 @@ class OrderServiceStub:
     SubmitOrder: grpc.UnaryUnaryMultiCallable[order_service_pb2.SubmitOrderRequest, order_service_pb2.SubmitOrderResponse]
     """Orders a furnisher to correct or withdraw a listing of its own. Caller: ROLE_REGULATOR, the signer of both
     statements. Safe to retry with the same bytes; the same id with other bytes is refused with
-    REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox.
+    REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox. More than 100
+    of a regulator in a day (UTC) are refused with REASON_QUOTA_EXCEEDED.
     """
     ReadOrders: grpc.UnaryUnaryMultiCallable[order_service_pb2.ReadOrdersRequest, order_service_pb2.ReadOrdersResponse]
     """What became of orders that the caller gave, by their ids. Caller: ROLE_REGULATOR. Ids of others' orders, and
@@ -58,7 +59,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     SubmitOrder: aio.UnaryUnaryMultiCallable[order_service_pb2.SubmitOrderRequest, order_service_pb2.SubmitOrderResponse]  # type: ignore[assignment]
     """Orders a furnisher to correct or withdraw a listing of its own. Caller: ROLE_REGULATOR, the signer of both
     statements. Safe to retry with the same bytes; the same id with other bytes is refused with
-    REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox.
+    REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox. More than 100
+    of a regulator in a day (UTC) are refused with REASON_QUOTA_EXCEEDED.
     """
     ReadOrders: aio.UnaryUnaryMultiCallable[order_service_pb2.ReadOrdersRequest, order_service_pb2.ReadOrdersResponse]  # type: ignore[assignment]
     """What became of orders that the caller gave, by their ids. Caller: ROLE_REGULATOR. Ids of others' orders, and
@@ -80,7 +82,8 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[order_service_pb2.SubmitOrderResponse, abc.Awaitable[order_service_pb2.SubmitOrderResponse]]:
         """Orders a furnisher to correct or withdraw a listing of its own. Caller: ROLE_REGULATOR, the signer of both
         statements. Safe to retry with the same bytes; the same id with other bytes is refused with
-        REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox.
+        REASON_REPLAYED_WITH_OTHER_BYTES. The furnisher finds it among its duties, the subject in its inbox. More than 100
+        of a regulator in a day (UTC) are refused with REASON_QUOTA_EXCEEDED.
         """
 
     @abc_1.abstractmethod

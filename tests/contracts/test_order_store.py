@@ -9,12 +9,15 @@ import pytest
 from sqlalchemy import Engine, select
 
 from concordat.ids import new_id
+from concordat.refusal import Refusal
 from concordat.store.group_commit import GroupCommit
 from concordat.v1 import DisputeStage, OrderStage, RulingOutcome
+from exchange.supervision import bounds
+from exchange.supervision.bounds import Bounded
 from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.orders.timer import run_overdue
-from exchange.tables import correction_order, oversight_told
-from tests.builders import DAY, Federation
+from exchange.tables import correction_order, oversight_told, regulator_day
+from tests.builders import DAY, REGULATOR, Federation
 from tests.exchange_builders import ExchangeDesk
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
@@ -96,6 +99,26 @@ class OrderStoreContract:
         answer = exchange.store.run(lambda c: oversight_of(c, [], 2, next_month))
         (told,) = answer.furnishers
         assert (told.furnisher, told.decided, told.ran_out.count) == (FURNISHER, 2, 0)
+
+    def test_what_a_regulator_does_in_a_day_adds_up_over_processes(
+        self, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(bounds.PER_DAY, Bounded.ORDER, 6)
+        at, stores = exchange.listings.federation.at, [exchange.process(), exchange.process()]
+
+        def act(store: GroupCommit) -> int:
+            return store.run(lambda c: bounds.count(c, REGULATOR, Bounded.ORDER, at))
+
+        with ThreadPoolExecutor(2) as threads:
+            assert sorted(threads.map(act, stores * 3)) == [1, 2, 3, 4, 5, 6]
+        for who, day in ((REGULATOR, at + DAY), ("second-regulator", at)):
+            exchange.store.run(lambda c: bounds.require(c, who, Bounded.ORDER, day))  # noqa: B023
+        with pytest.raises(Refusal):
+            exchange.store.run(lambda c: bounds.require(c, REGULATOR, Bounded.ORDER, at))
+        exchange.store.run(lambda c: bounds.forget(c, at + DAY))
+        assert len(exchange.rows(regulator_day)) == 1
+        exchange.store.run(lambda c: bounds.forget(c, at + 2 * DAY))
+        assert exchange.rows(regulator_day) == []
 
 
 class TestOnSqlite(OrderStoreContract):

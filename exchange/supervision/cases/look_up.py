@@ -24,6 +24,8 @@ from concordat.v1 import Reason
 from concordat.verify.case import LookUp, open_case, open_case_look_up
 from exchange.log import records
 from exchange.log import table as log
+from exchange.supervision import bounds
+from exchange.supervision.bounds import Bounded
 from exchange.supervision.cases import refusals, rules, table
 from exchange.supervision.cases.notices import notice_of
 from exchange.supervision.cases.pages import page_of
@@ -79,6 +81,7 @@ class CaseDesk:
         self.book.require_open(at)
         ends = _monotonic() + seconds_left
         try:
+            await self.store.arun(lambda connection: _require_seldom(connection, regulator, at))
             look_up = self._verified(envelopes, regulator, at)
             taken = await self.store.arun(lambda connection: self._take(connection, look_up, at))
         except Refusal as refusal:
@@ -89,7 +92,8 @@ class CaseDesk:
         (receipt,) = await self.book.receipts([(b"", taken.record_id)], ends - _monotonic())
         if isinstance(receipt, Refusal):
             raise receipt
-        return await self._release(taken, receipt, ends - _monotonic() - MARGIN_SECONDS)
+        left = ends - _monotonic() - MARGIN_SECONDS
+        return await self._release(taken, receipt, regulator.member_id, left)
 
     def _verified(self, envelopes: v1.LookUpCaseRequest, regulator: Member, at: datetime) -> LookUp:
         anchors = self.directory.anchors
@@ -183,7 +187,7 @@ class CaseDesk:
         return v1.LookUpCaseResponse(answer=seal(answer, self.signer), page=raw)
 
     async def _release(
-        self, taken: Taken, receipt: v1.LogReceipt, seconds_left: float
+        self, taken: Taken, receipt: v1.LogReceipt, regulator: str, seconds_left: float
     ) -> v1.LookUpCaseResponse:
         """Let the answer go once its notice is held; else take the look-up out of the budget again."""
         at = self.clock.now()
@@ -195,7 +199,7 @@ class CaseDesk:
                 notice, taken, self.signer, licence, at, max(seconds_left, 0.0)
             )
         except Refusal:
-            await self.store.arun(lambda connection: _uncount(connection, taken))
+            await self.store.arun(lambda connection: _uncount(connection, taken, regulator, at))
             raise
         response = v1.LookUpCaseResponse(
             answer=taken.response.answer,
@@ -240,11 +244,20 @@ def _require_bounds(envelopes: v1.LookUpCaseRequest) -> None:
         validate(envelopes.request)
 
 
-def _uncount(connection: Connection, taken: Taken) -> None:
-    """Take a look-up out of its month's budget, unless the same request, sent twice at once, released it."""
+def _require_seldom(connection: Connection, regulator: Member, at: datetime) -> None:
+    """Raise ``Refusal`` (REASON_QUOTA_EXCEEDED) where a regulator was refused too often on this day."""
+    bounds.require(connection, regulator.member_id, Bounded.REFUSED_LOOK_UP, at)
+
+
+def _uncount(connection: Connection, taken: Taken, regulator: str, at: datetime) -> None:
+    """Take a look-up out of its month's budget, unless the same request, sent twice at once, released it.
+
+    It is in the log all the same, so it counts among what was refused on the day.
+    """
     table.hold_month(connection, taken.month)
     if table.take_out(connection, taken):
         table.count(connection, taken.month, -1)
+        bounds.count(connection, regulator, Bounded.REFUSED_LOOK_UP, at)
 
 
 def _scope_of(taken: Taken) -> str:

@@ -13,6 +13,8 @@ from concordat.trust.errors import StatementMalformedError
 from concordat.v1 import Reason
 from exchange.log import records
 from exchange.log import table as log
+from exchange.supervision import bounds
+from exchange.supervision.bounds import PER_DAY, Bounded
 from exchange.supervision.cases import rules, table
 from exchange.supervision.statistics import acts, counting
 
@@ -49,9 +51,18 @@ def record(
     at: datetime,
     longest_notice: timedelta,
 ) -> bool:
-    """Log a refused attempt and owe its subject a notice; return False where it names no subject at all."""
+    """Log a refused attempt and owe its subject a notice; return whether that was done.
+
+    It is not where the attempt names no subject at all, and beyond the bound of a day: the first such attempt is
+    logged, so that it stands there that the bound was reached, and those after it are only counted.
+    """
     case = _named(envelope)
     if case is None:
+        return False
+    many = bounds.count(connection, regulator, Bounded.REFUSED_LOOK_UP, at)
+    if many > PER_DAY[Bounded.REFUSED_LOOK_UP] + 1:
+        refused = v1.CaseLookUp(regulator=regulator, refusal=reason)
+        counting.count(connection, [(at, acts.of_case(refused))])
         return False
     due = rules.refusal_due_at(case, at, longest_notice)
     act = act_of(case, digest_of(envelope), regulator, due)

@@ -80,6 +80,7 @@ ZH_HANS = Words(
         _R.REASON_CASE_OTHER_SUBJECT: "该案件涉及的是另一个人。",
         _R.REASON_CASE_TOO_WIDE: "案件期限过长、告知过迟，或超出其范围。",
         _R.REASON_CASE_BUDGET_SPENT: "当月可查询的次数已经用完。",
+        _R.REASON_QUOTA_EXCEEDED: "该机构当日被拒绝的查询已达上限。",
         _R.REASON_NOTICE_NOT_HELD: "为您保管通知的见证方不足。",
     },
     other_reason="请求不符合要求（{name}）。",

@@ -13,6 +13,8 @@ from exchange.listings.ledger import Ledger
 from exchange.listings.notices.news import News
 from exchange.log import records
 from exchange.log import table as log
+from exchange.supervision import bounds
+from exchange.supervision.bounds import Bounded
 from exchange.supervision.orders import table
 from exchange.supervision.orders.following import open_reviews
 from exchange.supervision.orders.rules import (
@@ -51,6 +53,7 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
     if again is not None:  # another connection was first
         return _again(again, verified)
     listing = require_may_be_given(said, ledger.get(key), others)
+    bounds.require(connection, said.regulator, Bounded.ORDER, at)
     order = Order(
         order_id=said.order_id,
         key=key,
@@ -69,6 +72,7 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
         raise Refusal(
             Reason.REASON_REPLAYED_WITH_OTHER_BYTES, "another statement has the review's id"
         )
+    bounds.count(connection, said.regulator, Bounded.ORDER, at)
     table.add(connection, order)
     log.enqueue(connection, [records.order_act(order, at)])
     with refusing_untrusted():

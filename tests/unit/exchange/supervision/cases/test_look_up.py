@@ -17,7 +17,11 @@ from concordat.trust.envelope import validate
 from concordat.v1 import CaseScope, Reason
 from concordat.verify.case import require_one_subject
 from concordat.verify.mismatch import MismatchError
+from exchange.supervision import bounds
+from exchange.supervision.bounds import Bounded
 from exchange.supervision.cases import table
+from exchange.supervision.statistics import table as statistics
+from exchange.supervision.statistics.counting import Series
 from tests.builders import DAY, LENDER, REGULATOR, signer
 from tests.case_builders import OFFICERS, SECONDS, CaseHouse, approver_keys
 
@@ -337,3 +341,51 @@ def test_a_case_ends_with_the_key_of_an_officer_who_approved_it() -> None:
 
 def _spent(house: CaseHouse) -> int:
     return house.desk.store.run(lambda connection: table.hold_month(connection, 202606))
+
+
+def test_after_too_many_refused_attempts_nothing_more_is_looked_at_nor_entered_that_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(bounds.PER_DAY, Bounded.REFUSED_LOOK_UP, 3)
+    house = CaseHouse(custodians=2)
+    try:
+        lawful, unapproved = house.case(house.ada), house.case(house.bob, OFFICERS[:1])
+        for _ in range(3):
+            assert house.refused(unapproved) == Reason.REASON_CASE_NOT_APPROVED
+        with pytest.raises(Refusal) as stopped:
+            house.ask_case(house.request(lawful))
+        assert stopped.value.reason == Reason.REASON_QUOTA_EXCEEDED
+        tomorrow = datetime(2026, 6, 2, tzinfo=UTC)
+        assert stopped.value.retry_after == tomorrow - house.federation.at
+        for case in (lawful, unapproved):
+            assert house.refused(case) == Reason.REASON_QUOTA_EXCEEDED
+        entered = [each.case_look_up.refusal for each in house.sealed()]
+        # That the bound was reached is entered once, and told to the subject; all of it is counted.
+        assert entered == [Reason.REASON_CASE_NOT_APPROVED] * 3 + [Reason.REASON_QUOTA_EXCEEDED]
+        assert _refused_attempts(house) == 6
+        house.federation.at = tomorrow
+        assert house.look_up(lawful).page.subject_ref == house.ada.ref
+    finally:
+        house.close()
+
+
+def test_look_ups_that_nobody_held_fill_the_log_no_further_than_refused_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(bounds.PER_DAY, Bounded.REFUSED_LOOK_UP, 2)
+    house = CaseHouse(custodians=2)
+    try:
+        case = house.case(house.ada)
+        house.custodians[1].away = True
+        for _ in range(2):
+            assert house.refused(case) == Reason.REASON_NOTICE_NOT_HELD
+        house.custodians[1].away = False
+        assert house.refused(case) == Reason.REASON_QUOTA_EXCEEDED
+        assert len(house.sealed()) == 3
+    finally:
+        house.close()
+
+
+def _refused_attempts(house: CaseHouse) -> int:
+    found = house.desk.store.run(lambda c: statistics.counted(c, Series.CASE, (0, 99_999)))
+    return found[REGULATOR][v1.StatisticsMeasure.STATISTICS_MEASURE_REFUSED]

@@ -10,7 +10,10 @@ import pytest
 from concordat import v1
 from concordat.clock import from_timestamp, to_timestamp
 from concordat.ids import new_id
+from concordat.refusal import Refusal
 from concordat.v1 import DisputeStage, ListingState, OrderStage, Role, RulingOutcome
+from exchange.supervision import bounds
+from exchange.supervision.bounds import Bounded
 from tests.builders import DAY, REGULATOR
 from tests.exchange_services import reason_of
 from tests.listing_builders import FURNISHER, digest, money
@@ -143,6 +146,27 @@ def test_a_listing_not_in_force_comes_under_review_the_moment_it_would_take_effe
     desk.pass_time(4 * DAY)
     assert desk.state(listing_id) == UNDER_REVIEW
     assert not desk.shown()
+
+
+def test_a_regulator_gives_so_many_orders_a_day_and_no_other_is_held_to_that(
+    desk: ListingDesk, orders: OrdersDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(bounds.PER_DAY, Bounded.ORDER, 2)
+    listings = [desk.in_force(debt_commitment=digest(f"debt {n}")) for n in range(3)]
+    given = [orders.request(orders.order(each)) for each in listings]
+    for request in (*given[:2], given[0]):  # the same again counts once
+        orders.submit(request)
+    with pytest.raises(Refusal) as stopped:
+        orders.submit(given[2])
+    assert stopped.value.reason == v1.Reason.REASON_QUOTA_EXCEEDED
+    midnight = (desk.federation.at + DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert stopped.value.retry_after == midnight - desk.federation.at
+    assert len(orders.logged()) == 2
+    other = orders.order(listings[2], regulator=OTHER_REGULATOR)
+    orders.submit(orders.request(other, OTHER_REGULATOR), OTHER_REGULATOR)
+    desk.federation.at = midnight
+    desk.withdraw(listings[2])
+    assert reason_of(lambda: orders.submit(given[2])) == "ORDER_REFUSED"  # it is looked at again
 
 
 # Obeyed -----------------------------------------------------------------------------------------
