@@ -47,8 +47,10 @@ class RegistrarServicer(RegistrarServiceServicer):
         """Bind a key to a subject."""
         del context
         binding = self._desk.bind(request, current_call().at)
-        self._rebindings.made()
-        return v1.BindSubjectResponse(binding=binding, earlier=self._desk.earlier(binding))
+        earlier = self._desk.earlier(binding)
+        if earlier:  # nobody follows first bindings
+            self._rebindings.made()
+        return v1.BindSubjectResponse(binding=binding, earlier=earlier)
 
     def WatchBindings(
         self, request: v1.WatchBindingsRequest, context: grpc.ServicerContext

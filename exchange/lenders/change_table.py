@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from concordat.v1 import LenderChangeKind
+from exchange.lenders.listening import written
 from exchange.schema import metadata
 from exchange.vault.columns import subject_ref
 
@@ -130,7 +131,7 @@ def hold(connection: Connection, lenders: Iterable[str]) -> None:
 
 
 def write(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write changes in order, after everything else that is locked."""
+    """Write changes in order, after everything else that is locked; wake those who wait for them here."""
     by_lender: dict[str, list[Change]] = {}
     for change in changes:
         by_lender.setdefault(change.lender, []).append(change)
@@ -143,6 +144,7 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
         rows += [_row(cursor, change) for cursor, change in enumerate(mine, first)]
     if rows:
         connection.execute(_INSERT, rows)
+        written(by_lender)
 
 
 def _row(cursor: int, change: Change) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from concordat import v1
@@ -15,6 +15,7 @@ from concordat.v1 import Reason
 from concordat.v1.lender_service_pb2_grpc import LenderServiceServicer
 from concordat.verify.outcome_events import open_outcome_event
 from exchange.lenders import change_table, duties, outcomes
+from exchange.lenders.listening import listening
 from exchange.lenders.listing_changes import still_so
 from exchange.lenders.outcomes import Taken, Told
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from exchange.lenders.change_table import Numbered
     from exchange.log.book import LogBook
 
-LOOK_SECONDS = 0.5
-HEARTBEAT_EVERY = 8  # looks
+LOOK_SECONDS = 2.0  # for what other processes wrote
+HEARTBEAT_SECONDS = 3.5  # goes out with the next look
 AT_ONCE = 100
 _LOG_SECONDS = 5.0
 
@@ -97,25 +98,25 @@ class LenderServicer(LenderServiceServicer):
     ) -> AsyncIterator[v1.WatchChangesResponse]:
         """Send what the caller was not told yet, then what is new, and a heartbeat every four seconds."""
         del context
-        lender, cursor, quiet = current_call().member.member_id, request.cursor, 0
+        lender, cursor, beat = current_call().member.member_id, request.cursor, 0.0
         cursor = await self._store.arun(lambda connection: _begin(connection, lender, cursor))
-        while not self._stopping.is_set():
-            found = await self._after(lender, cursor)
-            cursor = found[-1].cursor if found else cursor
-            changes = await self._still_so(found)
-            if not changes and len(found) == AT_ONCE:
-                continue  # silence would say that there is no more
-            if changes or quiet == 0:
-                yield v1.WatchChangesResponse(
-                    changes=map(_change, changes),
-                    cursor=cursor,
-                    sent_at=to_timestamp(self._now()),
-                )
-            quiet = (quiet + 1) % HEARTBEAT_EVERY
-            if len(found) < AT_ONCE:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._stopping.wait()
+        with listening(lender) as woken:
+            while not self._stopping.is_set():
+                woken.clear()  # before reading: for what is written meanwhile it is set again
+                found = await self._after(lender, cursor)
+                cursor = found[-1].cursor if found else cursor
+                changes = await self._still_so(found)
+                if not changes and len(found) == AT_ONCE:
+                    continue  # silence would say that there is no more
+                if changes or monotonic() >= beat:
+                    beat = monotonic() + HEARTBEAT_SECONDS
+                    yield v1.WatchChangesResponse(
+                        changes=map(_change, changes),
+                        cursor=cursor,
+                        sent_at=to_timestamp(self._now()),
+                    )
+                if len(found) < AT_ONCE:
+                    await _first_of(LOOK_SECONDS, woken, self._stopping)
 
     async def _after(self, lender: str, cursor: int) -> list[Numbered]:
         """Return what follows a cursor, up to the first whose entry is not in a checkpoint of the log (R24)."""
@@ -149,6 +150,16 @@ class LenderServicer(LenderServiceServicer):
         except Refusal as refusal:
             return [refusal] * len(keys)
         return await self._book.receipts(keys, _LOG_SECONDS)
+
+
+async def _first_of(seconds: float, *events: asyncio.Event) -> None:
+    """Wait until one of these is set, or the time is over."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _begin(connection: Connection, lender: str, cursor: int) -> int:

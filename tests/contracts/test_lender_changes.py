@@ -95,12 +95,12 @@ class LenderChangesContract:
         assert sorted(at for _, at in seen) == list(range(40))
 
     def test_a_change_that_is_not_committed_yet_is_not_overtaken(self, exchange: Exchange) -> None:
-        slow, quick, taken = exchange.process(), exchange.process(), Event()
+        slow, quick, taken, read = exchange.process(), exchange.process(), Event(), Event()
 
         def slowly(connection: Connection) -> None:
             change_table.write(connection, [Change(LENDER, PAUSED, ADA, bytes(16), 1)])
             taken.set()
-            sleep(0.1)
+            read.wait(5)
 
         with ThreadPoolExecutor(2) as threads:
             first = threads.submit(slow.run, slowly)
@@ -108,6 +108,7 @@ class LenderChangesContract:
             second = threads.submit(exchange.write, 2, LENDER, quick)
             sleep(0.02)
             assert exchange.url.startswith("sqlite") or exchange.read() == []
+            read.set()
             first.result()
             second.result()
         assert exchange.read() == [(2, 1), (3, 2)]

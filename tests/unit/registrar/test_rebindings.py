@@ -3,10 +3,13 @@
 import threading
 import time
 from functools import partial
+from unittest.mock import Mock
 
 from concordat import v1
 from concordat.clock import Clock
+from concordat.rpc.admission import CURRENT_CALL, Call
 from registrar.rebindings import Rebindings, rebindings
+from registrar.servicer import RegistrarServicer
 from tests.builders import AT, signer
 from tests.unit.registrar.conftest import Office
 
@@ -64,6 +67,19 @@ def test_who_follows_hears_within_a_moment_and_not_at_the_next_heartbeat(office:
     follow.made()
     thread.join(5)
     assert heard[0] - made < 0.5
+
+
+def test_who_follows_is_woken_by_a_key_that_took_over_and_not_by_a_first_one(
+    office: Office,
+) -> None:
+    followed, context = Mock(spec=Rebindings), Mock()
+    servicer = RegistrarServicer(office.desk, lambda: None, followed, lambda *_: None)
+    CURRENT_CALL.set(Call("BindSubject", "request-id", AT, None, 5.0))
+    servicer.BindSubject(office.request(office.code()), context)
+    assert followed.made.call_count == 0
+    answer = servicer.BindSubject(office.request(office.code(), wallet=signer("phone")), context)
+    assert followed.made.call_count == 1
+    assert len(answer.earlier) == 1
 
 
 def test_a_stream_that_is_silent_beats_and_ends_when_stopped(office: Office) -> None:

@@ -1,6 +1,7 @@
 """Who has a periodic consent hears of changes; nobody else does, and nothing is lost over restarts."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.v1 import ConsentEventKind, DataCategory, DisputeStage, FlagKind, RulingOutcome
+from exchange.lenders import change_table, listening, servicer
 from exchange.lenders.servicer import LenderServicer
 from exchange.log.book import LogBook
 from exchange.tables import lender_change
 from tests.builders import AT, DAY, LENDER, Granted
 from tests.exchange_builders import put_on_record
-from tests.exchange_services import reason_of
+from tests.exchange_services import NO_CONTEXT, reason_of
 from tests.lender_builders import OTHER_LENDER, DutyDesk, kind_of
 
 PAUSE = ConsentEventKind.CONSENT_EVENT_KIND_PAUSE
@@ -243,6 +245,75 @@ def test_no_review_of_a_paused_consent_is_due_before_it_is_resumed(desk: DutyDes
     desk.tidy()
     kinds = [kind_of(each) for each in desk.changes()[0]]
     assert kinds == ["CONSENT_PAUSED", "CONSENT_RESUMED", "REVIEW_DUE"]
+
+
+# Streams ------------------------------------------------------------------------------------------
+
+
+Watching = Callable[[AsyncIterator[v1.WatchChangesResponse], Awaitable[Any]], Awaitable[None]]
+
+
+def watch(desk: DutyDesk, then: Watching, lender: str = LENDER) -> None:
+    """Run ``then`` on a lender's stream once it is silent: the stream, and its next message to be awaited."""
+
+    async def run() -> None:
+        desk.let_in(lender)
+        stream = desk.lenders.WatchChanges(v1.WatchChangesRequest(), NO_CONTEXT)
+        assert not (await anext(stream)).changes
+        following = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5):
+            await then(stream, following)
+
+    asyncio.run(run())
+    assert listening._listeners == {}
+
+
+@pytest.fixture
+def never_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servicer, "LOOK_SECONDS", 60.0)
+
+
+def test_what_is_committed_here_is_told_at_once_and_not_at_the_next_look(
+    desk: DutyDesk, never_looking: None
+) -> None:
+    granted = monitored(desk)
+
+    async def paused(_: object, following: Awaitable[Any]) -> None:
+        await asyncio.to_thread(say, desk, granted, PAUSE, 1)
+        assert [kind_of(each) for each in (await following).changes] == ["CONSENT_PAUSED"]
+
+    watch(desk, paused)
+
+
+def test_what_another_lender_is_told_wakes_nobody_else_and_stopping_everybody(
+    desk: DutyDesk, never_looking: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = monitored(desk)
+
+    async def paused(_: object, following: Awaitable[Any]) -> None:
+        monkeypatch.setattr(change_table, "read", pytest.fail)
+        await asyncio.to_thread(say, desk, granted, PAUSE, 1)
+        await asyncio.sleep(0.05)
+        desk.stopping.set()
+        with pytest.raises(StopAsyncIteration):
+            await following
+
+    watch(desk, paused, OTHER_LENDER)
+
+
+def test_what_another_process_wrote_is_found_by_looking(
+    desk: DutyDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = monitored(desk)
+    monkeypatch.setattr(servicer, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(change_table, "written", lambda _: None)  # it was not written here
+
+    async def paused(_: object, following: Awaitable[Any]) -> None:
+        await asyncio.to_thread(say, desk, granted, PAUSE, 1)
+        assert [kind_of(each) for each in (await following).changes] == ["CONSENT_PAUSED"]
+
+    watch(desk, paused)
 
 
 # Cursors ------------------------------------------------------------------------------------------
