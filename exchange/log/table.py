@@ -3,7 +3,7 @@
 Openings are the subject's and are keyed by ``subject_ref``; the other tables stay on one node.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from sqlalchemy import (
     update,
 )
 
+from concordat import v1
 from concordat.store.bulk import execute_many
 from concordat.store.lookup import Lookup
 from concordat.v1 import LogEntryKind
@@ -115,6 +116,7 @@ log_tile = Table(
 )
 
 Key = tuple[bytes, bytes]  # subject_ref, record_id
+_WALKED = 500  # entries that are read at once
 
 
 class Opening(NamedTuple):
@@ -272,6 +274,29 @@ def chain(
     connection: Connection, subject_ref: bytes, after: int, size: int, most: int
 ) -> list[Opening]:
     """Return a subject's entries in a log of ``size``, in the order of its chain, from after ``after``."""
+    return _unsealed(connection, _chained(connection, subject_ref, after, size, most))
+
+
+def walk(
+    connection: Connection,
+    subject_ref: bytes,
+    size: int,
+    after: int = 0,
+    kinds: Container[int] | None = None,
+) -> Iterator[tuple[Opening, v1.LogRecord]]:
+    """Yield all of them that still open, with their records; of some kinds only, where that is asked for."""
+    while rows := _chained(connection, subject_ref, after, size, _WALKED):
+        after = rows[-1].sequence
+        if kinds is not None:  # what is not asked for is not unsealed
+            rows = [row for row in rows if v1.LogEntry.FromString(row.entry).kind in kinds]
+        for opening in _unsealed(connection, rows):
+            if opening.record is not None:
+                yield opening, v1.LogRecord.FromString(opening.record)
+
+
+def _chained(
+    connection: Connection, subject_ref: bytes, after: int, size: int, most: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
     query = (
         select(log_opening)
         .where(
@@ -282,7 +307,7 @@ def chain(
         .order_by(log_opening.c.sequence)
         .limit(most)
     )
-    return _unsealed(connection, connection.execute(query))
+    return connection.execute(query).all()
 
 
 def chain_end(connection: Connection, subject_ref: bytes, size: int) -> Head | None:

@@ -96,14 +96,9 @@ def holdings_of(source: Source) -> Holdings:
 def _entries(source: Source) -> Iterator[EntryHeld]:
     """Yield the entries about the subject that still open, in order."""
     signed = sequencing.signed(source.connection).size
-    after = 0
-    while rows := log.chain(source.connection, source.subject_ref, after, _END, _CHUNK):
-        for row in rows:
-            after = row.sequence
-            if row.record is not None:
-                record = v1.LogRecord.FromString(row.record)
-                at = from_timestamp(record.recorded_at)
-                yield EntryHeld(row.sequence, record, at, settled=row.leaf_index < signed)
+    for opening, record in log.walk(source.connection, source.subject_ref, _END):
+        at = from_timestamp(record.recorded_at)
+        yield EntryHeld(opening.sequence, record, at, settled=opening.leaf_index < signed)
 
 
 _END = (1 << 62) - 1  # beyond any index

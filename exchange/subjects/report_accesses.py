@@ -6,7 +6,20 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from concordat import v1
+from concordat.v1 import LogEntryKind
 from concordat.v1 import ReportedAccessKind as Kind
+
+ACCESS_KINDS = frozenset(
+    {
+        LogEntryKind.LOG_ENTRY_KIND_ACCESS_INTENT,
+        LogEntryKind.LOG_ENTRY_KIND_ACCESS_RELEASE,
+        LogEntryKind.LOG_ENTRY_KIND_ACCESS_REFUSAL,
+        LogEntryKind.LOG_ENTRY_KIND_SCREENING,
+        LogEntryKind.LOG_ENTRY_KIND_MONITORING,
+        LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE,
+    }
+)
+"""Entries that accesses are told from: those whose acts ``reported_accesses`` knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
-from concordat.v1 import Reason
+from concordat.v1 import LogEntryKind, Reason
 from exchange.consents import table as consents
 from exchange.lenders.duties import outcomes_of
 from exchange.listings.table import listing
@@ -20,11 +20,16 @@ from exchange.log import table as log
 from exchange.subjects.contact_table import address_of
 from exchange.subjects.flag_table import NO_FLAGS, flags_of
 from exchange.subjects.own_listings import own_listings
-from exchange.subjects.report_accesses import ChainEntry, reported_accesses, reported_erasures
+from exchange.subjects.report_accesses import (
+    ACCESS_KINDS,
+    ChainEntry,
+    reported_accesses,
+    reported_erasures,
+)
 from exchange.subjects.report_sections import complaint_bodies, limits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from datetime import datetime
 
     from concordat.federation.directory import MemberDirectory
@@ -36,6 +41,7 @@ MOST_OUTCOMES = 200  # of the latest accesses; all are in the log
 _LISTINGS, _CONSENTS, _ACCESSES = 0, 1, 2
 _CHUNK = 500
 _KEY_BYTES = 16
+_LAST = (1 << 63) - 1  # what the column holds
 _TAG_BYTES = 8  # at most, around a part: what protobuf adds
 
 P_contra = TypeVar("P_contra", bound=Message, contravariant=True)
@@ -83,24 +89,22 @@ class _Page:
 def report_page(source: Source, request_digest: bytes, after: bytes) -> v1.SubjectReport:
     """Return the unsigned page that begins behind ``after``. Raises ``Refusal`` for a place that is none."""
     section, key = _place(after)
-    signed_size = sequencing.signed(source.connection).size
-    entries = list(_chain(source, signed_size))
     report = v1.SubjectReport(
         federation=source.directory.anchors.federation,
         subject_ref=source.subject_ref,
         request_digest=request_digest,
         as_of=to_timestamp(source.at),
         after=after,
-        log_size=signed_size,
+        log_size=sequencing.signed(source.connection).size,
         flags=_flags(source),
     )
     if not after:
-        _add_first(report, source, entries)
+        _add_first(report, source)
     page = _Page(report, PAGE_BYTES, cursor=after)
     readers = (_add_listings, _add_consents, _add_accesses)
     for place in range(section, len(readers)):
         start = key if place == section else b""
-        if not readers[place](page, source, start, entries):
+        if not readers[place](page, source, start):
             report.next = page.cursor
             break
     return report
@@ -114,13 +118,14 @@ def _place(after: bytes) -> tuple[int, bytes]:
     return after[0], after[1:]
 
 
-def _add_first(report: v1.SubjectReport, source: Source, entries: list[ChainEntry]) -> None:
+def _add_first(report: v1.SubjectReport, source: Source) -> None:
     """Add what is not paged."""
     connection, ref = source.connection, source.subject_ref
     contact = address_of(connection, ref)
     report.contact_email = contact[0] if contact else ""
     report.binding_version = consents.binding_versions(connection, [ref]).get(ref, 0)
-    report.erasures.extend(reported_erasures(entries))
+    erasures = _chain(source, report.log_size, {LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST})
+    report.erasures.extend(reported_erasures(erasures))
     report.outcomes.extend(_outcomes(source))
     report.complain_to.extend(complaint_bodies(source.directory, source.at))
     names = connection.execute(
@@ -143,7 +148,7 @@ def _outcomes(source: Source) -> Iterator[v1.ReportedOutcome]:
         )
 
 
-def _add_listings(page: _Page, source: Source, after: bytes, _entries: list[ChainEntry]) -> bool:
+def _add_listings(page: _Page, source: Source, after: bytes) -> bool:
     while True:
         found, more = own_listings(
             source.connection, source.profiles, source.subject_ref, after, source.at
@@ -165,7 +170,7 @@ def _shorten(own: v1.OwnListing) -> None:
         del own.steps[0]
 
 
-def _add_consents(page: _Page, source: Source, after: bytes, _entries: list[ChainEntry]) -> bool:
+def _add_consents(page: _Page, source: Source, after: bytes) -> bool:
     while found := consents.page(source.connection, source.subject_ref, after, _CHUNK):
         for record in found:
             consent_id = v1.Consent.FromString(record.consent.payload).consent_id
@@ -175,12 +180,12 @@ def _add_consents(page: _Page, source: Source, after: bytes, _entries: list[Chai
     return True
 
 
-def _add_accesses(page: _Page, source: Source, after: bytes, entries: list[ChainEntry]) -> bool:
-    behind = int.from_bytes(after, "big")
+def _add_accesses(page: _Page, source: Source, after: bytes) -> bool:
+    """Add accesses; of the chain no more is opened than is behind: a release comes after its intent."""
     accesses = page.report.accesses
+    behind = min(int.from_bytes(after, "big"), _LAST)
+    entries = list(_chain(source, page.report.log_size, ACCESS_KINDS, behind))
     for sequence, access in reported_accesses(entries, _cases(source, entries)):
-        if sequence <= behind:
-            continue
         key = sequence.to_bytes(_KEY_BYTES, "big")
         full = len(accesses) == MOST_ACCESSES
         if full or not page.take(_ACCESSES, key, access, accesses):
@@ -188,14 +193,12 @@ def _add_accesses(page: _Page, source: Source, after: bytes, entries: list[Chain
     return True
 
 
-def _chain(source: Source, size: int) -> Iterator[ChainEntry]:
-    """Yield the subject's entries in a log of ``size`` that still open, in order."""
-    after = 0
-    while rows := log.chain(source.connection, source.subject_ref, after, size, _CHUNK):
-        for row in rows:
-            after = row.sequence
-            if row.record is not None:
-                yield ChainEntry(row.sequence, row.leaf_index, v1.LogRecord.FromString(row.record))
+def _chain(
+    source: Source, size: int, kinds: Container[int], after: int = 0
+) -> Iterator[ChainEntry]:
+    """Yield the subject's entries of some kinds in a log of ``size`` that still open, in order."""
+    for opening, record in log.walk(source.connection, source.subject_ref, size, after, kinds):
+        yield ChainEntry(opening.sequence, opening.leaf_index, record)
 
 
 def _cases(source: Source, entries: list[ChainEntry]) -> dict[bytes, v1.LogRecord]:

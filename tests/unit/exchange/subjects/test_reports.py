@@ -5,14 +5,18 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from concordat import v1
 from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.trust.envelope import validate
 from concordat.v1 import DisputeStage, FlagKind, RulingOutcome
+from exchange.log import records
+from exchange.log import table as log_table
 from exchange.subjects import report_pages as pages_module
-from exchange.subjects.report_accesses import ChainEntry, reported_accesses
+from exchange.subjects import reports
+from exchange.subjects.report_accesses import ACCESS_KINDS, ChainEntry, reported_accesses
 from exchange.subjects.settings import SubjectsSettings
 from tests.builders import AT, DAY, LENDER, REGULATOR
 from tests.exchange_builders import ExchangeDesk
@@ -119,6 +123,46 @@ def test_a_long_report_comes_page_by_page_and_each_part_once(
     assert [page.after for page in whole[1:]] == [page.next for page in whole[:-1]]
 
 
+def test_a_page_opens_no_more_of_the_chain_than_it_tells_of_and_what_is_behind(
+    desk: ListingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file_all(*(desk.filing(debt_commitment=digest(f"debt {n}")) for n in range(9)))
+    for _ in range(6):
+        desk.check()
+    whole = report_pages(desk, desk.asked(REPORT))
+    opened: list[int] = []
+    unsealed, page_of = log_table._unsealed, pages_module.report_page
+
+    def noting(connection: Connection, rows: Any) -> list[log_table.Opening]:
+        found = unsealed(connection, rows)
+        opened[-1] += len(found)
+        return found
+
+    def beginning(*given: Any) -> v1.SubjectReport:
+        opened.append(0)
+        return page_of(*given)
+
+    monkeypatch.setattr(pages_module, "PAGE_BYTES", 200)
+    monkeypatch.setattr(log_table, "_unsealed", noting)
+    monkeypatch.setattr(reports, "report_page", beginning)
+    pages = report_pages(desk, desk.asked(REPORT))
+    assert [each for page in pages for each in page.accesses] == list(whole[0].accesses)
+    of_accesses = [n for n, page in zip(opened, pages, strict=True) if page.accesses]
+    assert len(of_accesses) > 2
+    assert of_accesses == sorted(set(of_accesses), reverse=True)
+    assert not any(n for n, page in zip(opened, pages, strict=True) if page.next[:1] == b"\x00")
+
+
+def test_every_act_that_is_told_as_an_access_stands_in_an_entry_of_their_kinds() -> None:
+    result = (bytes(32), bytes(16), v1.Reason.REASON_UNSPECIFIED, 0)
+    drafts = (
+        *records.screenings(v1.ScreenRequest(lender=LENDER), bytes(32), [result], AT),
+        records.monitoring(LENDER, bytes(32), bytes(16), AT),
+        records.case_notice(bytes(32), bytes(16), 1, bytes(16), AT),
+    )
+    assert {each.kind for each in drafts} < ACCESS_KINDS
+
+
 def test_reports_are_limited_by_the_day_and_pages_do_not_count(desk: ListingDesk) -> None:
     asked = desk.asked(REPORT)
     for _ in range(5):
@@ -140,6 +184,15 @@ def test_nobody_else_gets_a_report(desk: ListingDesk) -> None:
         request=desk.asked(v1.SubjectQuery.SUBJECT_QUERY_LISTINGS), binding=desk.subject.binding
     )
     assert reason_of(partial(desk.call, desk.subjects.RequestReport, other)) != ""
+
+
+def test_behind_the_last_place_of_all_there_is_nothing(desk: ListingDesk) -> None:
+    desk.check()
+    request = v1.RequestReportRequest(
+        request=desk.asked(REPORT), binding=desk.subject.binding, after=b"\x02" + b"\xff" * 16
+    )
+    envelope = desk.call(desk.subjects.RequestReport, request).report
+    assert not v1.SubjectReport.FromString(envelope.payload).accesses
 
 
 def test_a_place_that_no_page_named_is_refused(desk: ListingDesk) -> None:
