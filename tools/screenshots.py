@@ -36,7 +36,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "img"
 MOST_BYTES = 150_000
 _COLOURS = 128
 MOST_BYTES_IN_ALL = 4_000_000
-_ON_A_BUTTON = ("/log", "/notices")
+_ON_A_BUTTON = ("/log", "/notices", "/erasure")
 WALLET_FIRST, DESK_FIRST = "score", "look-ups"  # what the first page of each is called
 
 
