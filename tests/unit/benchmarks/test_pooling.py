@@ -128,6 +128,16 @@ def test_any_csv_and_map_can_be_compared(tmp_path: Path) -> None:
 
 
 def test_exact_probabilities_lie_at_their_floor_and_a_fitted_last_step_above_it() -> None:
-    found = pooling_floor.measured(fitted=300, tested=600, draws=20)
+    found = pooling_floor.summed_up(list(pooling_floor.last_step(300, 600, draws=20)))
     assert abs(found["exact"]) < found["exact_spread_of_five"] * 2
     assert found["fitted"] > found["exact"]
+
+
+def test_outcomes_are_drawn_at_the_probabilities_and_as_many_as_they_expect() -> None:
+    log_odds = np.repeat([-2.0, 0.0, 2.0], 2000)
+    outcomes = pooling_floor.drawn(log_odds, np.random.default_rng(0))
+    for value in (-2.0, 0.0, 2.0):
+        assert outcomes[log_odds == value].mean() == pytest.approx(
+            1 / (1 + np.exp(-value)), abs=0.03
+        )
+    assert abs(outcomes.mean() - 0.5) < 0.001
