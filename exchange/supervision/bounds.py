@@ -22,7 +22,7 @@ class Bounded(IntEnum):
     """What is bounded. Kept in the database: never number one anew."""
 
     ORDER = 1  # given
-    REFUSED_LOOK_UP = 2  # in a case, or taken out of the budget again
+    REFUSED_LOOK_UP = 2  # in a case; or held by nobody, and then its repeats are none more
 
 
 PER_DAY = {Bounded.ORDER: 100, Bounded.REFUSED_LOOK_UP: 100}

@@ -252,11 +252,12 @@ def _require_seldom(connection: Connection, regulator: Member, at: datetime) -> 
 def _uncount(connection: Connection, taken: Taken, regulator: str, at: datetime) -> None:
     """Take a look-up out of its month's budget, unless the same request, sent twice at once, released it.
 
-    It is in the log all the same, so it counts among what was refused on the day.
+    It is in the log all the same, once, and so it counts once among what was refused on the day.
     """
     table.hold_month(connection, taken.month)
     if table.take_out(connection, taken):
         table.count(connection, taken.month, -1)
+    if not taken.again:
         bounds.count(connection, regulator, Bounded.REFUSED_LOOK_UP, at)
 
 

@@ -105,6 +105,7 @@ class Taken:
     month: int
     released: bool
     response: v1.LookUpCaseResponse
+    again: bool = False  # asked for with the bytes of one that was on record before
 
 
 def hold_month(connection: Connection, month: int) -> int:
@@ -176,6 +177,7 @@ def taken_of(connection: Connection, row: Row[Any]) -> Taken | None:
         row.month,
         row.released,
         v1.LookUpCaseResponse.FromString(answer),
+        again=True,
     )
 
 

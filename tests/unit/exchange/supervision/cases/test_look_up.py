@@ -386,6 +386,25 @@ def test_look_ups_that_nobody_held_fill_the_log_no_further_than_refused_ones(
         house.close()
 
 
+def test_a_look_up_that_nobody_held_counts_once_however_often_it_is_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(bounds.PER_DAY, Bounded.REFUSED_LOOK_UP, 2)
+    house = CaseHouse(custodians=2)
+    try:
+        waiting = house.request(house.case(house.ada))
+        house.custodians[1].away = True
+        for _ in range(3):
+            assert house.refused(waiting) == Reason.REASON_NOTICE_NOT_HELD
+        house.custodians[1].away = False
+        house.ask_case(waiting)
+        another_desks = house.case(house.bob)
+        assert house.look_up(another_desks).page.subject_ref == house.bob.ref
+        assert len(house.sealed()) == 2
+    finally:
+        house.close()
+
+
 def _refused_attempts(house: CaseHouse) -> int:
     found = house.desk.store.run(lambda c: statistics.counted(c, Series.CASE, (0, 99_999)))
     return found[REGULATOR][v1.StatisticsMeasure.STATISTICS_MEASURE_REFUSED]
