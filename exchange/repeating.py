@@ -27,7 +27,7 @@ async def repeat(
     """Do ``work`` every ``seconds``, or when woken, until cancelled; at once again where it returns True.
 
     ``task`` is of ``labels.TASK``. A round that fails, because the database is away for instance, is counted and
-    warned of; what it had to do is still to be done, in the next.
+    warned of; what it had to do is still to be done, in the next, which nobody wakes before its time.
     """
     while True:
         try:
@@ -37,7 +37,8 @@ async def repeat(
             _log.warning(
                 "round_failed", task=task, error=type(error).__name__, detail=_detail(error)
             )
-            more = False
+            await asyncio.sleep(seconds)
+            continue
         if more is not True:
             await _pause(seconds, wake)
 
