@@ -64,6 +64,18 @@ def day(when: datetime | Timestamp) -> str:
     return date.isoformat() if locale is None else dates.format_date(date, "long", locale=locale)
 
 
+def period(name: str) -> str:
+    """Return a day that is named as 2026-10-31, or a month as 2026-10; as named where no language was chosen."""
+    locale = _locale.get()
+    if locale is None:
+        return name
+    is_day = len(name) == len("2026-10-31")
+    date = datetime.fromisoformat(name if is_day else f"{name}-01").date()
+    if locale.language == "zh":
+        return dates.format_date(date, "y年M月d日" if is_day else "y年M月", locale=locale)
+    return dates.format_date(date, "d MMM y" if is_day else "MMMM y", locale=locale)
+
+
 def iso(when: datetime | Timestamp) -> str:
     """Return a time for programs (ISO 8601), for the ``datetime`` of a ``time`` element."""
     return _aware(when).isoformat(timespec="seconds")

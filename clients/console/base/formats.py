@@ -1,6 +1,17 @@
 """Times, numbers and money as the visitor's language writes them: what pages and their templates use."""
 
-from clients.formats import day, iso, length, moment, money, number, percent, points, written_in
+from clients.formats import (
+    day,
+    iso,
+    length,
+    moment,
+    money,
+    number,
+    percent,
+    period,
+    points,
+    written_in,
+)
 
 __all__ = [
     "IN_TEMPLATES",
@@ -11,6 +22,7 @@ __all__ = [
     "money",
     "number",
     "percent",
+    "period",
     "points",
     "written_in",
 ]

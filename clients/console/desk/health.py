@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clients.console.base.charts import Chart, Told
-from clients.console.base.formats import number
+from clients.console.base.formats import number, period
 from clients.console.desk.series import NARROW, gap_chart
 from clients.console.desk.words import NOTHING, ROLES, Shown, cell_words, untold
 from clients.language import tr
@@ -97,7 +97,9 @@ def health_table(told: Month) -> Shown:
         "Available: how much of what a provider was asked it answered, in whatever way. As counts are rounded, "
         "it is the least that it can have been. Members with other roles are in no table of a day."
     )
-    caption = tr("Health on {day}, the last day that is told", day=day) if day else tr("Health")
+    caption = (
+        tr("Health on {day}, the last day that is told", day=period(day)) if day else tr("Health")
+    )
     return Shown(caption, heads, rows, range(2, len(heads)), about)
 
 
@@ -165,7 +167,9 @@ def _line(provider: str, daily: Sequence[tuple[str, v1.Statistics]], smallest: i
     for day, table in daily:
         rows = [row for row in table.rows if row.member == provider]
         found = availability(_cells(rows), table.smallest_cell)
-        points.append((day, found.percent if found else None, str(found or untold(smallest))))
+        points.append(
+            (period(day), found.percent if found else None, str(found or untold(smallest)))
+        )
     told = Told(
         f"available-{provider}",
         provider,

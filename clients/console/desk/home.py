@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from clients.console.base import Visit
-from clients.console.base.formats import number
+from clients.console.base.formats import number, period
 from clients.console.desk.journal import Act
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
@@ -67,7 +67,7 @@ def _by_month(told: dict[str, v1.Statistics | None]) -> Shown:
         tr("notices delivered"),
         tr("budget of the month"),
     ]
-    rows = [[name, *_totals(table)] for name, table in told.items() if table is not None]
+    rows = [[period(name), *_totals(table)] for name, table in told.items() if table is not None]
     caption = tr("Case look-ups of all regulators, by month")
     return Shown(caption, heads, rows, range(1, len(heads)))
 

@@ -1,8 +1,18 @@
 """Who did what at this desk: its journal, the latest first."""
 
+from datetime import datetime
+
 from starlette.responses import Response
 
 from clients.console.base import Visit
+from clients.console.base.formats import moment
+from clients.console.desk.journal_words import (
+    about_words,
+    act_words,
+    how_words,
+    outcome_words,
+    role_words,
+)
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
 from clients.console.desk.words import NOTHING, Shown
@@ -26,13 +36,13 @@ def show(office: Office, visit: Visit, officer: Officer) -> Response:
     ]
     rows = [
         [
-            each.at,
-            each.role,
+            moment(datetime.fromisoformat(each.at), seconds=True),
+            role_words(each.role),
             each.key_id or NOTHING,
-            each.how or NOTHING,
-            each.act,
-            each.about,
-            each.outcome,
+            how_words(each.how) or NOTHING,
+            act_words(each.act),
+            about_words(each.about),
+            outcome_words(each.outcome),
         ]
         for each in reversed(acts[-_MOST:])
     ]

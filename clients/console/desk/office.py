@@ -31,6 +31,7 @@ from concordat.verify.case import CaseAnswered
 
 OFFICER = "officer"
 _MEMBERS_FOR = timedelta(seconds=30)
+_KEY_GONE = marked("The licence does not name that key now")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,8 @@ class Office:
             return self._by_certificate(visit, signed_in)
         officer = officer_of(self.regulator(), signed_in.key_id, self.now())
         if officer is None:
-            visit.session.kept.clear()
+            self.journal.note(None, "signed-out", signed_in.key_id, f"refused: {_KEY_GONE}")
+            visit.session.change_hands()
         return officer
 
     def _by_certificate(self, visit: Visit, signed_in: SignedIn) -> Officer:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from clients.console.base import Visit
-from clients.console.base.formats import moment, number
+from clients.console.base.formats import moment, number, period
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
 from clients.console.desk.table_bars import Bars
@@ -47,7 +47,7 @@ def disputes(office: Office, visit: Visit, officer: Officer) -> Response:
 
 
 def _clocks(read: v1.ReadOversightResponse) -> Shown:
-    month = from_timestamp(read.month_from).strftime("%Y-%m")
+    month = period(from_timestamp(read.month_from).strftime("%Y-%m"))
     heads = [
         tr("furnisher"),
         tr("open, more than 10 days left"),
@@ -123,7 +123,7 @@ def _page(  # what a page of a month's tables is made of
         statistics_table(found[kind]) if kind in found else _nothing(kind, month) for kind in kinds
     ]
     charts = [bars.chart(found[bars.table]) for bars in drawn if bars.table in found]
-    options = [(name, name) for name in months]
+    options = [(name, period(name)) for name in months]
     return visit.page(
         "figures.html",
         heading=heading,
@@ -136,4 +136,4 @@ def _page(  # what a page of a month's tables is made of
 
 def _nothing(kind: int, month: str) -> Shown:
     title, about = TABLES[kind]
-    return Shown(f"{tr(title)}, {month}", (), (), about=tr(about))
+    return Shown(f"{tr(title)}, {period(month)}", (), (), about=tr(about))

@@ -17,6 +17,7 @@ from clients.cli.console import FAILURES
 from clients.console.base.limits import Bucket, Rate
 from clients.console.base.tls import AskingContext, asking_context
 from clients.console.desk.office import Office
+from clients.language import marked
 from clients.pki.officer_certificates import stand_in_issuer
 from concordat.federation.directory import Member
 from concordat.trust.keys import key_id
@@ -25,14 +26,14 @@ HANDSHAKES = Rate(
     10, timedelta(minutes=1)
 )  # refused ones that are told of; a flood must not fill the journal
 _WORDS = {  # by OpenSSL's X509_V_ERR numbers; its own words for any other
-    7: "its signature is not that of the key it names",
-    18: "no key of the licence issued it",
-    19: "no key of the licence issued it",
-    20: "no key of the licence issued it",
-    21: "no key of the licence issued it",
-    24: "what issued it may issue none",
-    26: "it is not for signing in",
-    79: "what issued it may issue none",
+    7: marked("its signature is not that of the key it names"),
+    18: marked("no key of the licence issued it"),
+    19: marked("no key of the licence issued it"),
+    20: marked("no key of the licence issued it"),
+    21: marked("no key of the licence issued it"),
+    24: marked("what issued it may issue none"),
+    26: marked("it is not for signing in"),
+    79: marked("what issued it may issue none"),
 }
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from clients.console.base import Visit
 from clients.console.base.charts import Chart, Told
-from clients.console.base.formats import number
+from clients.console.base.formats import number, period
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
 from clients.console.desk.series import gap_chart
@@ -88,7 +88,7 @@ def _page(  # what a page of figures is made of
 def _counts(told: Month, table: int, measure: int, title: str) -> Chart:
     values = told_by_day(told, table, measure)
     points = [
-        (name, value, untold(told.smallest) if value is None else number(value))
+        (period(name), value, untold(told.smallest) if value is None else number(value))
         for name, value in zip(told.days, values, strict=True)
     ]
     return _chart(f"t{table}m{measure}", title, tr(COLUMNS[measure]), points)
@@ -101,7 +101,7 @@ def _times(told: Month, table: int, title: str) -> Chart:
         found = [values[nth] for values in by_member.values()]
         value = max((each for each in found if each is not None), default=None)
         figure = untold(told.smallest) if value is None else length_words(value)
-        points.append((name, value, figure))
+        points.append((period(name), value, figure))
     return _chart(f"t{table}p99", title, tr(COLUMNS[M.STATISTICS_MEASURE_P99]), points)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clients.console.base.formats import number, percent
+from clients.console.base.formats import number, percent, period
 from clients.language import marked, tr
 from clients.regulator_report.grid import keys_of, length_words, measures_of, period_of
 from clients.regulator_report.wording import COLUMNS, TABLES
 from concordat import v1
-from concordat.rpc.errors import name_of
+from concordat.rpc.errors import CATALOG, name_of
 from concordat.v1 import (
     CaseScope,
     DriftLevel,
@@ -110,7 +110,7 @@ def statistics_table(told: v1.Statistics) -> Shown:
         rows.append([*_key_words(row, keys), *figures])
     title, about = TABLES[told.table]
     return Shown(
-        f"{tr(title)}, {period_of(told)}",
+        f"{tr(title)}, {period(period_of(told))}",
         [*(tr(HEADS[each]) for each in keys), *(tr(COLUMNS[each]) for each in measures)],
         rows,
         range(len(keys), len(keys) + len(measures)),
@@ -123,12 +123,18 @@ def _key_words(row: v1.StatisticsRow, keys: Sequence[str]) -> list[str]:
         return [tr("all"), *[""] * (len(keys) - 1)]
     words = {
         "purpose": said(PURPOSES, row.purpose) if row.purpose else "",
-        "reason": name_of(row.reason) if row.reason else "",
+        "reason": _reason(row.reason) if row.reason else "",
         "article": row.legal_article,
         "member": row.member,
         "of": "",
     }
     return [words[key] for key in keys]
+
+
+def _reason(reason: v1.Reason.ValueType) -> str:
+    """Return what a refusal says, behind its name in the protocol."""
+    said_ = tr(CATALOG[reason].message) if reason in CATALOG else ""
+    return f"{name_of(reason)}: {said_}" if said_ else name_of(reason)
 
 
 def cell_words(cell: v1.StatisticsCell, smallest: int) -> str:

@@ -12,6 +12,8 @@ from clients.language import tr
 from clients.sdk.errors import ClientError
 from concordat.trust.errors import StatementMalformedError
 
+_NAMES = {TAGS[code]: name for code, name in LANGUAGES.items()}
+
 
 class ContactPages:
     """Shows the contact that is on record, which must bear my signature, and changes it."""
@@ -33,6 +35,9 @@ class ContactPages:
             "contact.html",
             faults=told.faults,
             contact=told.contact if told.contact is not None and told.contact.email else None,
+            language_name=_NAMES.get(told.contact.language, told.contact.language)
+            if told.contact is not None
+            else "",
             languages_of_notices=[(TAGS[code], name) for code, name in LANGUAGES.items()],
             own_language=told.contact.language if told.contact is not None else language,
         )

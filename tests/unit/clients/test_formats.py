@@ -32,6 +32,16 @@ def test_a_language_writes_them_so_whatever_the_library_thinks_tomorrow(language
             assert formats.money(v1.Money(currency=currency, minor=123_450)) == text
 
 
+PERIODS = {"en": ("2 Mar 2026", "March 2026"), "zh": ("2026年3月2日", "2026年3月")}
+
+
+@pytest.mark.parametrize("language", PERIODS)
+def test_days_and_months_are_named_as_a_language_names_them(language: str) -> None:
+    with formats.written_in(language):
+        assert (formats.period("2026-03-02"), formats.period("2026-03")) == PERIODS[language]
+    assert formats.period("2026-03") == "2026-03"
+
+
 def test_where_no_language_was_chosen_programs_can_read_them() -> None:
     with formats.written_in("zh"), formats.written_for_programs():
         assert moment(to_timestamp(AT)) == "2026-03-02 09:05:07 UTC"

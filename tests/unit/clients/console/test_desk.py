@@ -108,7 +108,10 @@ def test_an_officer_whom_the_licence_no_longer_names_is_out(house: DeskHouse) ->
     browser = house.officer(OFFICERS[0])
     role = v1.Role.ROLE_REGULATOR
     house.federation.enrol(REGULATOR, role, version=3, approvers=[])
+    browser.see("/journal")
     assert browser.get("/cases").headers["location"] == "/sign-in"
+    assert house.acts()[-1][:2] == ("signed-out", "nobody")
+    assert "That form is out of date" in browser.submit("/sign-in", answer="").text
     house.federation.suspend(REGULATOR)
     assert house.sign_in(house.browser(), REGULATOR).status_code == 409
 
@@ -423,6 +426,37 @@ def test_a_changed_journal_is_found_out(house: DeskHouse) -> None:
     path.write_bytes(b"".join(lines[1:]))
     with pytest.raises(ClientError, match="line 1"):
         Journal(path, house.now)
+
+
+def test_the_journal_is_read_in_the_visitors_language_and_kept_in_its_own(house: DeskHouse) -> None:
+    day = house.now().strftime("%Y-%m-%d")
+    house.sign_in(house.browser(), LENDER)
+    browser = house.officer(OFFICERS[0])
+    house.office.journal.note(None, "of a newer desk", "123 entries", "3 of 5 serve")
+    page = browser.get("/journal", params={"lang": "zh"}).text
+    rows = page[page.index("<tbody") :]
+    for said in (
+        "登录",
+        "批准人 1",
+        "用密钥签署的质询",
+        "该密钥不能打开本工作台",
+        "123 条",
+    ):
+        assert said in rows, said
+    assert "of a newer desk" in rows
+    assert day not in rows
+    assert all(word not in rows for word in ("sign-in", "nobody", "refused", "done", "serve"))
+    (refused, *_) = house.acts()
+    assert refused == ("sign-in", "nobody", "refused: That key does not open this desk")
+
+
+def test_pages_name_days_and_months_as_their_language_does(house: DeskHouse) -> None:
+    tell(house)
+    browser = house.officer(REGULATOR)
+    for path in ("/", "/traffic", "/latency", "/members", "/listings", "/disputes"):
+        page = browser.get(path, params={"lang": "zh"}).text
+        words = re.sub(r"<[^>]*>", " ", page[page.index("<main") :])
+        assert re.findall(r"\d{4}-\d{2}", words) == [], path
 
 
 def test_the_journal_is_gone_on_with_after_a_restart(house: DeskHouse) -> None:

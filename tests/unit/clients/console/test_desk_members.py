@@ -8,6 +8,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2_grpc
 
+from clients.console.base.formats import period, written_in
 from clients.console.desk.health import Availability, availability
 from clients.console.desk.hearing import Heard, hearing
 from concordat import v1
@@ -97,8 +98,10 @@ def tell_health(house: DeskHouse) -> str:
 def test_health_is_of_the_last_day_that_is_told(house: DeskHouse) -> None:
     day = tell_health(house)
     page = house.officer(REGULATOR).get("/members").text
-    assert f"Health on {day}" in page
-    table = page[page.index(f"Health on {day}") :]
+    with written_in("en"):
+        told = f"Health on {period(day)}"
+    assert told in page
+    table = page[page.index(told) :]
     assert table.index(PROVIDERS[0]) < table.index("at least 92%") < table.index("500 ms")
     assert LENDER in table
     assert page.count("<svg") == 1  # of the one provider that is told of

@@ -616,12 +616,16 @@ def test_listings_that_went_missing_beside_what_was_erased_are_told(ada: Opened)
 
 def test_a_contact_is_shown_set_changed_and_taken_away(ada: Opened) -> None:
     assert "inbox alone" in ada.page.see("/contact").text
-    for email, notices in (("ada@example.org", "en"), ("ada@example.com", "zh-Hans")):
+    for email, notices, language in (
+        ("ada@example.org", "en", "English"),
+        ("ada@example.com", "zh-Hans", "中文"),
+    ):
         answer = ada.page.submit("/contact", email=email, notices=notices)
         assert answer.status_code == 303, answer.text
         page = ada.page.see("/contact").text
         sound(page, "en")
         assert email in page
+        assert f"<dd>{language}</dd>" in page
         assert "Verified here: it is what you signed last." in page
     ada.page.submit("/contact", none="yes")
     assert "@example" not in ada.page.see("/contact").text.replace("@example.com too", "")
