@@ -45,6 +45,8 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
     if known:
         return _again(known[0], verified)
     require_fresh(said, at)
+    # Before the listing is looked at: beyond the bound, no refusal tells whether there is one.
+    bounds.require(connection, said.regulator, Bounded.ORDER, at)
     key = (said.subject_ref, said.listing_id)
     ledger = Ledger(connection, office, at)
     ledger.lock([key])
@@ -53,7 +55,6 @@ def give(connection: Connection, office: Office, given: Given, at: datetime) -> 
     if again is not None:  # another connection was first
         return _again(again, verified)
     listing = require_may_be_given(said, ledger.get(key), others)
-    bounds.require(connection, said.regulator, Bounded.ORDER, at)
     order = Order(
         order_id=said.order_id,
         key=key,

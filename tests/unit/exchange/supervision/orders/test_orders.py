@@ -162,6 +162,9 @@ def test_a_regulator_gives_so_many_orders_a_day_and_no_other_is_held_to_that(
     midnight = (desk.federation.at + DAY).replace(hour=0, minute=0, second=0, microsecond=0)
     assert stopped.value.retry_after == midnight - desk.federation.at
     assert len(orders.logged()) == 2
+    # Nor does it learn from the refusal, which leaves no trace, whether there is such a listing.
+    for nothing in (orders.order(bytes(16)), orders.order(listings[2], furnisher=OTHER_FURNISHER)):
+        assert reason_of(lambda: orders.submit(orders.request(nothing))) == "QUOTA_EXCEEDED"  # noqa: B023
     other = orders.order(listings[2], regulator=OTHER_REGULATOR)
     orders.submit(orders.request(other, OTHER_REGULATOR), OTHER_REGULATOR)
     desk.federation.at = midnight
