@@ -1,6 +1,6 @@
 """A subject's side of custody: asking the witnesses for notices that are due, without the exchange."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,8 +13,9 @@ from concordat.clock import from_timestamp
 from concordat.federation.anchors import Anchors
 from concordat.refusal import Refusal
 from concordat.trust.errors import TrustError
+from concordat.v1 import LogEntryKind
 from concordat.verify.case_custody import Held, combine, custody_tag, open_deposit
-from concordat.verify.case_notice import open_case_notice
+from concordat.verify.case_notice import notice_record_id, open_case_notice
 from concordat.verify.history import HistoryEntry
 from concordat.verify.receipt import Logged
 
@@ -136,17 +137,27 @@ def _open(
 def withheld(
     collected: Iterable[CollectedNotice], entries: Iterable[HistoryEntry], at: datetime
 ) -> list[CollectedNotice]:
-    """Return the notices that the exchange owed by ``at`` and that no entry about the subject opens."""
-    told = {
-        entry.record.case_notice.record_id
-        for entry in entries
-        if entry.record is not None and entry.record.WhichOneof("act") == "case_notice"
-    }
+    """Return the notices that the exchange owed by ``at`` and that no entry about the subject opens.
+
+    One whose entry the subject had erased since was told: its id in the log still says what it opened.
+    """
+    told = _told(list(entries))
     return [
         each
         for each in collected
-        if each.record_id not in told and from_timestamp(each.notice.notice_at) + GRACE < at
+        if notice_record_id(each.record_id) not in told
+        and from_timestamp(each.notice.notice_at) + GRACE < at
     ]
+
+
+def _told(entries: Sequence[HistoryEntry]) -> set[bytes]:
+    """Return the ids of entries that open a look-up, or did until the subject asked for erasure after them."""
+    asked = LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST
+    erased = max((each.index for each in entries if each.entry.kind == asked), default=-1)
+    notices = [e for e in entries if e.entry.kind == LogEntryKind.LOG_ENTRY_KIND_CASE_NOTICE]
+    opened = (e.record.case_notice.record_id for e in notices if e.record is not None)
+    gone = (e.entry.record_id for e in notices if e.record is None and e.index < erased)
+    return {*map(notice_record_id, opened), *gone}
 
 
 def post_over_http(url: str, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -19,6 +20,7 @@ from concordat.trust.errors import SealInvalidError
 from concordat.v1 import CaseScope, InboxKind, LogEntryKind, Reason
 from concordat.verify.case_custody import combine, make_deposits
 from concordat.verify.case_notice import open_case_notice
+from concordat.verify.history import HistoryEntry
 from exchange.log import table as log_table
 from exchange.subjects.contact_table import subject_contact
 from exchange.supervision.cases import table as case_table
@@ -162,6 +164,19 @@ def test_any_two_custodians_open_it_while_the_exchange_withholds_it(
     assert withheld(collected.notices, chain, house.federation.at) == [found]
     house.deliver()
     assert withheld(collected.notices, house.chain(house.ada), house.federation.at) == []
+
+
+def test_a_notice_whose_entry_its_subject_had_erased_was_not_withheld(house: CaseHouse) -> None:
+    house.look_up(house.case(house.ada))
+    house.later(days=30, minutes=2)
+    house.deliver()
+    found = house.collect(house.ada).notices
+    (told,) = (each for each in house.chain(house.ada) if each.record is not None)
+    nothing_said = replace(told, record=None)
+    kind = LogEntryKind.LOG_ENTRY_KIND_ERASURE_REQUEST
+    asked = HistoryEntry(told.sequence + 1, told.index + 1, v1.LogEntry(kind=kind), None)
+    assert withheld(found, [nothing_said, asked], house.federation.at) == []
+    assert withheld(found, [nothing_said], house.federation.at) == found  # nobody asked for that
 
 
 def test_one_custodian_alone_opens_nothing(house: CaseHouse) -> None:
