@@ -222,7 +222,7 @@ class ReadOversightRequest(message.Message):
 
 @typing.final
 class ReadOversightResponse(message.Message):
-    """Response of ReadOversight: the same bytes until the next midnight (UTC)."""
+    """Response of ReadOversight: the same bytes for a day, from ten minutes past midnight (UTC) on."""
 
     DESCRIPTOR: descriptor.Descriptor
 

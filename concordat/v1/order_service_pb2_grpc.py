@@ -76,8 +76,8 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReadOversight(self, request, context):
-        """Disputes and orders by furnisher, as of the last midnight (UTC): the same answer all day. Caller:
-        ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+        """Disputes and orders by furnisher, as of the last midnight (UTC) that is ten minutes past: the same answer for a day.
+        Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

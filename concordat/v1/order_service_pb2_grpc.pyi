@@ -47,8 +47,8 @@ class OrderServiceStub:
     unknown ones, are left out. Safe to retry.
     """
     ReadOversight: grpc.UnaryUnaryMultiCallable[order_service_pb2.ReadOversightRequest, order_service_pb2.ReadOversightResponse]
-    """Disputes and orders by furnisher, as of the last midnight (UTC): the same answer all day. Caller:
-    ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+    """Disputes and orders by furnisher, as of the last midnight (UTC) that is ten minutes past: the same answer for a day.
+    Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
     """
 
 @typing.type_check_only
@@ -67,8 +67,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     unknown ones, are left out. Safe to retry.
     """
     ReadOversight: aio.UnaryUnaryMultiCallable[order_service_pb2.ReadOversightRequest, order_service_pb2.ReadOversightResponse]  # type: ignore[assignment]
-    """Disputes and orders by furnisher, as of the last midnight (UTC): the same answer all day. Caller:
-    ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+    """Disputes and orders by furnisher, as of the last midnight (UTC) that is ten minutes past: the same answer for a day.
+    Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
     """
 
 class OrderServiceServicer(metaclass=abc_1.ABCMeta):
@@ -102,8 +102,8 @@ class OrderServiceServicer(metaclass=abc_1.ABCMeta):
         request: order_service_pb2.ReadOversightRequest,
         context: _ServicerContext,
     ) -> typing.Union[order_service_pb2.ReadOversightResponse, abc.Awaitable[order_service_pb2.ReadOversightResponse]]:
-        """Disputes and orders by furnisher, as of the last midnight (UTC): the same answer all day. Caller:
-        ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
+        """Disputes and orders by furnisher, as of the last midnight (UTC) that is ten minutes past: the same answer for a day.
+        Caller: ROLE_REGULATOR. Safe to retry; each reading has its entry in the log.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...

@@ -19,6 +19,7 @@ from exchange.listings.table import listing, listing_source, listing_step
 from exchange.supervision.orders.as_told import Counts, told_of
 from exchange.supervision.orders.table import correction_order, oversight_told
 from exchange.supervision.statistics.counting import Series
+from exchange.supervision.statistics.periods import SETTLES_IN
 from exchange.supervision.statistics.table import counted
 
 if TYPE_CHECKING:
@@ -53,18 +54,27 @@ class Period:
         return cls(midnight, datetime(before.year, before.month, 1, tzinfo=UTC), until)
 
 
+def told_on(at: datetime) -> int:
+    """Return the day (since 1970, UTC) whose oversight is told at a time: a new one once statistics are made, too.
+
+    Until then acts of the old one may still be under way, and would be counted in the one and not in the other.
+    """
+    return day_of(at - SETTLES_IN)
+
+
 def oversight_of(
     connection: Connection, members: Iterable[str], smallest: int, at: datetime
 ) -> v1.ReadOversightResponse:
     """Return what regulators are told today of ``members`` (ids), and of whoever else there are counts of.
 
-    It is computed when it is first asked for after midnight, by the timer as a rule, and told unchanged all
-    day: asking before and after something shows nothing of it.
+    It is computed when it is first asked for once midnight has settled, by the timer as a rule, and told unchanged
+    for a day: asking before and after something shows nothing of it.
     """
-    day = day_of(at)
+    day = told_on(at)
     kept = _kept(connection, day)
     if kept is None:
-        _keep(connection, day, _computed(connection, members, smallest, Period.at(at)))
+        period = Period.at(start_of_day(day))
+        _keep(connection, day, _computed(connection, members, smallest, period))
         kept = _kept(connection, day)
         assert kept is not None  # noqa: S101 - just kept, by this or another process
     return v1.ReadOversightResponse.FromString(kept)

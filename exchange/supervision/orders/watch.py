@@ -7,9 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from concordat.v1 import Role
-from exchange.drift.table import day_of
 from exchange.repeating import repeat
-from exchange.supervision.orders.oversight import oversight_of
+from exchange.supervision.orders.oversight import oversight_of, told_on
 from exchange.supervision.orders.timer import AT_ONCE, run_overdue
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Overseer:
 async def watch_orders(
     store: GroupCommit, office: Office, overseer: Overseer, clock: Clock
 ) -> None:
-    """Put down which orders are past due, and count disputes once midnight has passed, until cancelled."""
+    """Put down which orders are past due, and count disputes once midnight has settled, until cancelled."""
 
     def look(connection: Connection, now: datetime, *, counted: bool) -> int:
         if not counted:
@@ -56,8 +55,8 @@ async def watch_orders(
     async def round_() -> bool:
         nonlocal counted_on
         now = clock.now()
-        some = await store.arun(partial(look, now=now, counted=counted_on == day_of(now)))
-        counted_on = day_of(now)
+        some = await store.arun(partial(look, now=now, counted=counted_on == told_on(now)))
+        counted_on = told_on(now)
         return some >= AT_ONCE
 
     await repeat("orders", EVERY_SECONDS, round_)

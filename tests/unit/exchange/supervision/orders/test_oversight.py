@@ -24,6 +24,7 @@ from exchange.supervision.orders.as_told import Counts, shortfall, told_of
 from exchange.supervision.orders.oversight import Period, oversight_of
 from exchange.supervision.orders.table import correction_order, oversight_told
 from exchange.supervision.orders.watch import Overseer, watch_orders
+from exchange.supervision.statistics.periods import SETTLES_IN
 from tests.builders import DAY, REGULATOR
 from tests.listing_builders import FURNISHER
 from tests.listing_desk import ListingDesk
@@ -153,6 +154,21 @@ def test_rulings_and_disputes_that_ran_out_are_counted_for_the_sources_of_the_li
     desk.dispute(second, REVIEW)
     desk.pass_time(31 * DAY)
     assert ended(desk, desk.federation.at + 31 * DAY) == {FURNISHER: (0, 0, 1)}
+
+
+def test_what_was_under_way_at_midnight_is_counted_as_the_statistics_count_it(
+    desk: ListingDesk, orders: OrdersDesk
+) -> None:
+    ruled = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+    listing_id = desk.in_force()
+    desk.federation.at = ruled - DAY
+    dispute_id, _ = desk.dispute(listing_id, REVIEW)
+    midnight = ruled + timedelta(seconds=1)
+    early = desk.desk.store.run(lambda c: oversight_of(c, [FURNISHER], 1, midnight))
+    assert from_timestamp(early.as_of) == midnight - DAY
+    desk.federation.at = ruled  # in another process, which was slower than this one's timer
+    desk.rule(listing_id, dispute_id, RulingOutcome.RULING_OUTCOME_REJECTED)
+    assert ended(desk, midnight + SETTLES_IN) == {FURNISHER: (1, 0, 0)}
 
 
 def test_overdue_orders_are_told_the_next_day_and_no_longer_once_obeyed(
