@@ -69,6 +69,7 @@ _WHY = {
         "a lender that was away has still to hear that a consent ended"
     ),
 }
+_NOT_SETTLED = "it was erased, but your listings were not found to agree with that"
 ASK_THEM = marked(
     "Their own copies are theirs to keep or erase, under duties of their own; the exchange cannot erase these. "
     "Ask them: {members}."
@@ -110,7 +111,7 @@ def erase(
         if not as_json:
             _show(outcome, console())
         if not preview:
-            with failing("what was erased does not agree with your listings", as_json=as_json):
+            with failing(_NOT_SETTLED, as_json=as_json):
                 forget_erased(desk.client, desk.store, outcome)
     if as_json:
         echo_json(ok=True, **outcome_facts(outcome))

@@ -3,7 +3,7 @@
 The exchange erases what can go at the moment in which it is asked. So the wallet looks once more just before, and
 where that is not what was read, nothing is asked for: it is shown anew.
 
-    wallet/erasure.asked    the signed request, from before it is sent until its answer is here
+    wallet/erasure.asked    the signed request, from before it is sent until the wallet has forgotten what went
 
 Where the answer is lost on its way, the log tells whether the request was carried out. Only then, and while they
 are not too old, are the same bytes sent again, which erases nothing more, for the answer that they had.
@@ -71,15 +71,13 @@ def erase_as_read(
 
 
 def _send(client: WalletClient, store: ListingStore, request: v1.Envelope) -> v1.ErasureOutcome:
-    """Send a request; it is forgotten once it is answered for good, whatever the answer."""
+    """Send a request; one that is refused for good is forgotten, one that was carried out by ``forget_erased``."""
     try:
-        outcome = client.erase_by(store.key, request)
+        return client.erase_by(store.key, request)
     except RemoteError as error:
         if not may_pass(error):
             _asked(store).unlink(missing_ok=True)
         raise
-    _asked(store).unlink(missing_ok=True)
-    return outcome
 
 
 def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> LateErasure | None:
@@ -105,12 +103,11 @@ def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> Late
             if error.reason != Reason.REASON_STATEMENT_NOT_FRESH:
                 raise
     _forget(client, store, entry.record.erasure_request.erased)
-    _asked(store).unlink(missing_ok=True)
     return LateErasure(None, entry)
 
 
 def is_unanswered(store: ListingStore) -> bool:
-    """Tell whether an erasure was asked for and no answer came, so that nobody here knows what became of it."""
+    """Tell whether an erasure was asked for and is not settled: no answer came, or it was not taken in here."""
     return _asked(store).exists()
 
 
@@ -166,6 +163,7 @@ def _forget(client: WalletClient, store: ListingStore, went: int) -> None:
     shown = {each.listing.listing_id for each in client.own_listings(store).listings}
     missing = {listing_id for listing_id, known in memory.listings.items() if known.steps} - shown
     if len(missing) > went:
+        _asked(store).unlink(missing_ok=True)  # what is missing is remembered, and told again
         raise AnswerNotVerified(
             f"{len(missing)} listings are missing, and the exchange says that it erased {went}: show that to "
             "the regulator"
@@ -173,6 +171,7 @@ def _forget(client: WalletClient, store: ListingStore, went: int) -> None:
     memory = store.memory()
     left = {key: known for key, known in memory.listings.items() if key not in missing}
     store.keep(replace(memory, listings=left))
+    _asked(store).unlink(missing_ok=True)
 
 
 def entry_of(entries: Iterable[HistoryEntry], request_digest: bytes) -> HistoryEntry | None:

@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import grpc
 import pytest
 
+from clients.sdk.own_listings import OwnListings
 from concordat import v1
 from concordat.clock import to_timestamp
-from concordat.v1 import ErasureCategory, ErasureRule
+from concordat.rpc.errors import RemoteError
+from concordat.v1 import ErasureCategory, ErasureRule, Reason
 from tests.builders import DAY
 from tests.unit.clients.cli.conftest import ListingDesk
 
@@ -101,6 +104,22 @@ def test_the_wallet_does_not_miss_the_listings_that_went(
     assert listed.json("wallet", "listings", *wallet)["listings"]
     assert listed.json("wallet", "erase", "--yes", *wallet)["gone"][0]["count"] == 1
     assert listed.json("wallet", "listings", *wallet)["ok"]
+
+
+def test_the_wallet_forgets_what_went_though_its_listings_could_not_be_read_just_then(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> OwnListings:
+        raise RemoteError(grpc.StatusCode.UNAVAILABLE, Reason.REASON_UNAVAILABLE, "away")
+
+    listed.json("wallet", "listings", *wallet)
+    with monkeypatch.context() as patch:
+        patch.setattr("clients.sdk.client.WalletClient.own_listings", lost)
+        told = listed.json("wallet", "erase", "--yes", *wallet, code=3)
+        assert "it was erased" in told["error"]
+    assert listed.run("wallet", "erase", "--preview", *wallet).exit_code == 0
+    assert listed.json("wallet", "listings", *wallet)["ok"]
+    assert len(listed.fake.erased) == 1
 
 
 def test_more_missing_than_erased_is_found_out(listed: ListingDesk, wallet: Wallet) -> None:
