@@ -123,7 +123,7 @@ def _answered(desk: WalletDesk, *, as_json: bool) -> Iterator[None]:
     try:
         yield
     except RemoteError as error:
-        if not is_unanswered(desk.store):
+        if not is_unanswered(desk.store.held):
             raise
         code, reason, advice = explain(error)
         advice += "; run the command again: it finds out, and erases nothing twice"

@@ -16,12 +16,14 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
+from clients.language import plural
 from clients.sdk.client import WalletClient
 from clients.sdk.errors import AnswerNotVerified, ClientError, WalletError, may_pass
 from clients.sdk.listing_store import ListingStore
 from clients.sdk.own_accesses import list_and_keep
 from clients.sdk.subject_report import make_erasure_request
 from clients.sdk.wallet_atomically import write_atomically
+from clients.sdk.wallet_file import WalletFolder
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.rpc.errors import RemoteError
@@ -106,9 +108,9 @@ def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> Late
     return LateErasure(None, entry)
 
 
-def is_unanswered(store: ListingStore) -> bool:
+def is_unanswered(held: WalletFolder) -> bool:
     """Tell whether an erasure was asked for and is not settled: no answer came, or it was not taken in here."""
-    return _asked(store).exists()
+    return (held.folder / ASKED).exists()
 
 
 def _read_asked(store: ListingStore) -> v1.Envelope | None:
@@ -165,8 +167,14 @@ def _forget(client: WalletClient, store: ListingStore, went: int) -> None:
     if len(missing) > went:
         _asked(store).unlink(missing_ok=True)  # what is missing is remembered, and told again
         raise AnswerNotVerified(
-            f"{len(missing)} listings are missing, and the exchange says that it erased {went}: show that to "
-            "the regulator"
+            plural(
+                "{number} listing is missing, and the exchange says that it erased {went}: show that to the "
+                "regulator",
+                "{number} listings are missing, and the exchange says that it erased {went}: show that to the "
+                "regulator",
+                len(missing),
+                went=went,
+            )
         )
     memory = store.memory()
     left = {key: known for key, known in memory.listings.items() if key not in missing}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from clients.language import marked, tr
 from clients.sdk.errors import AnswerNotVerified, WalletError
 from clients.sdk.flow import Call, Flow, Port, ask, exchange_peer
 from clients.sdk.listing_memory import ListingMemory
@@ -21,7 +22,20 @@ from concordat.verify.listing_account import KnownOfListing
 from concordat.verify.listing_history import CheckedListing, check_listing
 from concordat.verify.listing_statements import open_contact_change
 
-_FLAGS = {FlagKind.FLAG_KIND_FREEZE: "freeze", FlagKind.FLAG_KIND_FRAUD_ALERT: "fraud alert"}
+_NOT_KEPT = {  # of a flag that was signed last, placed or lifted
+    (FlagKind.FLAG_KIND_FREEZE, True): marked(
+        "you placed the freeze, and the exchange has not placed it"
+    ),
+    (FlagKind.FLAG_KIND_FREEZE, False): marked(
+        "you lifted the freeze, and the exchange has not lifted it"
+    ),
+    (FlagKind.FLAG_KIND_FRAUD_ALERT, True): marked(
+        "you placed the fraud alert, and the exchange has not placed it"
+    ),
+    (FlagKind.FLAG_KIND_FRAUD_ALERT, False): marked(
+        "you lifted the fraud alert, and the exchange has not lifted it"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,9 @@ def _checked(
             binding, lambda key: open_contact_change(last.contact, key, book.anchors, at)
         )
     except Refusal as refusal:
-        fault = f"the exchange has a contact for your notices that you did not sign: {refusal}"
+        fault = tr(
+            "the exchange has a contact for your notices that you did not sign: {why}", why=refusal
+        )
         return replace(told, faults=(*told.faults, fault))
     return replace(told, contact=contact.message)
 
@@ -136,7 +152,10 @@ def _left_out(told: OwnListings, memory: ListingMemory) -> Iterable[str]:
     shown = {checked.listing.listing_id for checked in told.listings}
     for listing_id, known in memory.listings.items():
         if known.steps and listing_id not in shown:
-            yield f"listing {listing_id.hex()} was shown to you before and is left out now"
+            yield tr(
+                "listing {listing} was shown to you before and is left out now",
+                listing=listing_id.hex(),
+            )
 
 
 def _flags_not_kept(told: OwnListings, memory: ListingMemory) -> Iterable[str]:
@@ -147,11 +166,10 @@ def _flags_not_kept(told: OwnListings, memory: ListingMemory) -> Iterable[str]:
         FlagKind.FLAG_KIND_FREEZE: told.flags.frozen,
         FlagKind.FLAG_KIND_FRAUD_ALERT: told.flags.fraud_alert,
     }
-    for kind, name in _FLAGS.items():
+    for kind, stands in now.items():
         placed = memory.flags.get(kind)
-        if placed is not None and placed != now[kind]:
-            signed = "placed" if placed else "lifted"
-            yield f"you {signed} the {name}, and the exchange has not {signed} it"
+        if placed is not None and placed != stands:
+            yield tr(_NOT_KEPT[kind, placed])
 
 
 def remembered(memory: ListingMemory, told: OwnListings) -> ListingMemory:

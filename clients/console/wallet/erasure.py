@@ -92,7 +92,7 @@ class ErasurePages:
 
     def show(self, visit: Visit) -> Response:
         """Show the preview that was asked for last, and the form that acts on it."""
-        return _shown(visit)
+        return self._shown(visit)
 
     def preview(self, visit: Visit) -> Response:
         """Ask what would go; nothing does."""
@@ -104,7 +104,7 @@ class ErasurePages:
     def erase(self, visit: Visit) -> Response:
         """Erase what was read, on the word typed; a form that is sent again, or meanwhile, does nothing more."""
         if not _is_the_word(visit.form.one("word")):
-            return _shown(visit, fault=tr(_WRONG_WORD), status=422)
+            return self._shown(visit, fault=tr(_WRONG_WORD), status=422)
         form = visit.form.one("read")
         with self._desk.open() as desk:
             erased, read = kept(visit, Erased), kept(visit, v1.ErasureOutcome)
@@ -120,7 +120,7 @@ class ErasurePages:
                 keep(visit, changed.newer)
                 return visit.go("/erasure", notice=tr(CHANGED))
             except RemoteError as error:
-                if is_unanswered(desk.store):
+                if is_unanswered(desk.store.held):
                     raise PageRefused(503, _NO_ANSWER, _FIND_OUT) from error
                 raise
             return _done(visit, desk, Erased(form, outcome))
@@ -149,19 +149,19 @@ class ErasurePages:
             ),
         )
 
-
-def _shown(visit: Visit, *, fault: str = "", status: int = 200) -> Response:
-    outcome = kept(visit, v1.ErasureOutcome)
-    read = "" if outcome is None else _which(outcome)
-    return visit.page(
-        "erasure.html",
-        status=status,
-        **_of(outcome),
-        read=read,
-        word=tr(WORD),
-        fault=fault,
-        erased=kept(visit, Erased) is not None,
-    )
+    def _shown(self, visit: Visit, *, fault: str = "", status: int = 200) -> Response:
+        outcome = kept(visit, v1.ErasureOutcome)
+        read = "" if outcome is None else _which(outcome)
+        return visit.page(
+            "erasure.html",
+            status=status,
+            **_of(outcome),
+            read=read,
+            word=tr(WORD),
+            fault=fault,
+            erased=kept(visit, Erased) is not None,
+            unanswered=is_unanswered(self._desk.held),
+        )
 
 
 def _of(outcome: v1.ErasureOutcome | None) -> dict[str, Any]:

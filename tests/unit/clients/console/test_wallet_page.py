@@ -580,11 +580,13 @@ def test_an_answer_that_was_lost_is_asked_for_again_with_the_same_bytes(ada: Ope
     unknown = ada.page.submit("/erasure/now", read=read, word="erase")
     assert unknown.status_code == 503
     assert "It is not known yet" in unknown.text
+    assert "is not known here yet" in ada.page.see("/erasure").text
     answer = ada.page.submit("/erasure/now", read=read, word="erase")
     assert answer.headers["location"] == "/erasure/done"
     assert "its answer had been lost" in ada.page.see("/erasure/done").text
     assert len({each.request_id for each in erasures(ada)}) == 1
     assert len(ada.fake.erased) == 1
+    assert "is not known here yet" not in ada.page.see("/erasure").text
     assert (
         "left out" not in ada.page.see("/switches").text
     )  # the wallet knows that the listing went
@@ -608,7 +610,15 @@ def test_listings_that_went_missing_beside_what_was_erased_are_told(ada: Opened)
     ada.page.see("/listings")
     read = preview(ada, messages=1)
     ada.page.submit("/erasure/now", read=read, word="erase")
-    assert "1 listings are missing" in ada.page.see("/erasure/done").text
+    assert "1 listing is missing" in ada.page.see("/erasure/done").text
+
+
+def test_what_does_not_hold_is_told_in_the_visitors_language(ada: Opened) -> None:
+    ada.fake.in_force()
+    ada.page.see("/listings")
+    read = preview(ada, language="zh", messages=1)
+    ada.page.submit("/erasure/now", read=read, word="删除")
+    assert "缺少 1 条不良记录" in ada.page.see("/erasure/done").text
 
 
 # Contact, regulators, the rest ---------------------------------------------------------------------
