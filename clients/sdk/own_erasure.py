@@ -11,7 +11,7 @@ are not too old, are the same bytes sent again, which erases nothing more, for t
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
@@ -32,6 +32,8 @@ from concordat.v1 import ErasureCategory, ErasureRule, Reason
 from concordat.verify.history import HistoryEntry
 
 ASKED = "erasure.asked"
+LOGGED_WITHIN = timedelta(minutes=10)
+"""After a request is too old to be carried out, an entry that is not in the log yet may still come for so long."""
 
 
 class ErasurePreviewChanged(ClientError):  # noqa: N818 - read as a finding
@@ -95,7 +97,7 @@ def settle_late(client: WalletClient, store: ListingStore, at: datetime) -> Late
     is_over = at >= from_timestamp(asked.expires_at)
     entry = entry_of(list_and_keep(client, store.held).entries, digest_of(request))
     if entry is None or entry.record is None:
-        if is_over:
+        if at >= from_timestamp(asked.expires_at) + LOGGED_WITHIN:
             _asked(store).unlink(missing_ok=True)  # it was not done, and can't be any more
         return None
     if not is_over:

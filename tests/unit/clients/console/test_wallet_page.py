@@ -605,6 +605,17 @@ def test_looking_sends_no_request_that_was_signed_before_and_never_carried_out(
     assert not erasures(ada)
 
 
+@pytest.mark.parametrize(("minutes", "remembered"), [(5, True), (60, False)])
+def test_a_request_whose_entry_may_still_come_into_the_log_is_remembered(
+    ada: Opened, minutes: int, *, remembered: bool
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    request = make_erasure_request(ada.held.key(), ada.held.anchors.federation, at, preview=False)
+    (ada.held.folder / "erasure.asked").write_bytes(request.SerializeToString())
+    preview(ada, messages=2)
+    assert (ada.held.folder / "erasure.asked").exists() == remembered
+
+
 def test_listings_that_went_missing_beside_what_was_erased_are_told(ada: Opened) -> None:
     ada.fake.in_force()
     ada.page.see("/listings")
