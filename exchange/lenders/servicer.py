@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from exchange.log.book import LogBook
 
 LOOK_SECONDS = 2.0  # for what other processes wrote
-HEARTBEAT_SECONDS = 3.5  # goes out with the next look
+HEARTBEAT_SECONDS = 4.0
 AT_ONCE = 100
 _LOG_SECONDS = 5.0
 
@@ -116,7 +116,8 @@ class LenderServicer(LenderServiceServicer):
                         sent_at=to_timestamp(self._now()),
                     )
                 if len(found) < AT_ONCE:
-                    await _first_of(LOOK_SECONDS, woken, self._stopping)
+                    pause = max(min(LOOK_SECONDS, beat - monotonic()), 0.0)
+                    await _first_of(pause, woken, self._stopping)
 
     async def _after(self, lender: str, cursor: int) -> list[Numbered]:
         """Return what follows a cursor, up to the first whose entry is not in a checkpoint of the log (R24)."""

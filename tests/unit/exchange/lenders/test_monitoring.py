@@ -316,6 +316,18 @@ def test_what_another_process_wrote_is_found_by_looking(
     watch(desk, paused)
 
 
+def test_silence_is_never_longer_than_a_heartbeat_whenever_it_was_looked_last(
+    desk: DutyDesk, never_looking: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servicer, "HEARTBEAT_SECONDS", 0.2)
+
+    async def woken(_: object, following: Awaitable[Any]) -> None:
+        listening.written([LENDER])  # of which nothing comes, as where it was rolled back
+        assert not (await following).changes
+
+    watch(desk, woken)
+
+
 # Cursors ------------------------------------------------------------------------------------------
 
 
