@@ -23,7 +23,7 @@ from concordat.pooling.fit.maps import RiskMap, fit_map, fit_told, log_odds_by
 from concordat.pooling.fit.nonneg import fit_logistic, logit
 from concordat.pooling.fit.out_of_fold import out_of_fold
 from concordat.pooling.fit.sample import Sample, Scale, check_sample
-from concordat.pooling.fit.shared import Shared, expected, fit_shared
+from concordat.pooling.fit.shared import Shared, expected, fit_shared, held_back
 from concordat.pooling.fit.trees import Boosting, Grown, boost, with_trees
 from concordat.pooling.fit.widths import set_widths
 from concordat.pooling.fit.written import write_model
@@ -165,7 +165,7 @@ def fit_parts(sample: Sample, scales: list[Scale], counts: bool, seed: int) -> P
     ]
     log_odds = log_odds_by(maps, sample.scores)
     start = logit((outcomes.sum() + 0.5) / (len(outcomes) + 1))
-    shared = fit_shared(log_odds, start, record_counts=counts)
+    shared = held_back(fit_shared(log_odds, start, record_counts=counts))
     rng = np.random.default_rng(seed)
     again = rng.permutation(len(sample))[: round(_HOW_MANY * len(sample))]
     keep = rng.random((len(again), known.shape[1])) < rng.random((len(again), 1))

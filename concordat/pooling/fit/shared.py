@@ -5,7 +5,7 @@ A one-factor model fitted to pairwise correlations, each weighted by the subject
 risk in one reading never lowers the expectation of another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from concordat.pooling.measures import Bools, Floats
 LEAST_LOADING, MOST_LOADING = 0.05, 0.95
 LEAST_SPREAD = 0.1
 """Log-odds: scores that hardly differ in risk are not blown up to a whole standard deviation."""
+_BELIEVED = 0.75
 _SWEEPS = 300
 
 
@@ -66,6 +67,15 @@ def fit_shared(log_odds: Floats, base: float, *, record_counts: bool) -> Shared:
         np.arange(2 * k) < k,
     )
     return Shared(center, spread, both[:k], record, both[k:])
+
+
+def held_back(shared: Shared) -> Shared:
+    """Return the model with three quarters of each score's loading, by which a pool expects missing readings.
+
+    One factor is coarse. Where two providers see nearly the same, their correlation is put down to the risk that
+    all share, and a missing reading would be expected too surely from readings that hardly speak of it.
+    """
+    return replace(shared, loading=np.maximum(_BELIEVED * shared.loading, LEAST_LOADING))
 
 
 def _minimum_residuals(values: Floats, seen: Floats, positive: Bools) -> Floats:

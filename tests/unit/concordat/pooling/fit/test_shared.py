@@ -9,6 +9,7 @@ from concordat.pooling.fit.shared import (
     Shared,
     expected,
     fit_shared,
+    held_back,
 )
 from tests.fit_builders import Floats, one_factor
 
@@ -65,6 +66,17 @@ def test_readings_that_no_subject_joins_are_taken_to_share_little() -> None:
     apart[:100, 0] = apart[100:, 1] = np.nan
     found = fit_shared(apart, 0.0, record_counts=False)
     assert found.loading == pytest.approx([LEAST_LOADING] * 2)
+
+
+def test_a_pool_expects_missing_readings_less_surely_than_the_loadings_fitted_say() -> None:
+    told = np.array([[0.0, np.nan, np.nan, np.nan, np.nan]])
+    told[0, 0] = SHARED.center[0] + 2 * SHARED.spread[0]
+    fitted, held = expected(SHARED, told)[0], expected(held_back(SHARED), told)[0]
+    assert held[0] == fitted[0]
+    assert (held[1:] > 0).all()
+    assert (held[1:] < fitted[1:]).all()
+    nothing = fit_shared(np.random.default_rng(1).normal(size=(500, 3)), 0.0, record_counts=False)
+    assert held_back(nothing).loading.min() >= LEAST_LOADING
 
 
 def test_missing_readings_are_their_conditional_mean() -> None:
