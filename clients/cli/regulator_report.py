@@ -49,7 +49,7 @@ def report(
         identity = load_identity(member, anchors, read_passphrase(passphrase_file))
         with RegulatorClient(anchors, identity) as client:
             read = _read(client, month)
-        files = write_report(out, read, identity.member_id, Clock().now())
+        files = write_report(out, read, identity.member_id, anchors.federation, Clock().now())
     if as_json:
         echo_json(ok=True, month=month, days=len(read.days), files=files)
         return

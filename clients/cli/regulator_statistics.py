@@ -86,8 +86,11 @@ def statistics(
     tables = [each for each in read.tables if table in {None, table_name(each.table)}]
     if as_json:
         facts = [facts_of(each) for each in tables]
-        echo_json(ok=True, read_at=moment(read.read_at), tables=facts)
+        echo_json(
+            ok=True, federation=anchors.federation, read_at=moment(read.read_at), tables=facts
+        )
         return
+    console().print(f"Of the federation {anchors.federation}:")
     print_tables(tables)
 
 

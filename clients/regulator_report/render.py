@@ -157,7 +157,9 @@ def _bars_plot(told: v1.Statistics, smallest: int) -> Markup | None:
     return plots.bars(title, list(members), series, f"not told, or fewer than {smallest}")
 
 
-def write_report(folder: Path, month: Month, regulator: str, read_at: datetime) -> list[Path]:
+def write_report(
+    folder: Path, month: Month, regulator: str, federation: str, read_at: datetime
+) -> list[Path]:
     """Write ``report.html``, ``tables/*.csv`` and ``figures/*.svg`` into a folder; return them all."""
     parts = list(parts_of(month))
     page = (
@@ -165,6 +167,7 @@ def write_report(folder: Path, month: Month, regulator: str, read_at: datetime) 
         .get_template("report.html")
         .render(
             month=month.name,
+            federation=federation,
             cases=own_look_ups(month, regulator),
             smallest=month.smallest,
             read_at=f"{read_at:%Y-%m-%d %H:%M} UTC",

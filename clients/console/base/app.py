@@ -38,6 +38,7 @@ class Site:
     menu: Menu
     package: str
     now: Callable[[], datetime]  # UTC, never going back
+    federation: str = ""  # shown on every page, so that no sandbox is taken for what is real
 
 
 class Console:
@@ -46,7 +47,7 @@ class Console:
     def __init__(self, routes: Sequence[Page | Action], site: Site) -> None:
         """Serve ``routes``; with them come the style sheet, the one-time links, and the way out."""
         self.site = site
-        self.pages = Pages(site.package, site.title, site.menu)
+        self.pages = Pages(site.package, site.title, site.menu, site.federation)
         self.sessions = Sessions(site.now)
         self.strangers = Bucket(STRANGERS, site.now)
         self._links = Links(site.now)

@@ -18,7 +18,7 @@ Menu = Sequence[tuple[str, str]]  # path and marked title
 class Pages:
     """Renders the templates of a site, and of the base where the site has none of that name."""
 
-    def __init__(self, package: str, title: str, menu: Menu) -> None:
+    def __init__(self, package: str, title: str, menu: Menu, federation: str = "") -> None:
         """Read templates from ``package``'s folder ``templates``; ``title`` is marked."""
         self._environment = Environment(
             loader=ChoiceLoader([PackageLoader(package), PackageLoader("clients.console.base")]),
@@ -30,6 +30,7 @@ class Pages:
         self._environment.globals |= {"tr": tr, "plural": plural} | formats.IN_TEMPLATES
         self._title = title
         self._menu = menu
+        self._federation = federation
 
     def render(
         self, template: str, request: Request, session: Session | None, /, **context: Any
@@ -41,6 +42,7 @@ class Pages:
             session.notices.clear()
         return self._environment.get_template(template).render(
             site_title=tr(self._title),
+            federation=self._federation if session is not None else "",
             menu=self._menu if session is not None else (),
             here=request.url.path,
             reads=request.method == "GET",

@@ -71,7 +71,8 @@ _ACTIONS: dict[str, DeskView] = {
 
 def build_desk(office: Office) -> Console:
     """Return the desk's site; all but the sign-in is for officers who have signed in."""
-    site = Site("desk", marked("The regulator's desk"), _MENU, "clients.console.desk", office.now)
+    name, federation = marked("The regulator's desk"), office.anchors.federation
+    site = Site("desk", name, _MENU, "clients.console.desk", office.now, federation)
     routes: list[Page | Action] = [
         Page("/sign-in", partial(sign_in.show, office)),
         Page("/sign-in/challenge", partial(sign_in.challenge_file, office)),

@@ -43,5 +43,6 @@ def wallet_app(held: WalletFolder, clock: Clock) -> Console:
     held.key()
     desk = Desk(held, clock)
     routes = [route for part in _PARTS for route in part(desk).routes()]
-    site = Site("wallet", marked("My wallet"), MENU, "clients.console.wallet", clock.now)
+    name, federation = marked("My wallet"), held.anchors.federation
+    site = Site("wallet", name, MENU, "clients.console.wallet", clock.now, federation)
     return build_app(routes, site)

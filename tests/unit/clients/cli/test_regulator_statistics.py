@@ -39,6 +39,7 @@ def test_a_month_is_shown_in_tables_with_what_is_suppressed(
     desk: Desk, regulator: tuple[object, ...]
 ) -> None:
     shown = desk.run("regulator", "statistics", *regulator, "--month", MONTH).output
+    assert f"Of the federation {desk.fake.federation.anchors.federation}:" in shown
     assert "Listings, 2026-10" in shown
     assert "<10*: fewer than 10, or withheld" in shown
     assert "33.3 %" in shown
@@ -48,7 +49,9 @@ def test_a_month_is_shown_in_tables_with_what_is_suppressed(
 
 def test_one_table_of_a_day_is_shown_as_json(desk: Desk, regulator: tuple[object, ...]) -> None:
     options = ("--day", f"{MONTH}-01", "--table", "queries")
-    (table,) = desk.json("regulator", "statistics", *regulator, *options)["tables"]
+    told = desk.json("regulator", "statistics", *regulator, *options)
+    assert told["federation"] == desk.fake.federation.anchors.federation
+    (table,) = told["tables"]
     assert (table["table"], table["period"], table["smallest_cell"]) == (
         "queries",
         f"{MONTH}-01",
@@ -93,6 +96,9 @@ def test_the_report_of_a_month_is_written_with_its_tables_and_figures(
     names = {str(path.relative_to(out)) for path in out.rglob("*.*")}
     assert {"report.html", "tables/cases.csv", "tables/queries.csv"} <= names
     assert {"figures/traffic.svg", "figures/listings.svg"} <= names
+    assert f"Of the federation {desk.fake.federation.anchors.federation};" in (
+        out / "report.html"
+    ).read_text("utf-8")
     again = desk.run("regulator", "report", *regulator, "--month", MONTH, "--out", out)
     assert again.exit_code == 2  # it writes over nothing
 

@@ -20,7 +20,7 @@ from tests.builders import LENDER, REGULATOR, signer
 from tests.desk_builders import OFFICERS, DeskHouse, challenge_on, sign
 from tests.listing_builders import FURNISHER
 from tests.log_builders import DirLog, log_entries
-from tests.page_client import HOME, OWN
+from tests.page_client import HOME, OWN, PageClient
 from tests.statistics_builders import day_tables, month_tables
 
 PLAIN_PAGES = [path for path in _PAGES if "{" not in path]
@@ -374,6 +374,15 @@ def test_the_first_page_is_the_regulators_own_look_ups(house: DeskHouse) -> None
     page = house.officer(REGULATOR).get("/").text
     assert page.index("1,050") < page.index("2,000")
     assert page.index("Our own case look-ups") < page.index("1,050")
+
+
+def test_every_page_says_of_which_federation_it_is_so_that_no_sandbox_is_taken_for_another(
+    house: DeskHouse,
+) -> None:
+    named = f'<span class="federation">{house.office.anchors.federation}</span>'
+    browser = house.officer(REGULATOR)
+    assert all(named in browser.get(path).text for path in PLAIN_PAGES)
+    assert named not in PageClient(house.site).get("/").text  # nothing to who was not let in
 
 
 def test_a_day_that_tells_nothing_is_a_gap_and_no_zero(house: DeskHouse) -> None:

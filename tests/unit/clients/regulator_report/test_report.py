@@ -20,6 +20,7 @@ from concordat.v1 import StatisticsTable as T
 from tests.builders import AT, PROVIDERS, REGULATOR
 from tests.statistics_builders import MONTH, cell, month_tables, table_of, whole_month
 
+FEDERATION = "test.concordat"
 HOSTILE = '=1+1<script>alert("x")</script>'
 
 
@@ -30,7 +31,7 @@ def october(article: str = "Art. 12(1)") -> Month:
 
 
 def page_of(folder: Path, article: str = "Art. 12(1)") -> str:
-    write_report(folder, october(article), REGULATOR, AT)
+    write_report(folder, october(article), REGULATOR, FEDERATION, AT)
     return (folder / "report.html").read_text("utf-8")
 
 
@@ -125,7 +126,7 @@ def test_days_are_put_together_as_they_are_told() -> None:
 
 def test_a_month_with_nothing_told_is_a_report_too(tmp_path: Path) -> None:
     empty = month_of(MONTH, [table_of(T.STATISTICS_TABLE_CASES, MONTH)], {})
-    write_report(tmp_path, empty, REGULATOR, AT)
+    write_report(tmp_path, empty, REGULATOR, FEDERATION, AT)
     assert "Nothing is told" in (tmp_path / "report.html").read_text("utf-8")
     assert csv_of(grid_of(empty.tables[T.STATISTICS_TABLE_CASES])) == "period,of\r\n"
 
