@@ -29,12 +29,12 @@ class CertificateAuthority:
     def create(cls, federation: str, at: datetime, days: int) -> "CertificateAuthority":
         """Make a fresh self-signed authority (RFC 5280: path length 0), valid for ``days``."""
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("Concordat TLS authority", federation)
+        name = name_of("Concordat TLS authority", federation)
         public = key.public_key()
         builder = _validity(_builder(name, name, public), at - BACKDATED, at + timedelta(days=days))
         certificate = (
             builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(authority=True), critical=True)
+            .add_extension(key_usage(authority=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(key, hashes.SHA256())
         )
@@ -65,7 +65,7 @@ class CertificateAuthority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         public, issuer = key.public_key(), self.certificate.subject
-        builder = _builder(_name(dns_name.split(".", maxsplit=1)[0], ""), issuer, public)
+        builder = _builder(name_of(dns_name.split(".", maxsplit=1)[0]), issuer, public)
         names = [x509.UniformResourceIdentifier(uri), x509.DNSName(dns_name)]
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(
@@ -74,7 +74,7 @@ class CertificateAuthority:
         certificate = (
             _validity(builder, not_before, not_after)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(authority=False), critical=True)
+            .add_extension(key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
@@ -120,12 +120,14 @@ def _validity(
     return builder.not_valid_before(not_before).not_valid_after(not_after)
 
 
-def _name(common_name: str, organisation: str) -> x509.Name:
+def name_of(common_name: str, organisation: str = "") -> x509.Name:
+    """Return a distinguished name, cut to what X.520 allows."""
     parts = [(NameOID.COMMON_NAME, common_name), (NameOID.ORGANIZATION_NAME, organisation)]
     return x509.Name([x509.NameAttribute(oid, text[:_NAME_LENGTH]) for oid, text in parts if text])
 
 
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
+def key_usage(*, authority: bool) -> x509.KeyUsage:
+    """Return what a certificate's key may do: sign certificates and what revokes them, or prove who it is."""
     return x509.KeyUsage(
         digital_signature=not authority,
         key_cert_sign=authority,

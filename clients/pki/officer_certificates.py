@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from clients.pki.certificates import BACKDATED
+from clients.pki.certificates import BACKDATED, key_usage, name_of
 from clients.pki.errors import PkiError
 from concordat.trust.keys import Ed25519Signer, key_id
 
@@ -23,22 +23,6 @@ MOST_DAYS = 365
 LEAST_PASSPHRASE = 12  # bytes; PKCS#12 stretches a passphrase but little
 PURPOSE = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 NO_AUTHORITY = x509.BasicConstraints(ca=False, path_length=None)
-_NAME_LENGTH = 64  # upper bound of X.520 names
-
-
-def key_usage(*, authority: bool) -> x509.KeyUsage:
-    """Return what a certificate's key may do: sign certificates, or prove who opens a connection."""
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        key_cert_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def desk_uri(desk: str) -> str:
@@ -75,7 +59,7 @@ def issue_officer_certificate(
     named = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(desk_uri(desk))])
     builder = (
         x509.CertificateBuilder()
-        .subject_name(_name(f"Officer of {desk}"))
+        .subject_name(name_of(f"Officer of {desk}"))
         .issuer_name(_issuer_name(keyid))
         .public_key(public)
         .serial_number(x509.random_serial_number())
@@ -101,7 +85,7 @@ def stand_in_issuer(public_key: bytes, at: datetime) -> x509.Certificate:
     return (
         x509.CertificateBuilder()
         .subject_name(_issuer_name(keyid))
-        .issuer_name(_name("Concordat desk"))
+        .issuer_name(name_of("Concordat desk"))
         .public_key(Ed25519PublicKey.from_public_bytes(public_key))
         .serial_number(x509.random_serial_number())
         .not_valid_before(at - BACKDATED)
@@ -114,11 +98,7 @@ def stand_in_issuer(public_key: bytes, at: datetime) -> x509.Certificate:
 
 
 def _issuer_name(keyid: str) -> x509.Name:
-    return _name(f"Concordat officer {keyid}")
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:_NAME_LENGTH])])
+    return name_of(f"Concordat officer {keyid}")
 
 
 def _raw(keyid: str) -> bytes:

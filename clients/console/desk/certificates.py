@@ -17,13 +17,12 @@ from cryptography.x509.oid import ExtensionOID, SignatureAlgorithmOID
 from clients.console.base.failures import PageRefused
 from clients.console.desk.officers import Officer, officer_of
 from clients.language import marked
-from clients.pki.certificates import BACKDATED
+from clients.pki.certificates import BACKDATED, key_usage
 from clients.pki.officer_certificates import (
     MOST_DAYS,
     NO_AUTHORITY,
     PURPOSE,
     desk_uri,
-    key_usage,
 )
 from concordat.federation.directory import Member
 from concordat.trust.errors import SignatureInvalidError

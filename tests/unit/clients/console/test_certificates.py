@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from clients.console.desk.certificates import CertificateRefused, require_certificate
+from clients.pki.certificates import key_usage
 from clients.pki.officer_certificates import (
     NO_AUTHORITY,
     PURPOSE,
     desk_uri,
     issue_officer_certificate,
-    key_usage,
     stand_in_issuer,
 )
 from concordat.federation.directory import Member
