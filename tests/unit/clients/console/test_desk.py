@@ -267,6 +267,9 @@ def test_a_suspension_goes_from_proposal_to_force_with_signatures_made_offline(
         cosign(draft, root)
         files = {"draft": ("whatever.env", draft.SerializeToString())}
         assert desk.submit("/licences/upload", files=files).status_code == 303
+    page = desk.get("/licences").text
+    assert page.index("nothing at this desk takes it back") < page.index(">Put in force<")
+    assert page.index("taken out of this desk") < page.index(">Put away<")
     complete = name.replace(".draft", "")
     officer = house.officer(OFFICERS[0])
     assert officer.submit("/licences/submit", name=complete).status_code == 403

@@ -648,6 +648,7 @@ def test_a_contact_is_shown_set_changed_and_taken_away(ada: Opened) -> None:
         assert email in page
         assert f"<dd>{language}</dd>" in page
         assert "Verified here: it is what you signed last." in page
+    assert page.index("No notice goes to the address any more") < page.index("To my inbox alone")
     ada.page.submit("/contact", none="yes")
     assert "@example" not in ada.page.see("/contact").text.replace("@example.com too", "")
     signed = [
