@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from concordat import v1
+from concordat.clock import from_timestamp
 from concordat.ids import UUID_BYTES
 from concordat.trust.merkle import HASH_BYTES
 from concordat.v1 import FlagKind
@@ -37,6 +38,9 @@ class ListingMemory:
     )  # digests of those that may have fetched a notice
     inbox_seen: bytes = b""  # id of the last message read
     listings: Mapping[bytes, KnownOfListing] = field(default_factory=dict)  # by listing id
+    contact: tuple[int, datetime] | None = (
+        None  # the latest on record at the exchange: its sequence, and when it was signed
+    )
 
     @property
     def inbox(self) -> InboxRequests:
@@ -66,9 +70,20 @@ class ListingMemory:
             case v1.FlagChange():
                 return replace(self, flags={**self.flags, said.kind: said.placed})
             case v1.ContactChange():
-                return self
+                return self.with_contact(said)
         known = self.of(said.listing_id)
         return self.with_listing(said.listing_id, replace(known, sent=known.sent | {digest}))
+
+    def with_contact(self, said: v1.ContactChange) -> "ListingMemory":
+        """Return the memory with a contact that is on record."""
+        return replace(self, contact=(said.sequence, from_timestamp(said.decided_at)))
+
+    def knows_a_later(self, contact: v1.ContactChange) -> bool:
+        """Tell whether a later contact was on record; after an erasure sequences begin anew, and times go on."""
+        if self.contact is None:
+            return False
+        sequence, decided_at = self.contact
+        return contact.sequence < sequence and from_timestamp(contact.decided_at) < decided_at
 
     def to_json(self) -> bytes:
         """Return the file's content: ids and digests in hex, times in ISO 8601."""
@@ -81,6 +96,7 @@ class ListingMemory:
             "inbox_requests": _hexes(self.inbox_requests),
             "inbox_seen": self.inbox_seen.hex(),
             "listings": {key.hex(): _known(known) for key, known in self.listings.items()},
+            "contact": self.contact and [self.contact[0], self.contact[1].isoformat()],
         }
         return json.dumps(content, indent=2).encode() + b"\n"
 
@@ -102,6 +118,7 @@ class ListingMemory:
                     _bytes(key, UUID_BYTES): _known_from(known)
                     for key, known in content["listings"].items()
                 },
+                _contact(content.get("contact")),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"it is not what this wallet writes: {error!r}") from error
@@ -128,6 +145,13 @@ def _known_from(content: Mapping[str, Any]) -> KnownOfListing:
         frozenset(_bytes(text, HASH_BYTES) for text in content["notices"]),
         None if expires is None else _time(expires),
     )
+
+
+def _contact(content: Any) -> tuple[int, datetime] | None:
+    if content is None:
+        return None
+    sequence, decided_at = content
+    return _sequence(sequence), _time(decided_at)
 
 
 def _hexes(digests: frozenset[bytes]) -> list[str]:

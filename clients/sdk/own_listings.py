@@ -144,7 +144,11 @@ def _checked(
             "the exchange has a contact for your notices that you did not sign: {why}", why=refusal
         )
         return replace(told, faults=(*told.faults, fault))
-    return replace(told, contact=contact.message)
+    said = contact.message
+    if said.sequence != last.contact_sequence or memory.knows_a_later(said):
+        fault = tr("the exchange shows a contact for your notices that you have changed since")
+        return replace(told, faults=(*told.faults, fault))
+    return replace(told, contact=said)
 
 
 def _left_out(told: OwnListings, memory: ListingMemory) -> Iterable[str]:
@@ -186,7 +190,7 @@ def remembered(memory: ListingMemory, told: OwnListings) -> ListingMemory:
             from_timestamp(listing.expires_at),
         )
         memory = memory.with_listing(listing.listing_id, seen)
-    return memory
+    return memory if told.contact is None else memory.with_contact(told.contact)
 
 
 # The inbox --------------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """Freezes, fraud alerts and contacts, as they are typed: in force at once, and never replayed."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from concordat import v1
+from concordat.clock import to_timestamp
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.v1 import FlagKind, Reason
@@ -176,6 +178,23 @@ def test_a_contact_that_the_subject_did_not_sign_is_found(
     assert told["reason"] == "ANSWER_NOT_VERIFIED"
     assert "did not sign" in told["advice"]
     assert listed.json("wallet", "listings", *wallet, code=1)["problems"]
+
+
+def test_a_contact_that_the_subject_has_changed_since_is_found(
+    listed: ListingDesk, wallet: Wallet
+) -> None:
+    listed.json("wallet", "contact", "--email", "ada@former.example", *wallet)
+    old, old_signed = listed.fake.contact, listed.fake.contact_signed
+    listed.json("wallet", "contact", "--email", "ada@example.org", *wallet)
+    listed.fake.contact, listed.fake.contact_signed = old, old_signed
+    told = listed.json("wallet", "contact", *wallet, code=1)
+    assert "changed since" in told["advice"]
+    # After an erasure they are numbered anew; another wallet of the same person gave one.
+    assert old is not None
+    old.email, old.sequence = "ada@example.net", 1
+    old.decided_at.CopyFrom(to_timestamp(datetime.now(UTC)))
+    listed.fake.contact_signed = seal(old, listed.fake.person.signer)
+    assert listed.json("wallet", "contact", *wallet)["email"] == "ada@example.net"
 
 
 def test_an_address_that_is_none_is_refused_here(listed: ListingDesk, wallet: Wallet) -> None:

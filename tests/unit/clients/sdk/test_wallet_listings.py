@@ -234,12 +234,19 @@ MEMORY = ListingMemory(
         ),
         b"\x02" * 16: KnownOfListing(),
     },
+    contact=(2, AT),
 )
 
 
 def test_the_memory_survives_its_file() -> None:
     assert ListingMemory.from_json(MEMORY.to_json()) == MEMORY
     assert ListingMemory.from_json(ListingMemory(AT).to_json()) == ListingMemory(AT)
+
+
+def test_a_memory_from_before_contacts_were_remembered_is_read() -> None:
+    content = json.loads(ListingMemory(AT).to_json())
+    del content["contact"]
+    assert ListingMemory.from_json(json.dumps(content).encode()) == ListingMemory(AT)
 
 
 DAMAGED: dict[str, Any] = {
@@ -249,6 +256,8 @@ DAMAGED: dict[str, Any] = {
     "a sequence that is none": {"flag_sequence": -1},
     "a flag for a sequence": {"flag_sequence": True},
     "a sequence beyond all": {"contact_sequence": 2**32},
+    "half a contact": {"contact": [2]},
+    "a contact at no time": {"contact": [2, "yesterday"]},
     "a flag that nobody knows": {"flags": {"FLAG_KIND_OTHER": True}},
     "flags in a list": {"flags": []},
     "half a digest": {"inbox_requests": ["00"]},
