@@ -1,9 +1,10 @@
 """What a case look-up showed, as a table for the one page that shows it."""
 
+from clients.cli import listing_words
 from clients.cli.regulator_case_render import facts_of
-from clients.console.desk.words import NOTHING, SCOPES, Shown, said
+from clients.console.desk.words import NOTHING, SCOPES, Shown, reason_words, said
 from clients.language import marked, tr
-from concordat.v1 import CaseScope
+from concordat.v1 import CaseScope, ListingState, Reason
 from concordat.verify.case import CaseAnswered
 
 _COLUMNS = {
@@ -11,6 +12,7 @@ _COLUMNS = {
     "accesses": ("recorded_at", "lender", "purpose", "result", "refusal"),
     "consents": ("recipient", "purpose", "state", "uses", "valid_until", "consent_id"),
 }
+_WORDS = {"state", "basis", "purpose", "result"}
 _HEADS = {
     "state": marked("state"),
     "basis": marked("basis"),
@@ -34,15 +36,17 @@ def answer_table(answers: list[CaseAnswered], scope: CaseScope.ValueType) -> Sho
     name = CaseScope.Name(scope).removeprefix("CASE_SCOPE_").lower()
     columns = _COLUMNS[name]
     rows = [
-        [_cell(row[column]) for column in columns]
+        [_cell(name, column, row[column]) for column in columns]
         for answer in answers
         for row in facts_of(answer)[name]
     ]
     return Shown(said(SCOPES, scope), [tr(_HEADS[each]) for each in columns], rows)
 
 
-def _cell(value: object) -> str:
+def _cell(scope: str, column: str, value: object) -> str:
     match value:
+        case str():
+            return _words(scope, column, value)
         case bytes():
             return value.hex()
         case list():
@@ -50,3 +54,13 @@ def _cell(value: object) -> str:
         case None:
             return NOTHING
     return str(value)
+
+
+def _words(scope: str, column: str, value: str) -> str:
+    """Return a word that programs read as it is said in the language spoken."""
+    if column == "refusal":
+        return reason_words(Reason.Value(f"REASON_{value}"))
+    if (scope, column) == ("listings", "state"):
+        name = value.upper().replace(" ", "_")
+        return listing_words.state(ListingState.Value(f"LISTING_STATE_{name}"))
+    return tr(value) if column in _WORDS else value

@@ -123,7 +123,7 @@ def _key_words(row: v1.StatisticsRow, keys: Sequence[str]) -> list[str]:
         return [tr("all"), *[""] * (len(keys) - 1)]
     words = {
         "purpose": said(PURPOSES, row.purpose) if row.purpose else "",
-        "reason": _reason(row.reason) if row.reason else "",
+        "reason": reason_words(row.reason) if row.reason else "",
         "article": row.legal_article,
         "member": row.member,
         "of": "",
@@ -131,7 +131,7 @@ def _key_words(row: v1.StatisticsRow, keys: Sequence[str]) -> list[str]:
     return [words[key] for key in keys]
 
 
-def _reason(reason: v1.Reason.ValueType) -> str:
+def reason_words(reason: v1.Reason.ValueType) -> str:
     """Return what a refusal says, behind its name in the protocol."""
     said_ = tr(CATALOG[reason].message) if reason in CATALOG else ""
     return f"{name_of(reason)}: {said_}" if said_ else name_of(reason)

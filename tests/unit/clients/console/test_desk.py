@@ -3,19 +3,23 @@
 import base64
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from clients.console.base.formats import written_in
+from clients.console.desk.case_answer import answer_table
 from clients.console.desk.challenge import parse_challenge, sign_challenge
 from clients.console.desk.journal import Journal
 from clients.console.desk.site import _PAGES
 from clients.sdk.errors import ClientError
 from concordat import v1
+from concordat.clock import to_timestamp
 from concordat.statements import cosign
 from concordat.trust.keys import key_id
 from concordat.v1 import StatisticsTable as T
+from concordat.verify.case import CaseAnswered
 from tests.builders import LENDER, REGULATOR, signer
 from tests.desk_builders import OFFICERS, DeskHouse, challenge_on, sign
 from tests.listing_builders import FURNISHER
@@ -183,6 +187,25 @@ def test_a_case_is_approved_by_two_who_sign_in_and_answered_once(house: DeskHous
     assert b"some-lender" not in kept
     subject = house.federation.subject().ref
     assert subject.hex() not in house.folder.joinpath("desk", "journal.jsonl").read_text()
+
+
+def test_what_a_case_shows_is_in_the_visitors_language() -> None:
+    at = to_timestamp(datetime(2026, 10, 1, tzinfo=UTC))
+    purpose = v1.Purpose.PURPOSE_CREDIT_APPLICATION
+    frozen = v1.Reason.REASON_SUBJECT_FROZEN
+    access = v1.CaseAccess(lender="a-lender", purpose=purpose, recorded_at=at, refusal=frozen)
+    state = v1.ListingState.LISTING_STATE_UNDER_REVIEW
+    listing = v1.OwnListing(state=state, basis=v1.ListingBasis.LISTING_BASIS_LOAN, expires_at=at)
+    page = v1.CasePage(accesses=[access], listings=[listing])
+    shown = [CaseAnswered(v1.CaseAnswer(issued_at=at), page, 1)]
+    with written_in("zh"):
+        rows = [
+            row for scope in v1.CaseScope.values()[1:3] for row in answer_table(shown, scope).rows
+        ]
+    words = " ".join(cell for row in rows for cell in row)
+    assert re.findall(r"[a-z]{3,}", words.replace("a-lender", "")) == []
+    assert "2026年10月1日" in words
+    assert "SUBJECT_FROZEN: " in words
 
 
 def test_an_approver_does_not_approve_twice(house: DeskHouse) -> None:
