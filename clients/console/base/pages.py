@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -45,7 +46,7 @@ class Pages:
             federation=self._federation if session is not None else "",
             menu=self._menu if session is not None else (),
             here=request.url.path,
-            reads=request.method == "GET",
+            here_in=lambda code: _address_in(code, request),
             csrf="" if session is None else session.csrf,
             notices=notices,
             language=language,
@@ -57,3 +58,12 @@ class Pages:
     def failure(self, request: Request, session: Session | None, failure: Failure) -> str:
         """Return the page of a failure."""
         return self.render("failure.html", request, session, failure=failure)
+
+
+def _address_in(language: str, request: Request) -> str:
+    """Return where a page is read in a language, with what was chosen on it; the first one for what is no page."""
+    path, asked = request.url.path, request.query_params.multi_items()
+    if request.method != "GET" or path.startswith(("/open/", "//")):  # // names another host
+        path, asked = "/", []
+    kept = [(name, value) for name, value in asked if name != "lang"]
+    return f"{path}?{urlencode([*kept, ('lang', language)])}"

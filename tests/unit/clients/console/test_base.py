@@ -18,7 +18,7 @@ from clients.console.desk.series import gap_chart
 from clients.sdk.errors import ClientError
 from concordat.rpc.errors import RemoteError
 from concordat.v1 import Reason
-from tests.page_client import OWN, PageClient
+from tests.page_client import HOME, OWN, PageClient
 
 START = datetime(2026, 11, 30, 9, tzinfo=UTC)
 
@@ -261,6 +261,12 @@ def test_the_language_is_taken_from_the_browser_and_kept_when_chosen(client: Pag
     assert '<html lang="zh-Hans">' in client.get("/").text
     assert '<html lang="en">' in client.get("/?lang=en", headers=wish).text
     assert '<html lang="en">' in client.get("/?lang=xx").text
+
+
+def test_a_languages_link_leads_to_no_other_host(stranger: PageClient) -> None:
+    page = stranger.get(f"{HOME}//evil.example/", headers={"sec-fetch-site": "cross-site"})
+    assert 'href="/?lang=zh"' in page.text
+    assert "evil.example" not in page.text
 
 
 def test_a_refusal_says_in_the_visitors_language_when_to_try_again(client: PageClient) -> None:

@@ -411,6 +411,11 @@ def test_every_page_says_of_which_federation_it_is_so_that_no_sandbox_is_taken_f
     assert named not in PageClient(house.site).get("/").text  # nothing to who was not let in
 
 
+def test_another_language_keeps_what_was_chosen_on_the_page(house: DeskHouse) -> None:
+    page = house.officer(REGULATOR).get("/traffic?days=7&lang=en").text
+    assert 'href="/traffic?days=7&amp;lang=zh"' in page
+
+
 def test_a_day_that_tells_nothing_is_a_gap_and_no_zero(house: DeskHouse) -> None:
     tell(house)
     page = house.officer(REGULATOR).get("/traffic?days=7").text
