@@ -405,6 +405,21 @@ def test_a_look_up_that_nobody_held_counts_once_however_often_it_is_repeated(
         house.close()
 
 
+def test_a_look_up_that_was_sent_twice_at_once_gets_round_no_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(bounds.PER_DAY, Bounded.REFUSED_LOOK_UP, 1)
+    house = CaseHouse(custodians=2)
+    try:
+        case = house.case(house.ada)
+        house.custodians[1].away = True
+        monkeypatch.setattr(table, "take_out", lambda *_: False)  # its twin was first
+        assert house.refused(case) == Reason.REASON_NOTICE_NOT_HELD
+        assert house.refused(case) == Reason.REASON_QUOTA_EXCEEDED
+    finally:
+        house.close()
+
+
 def _refused_attempts(house: CaseHouse) -> int:
     found = house.desk.store.run(lambda c: statistics.counted(c, Series.CASE, (0, 99_999)))
     return found[REGULATOR][v1.StatisticsMeasure.STATISTICS_MEASURE_REFUSED]
