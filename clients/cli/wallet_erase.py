@@ -22,6 +22,7 @@ from clients.sdk.own_erasure import (
     settle_late,
 )
 from concordat import v1
+from concordat.clock import Clock
 from concordat.rpc.errors import RemoteError
 from concordat.v1 import ErasureCategory, ErasureRule
 from concordat.verify.history import HistoryBrokenError
@@ -151,7 +152,7 @@ def _erase_once_agreed(desk: WalletDesk, where: Console, *, as_json: bool) -> v1
         _show(read, where)
         _agree(as_json=as_json)
         try:
-            return erase_as_read(desk.client, desk.store, read, desk.now)
+            return erase_as_read(desk.client, desk.store, read, Clock().now())  # reading takes long
         except ErasurePreviewChanged as changed:
             where.print(f"{changed}.", style="yellow")
             read = changed.newer

@@ -7,7 +7,7 @@ import pytest
 
 from clients.sdk.own_listings import OwnListings
 from concordat import v1
-from concordat.clock import to_timestamp
+from concordat.clock import Clock, from_timestamp, to_timestamp
 from concordat.rpc.errors import RemoteError
 from concordat.v1 import ErasureCategory, ErasureRule, Reason
 from tests.builders import DAY
@@ -78,6 +78,22 @@ def test_what_changed_after_it_was_shown_is_shown_again_before_anything_goes(
         v1.ErasureRequest.FromString(each.request.payload).preview for each in erasures(listed)
     ]
     assert previews == [True, True, True, False]
+
+
+def test_whoever_reads_for_long_before_agreeing_sends_a_fresh_request(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = datetime.now(UTC)
+
+    def agree(*_: object, **__: object) -> bool:
+        monkeypatch.setattr(Clock, "now", lambda _: began + timedelta(minutes=5))
+        return True
+
+    monkeypatch.setattr("clients.cli.wallet_erase.typer.confirm", agree)
+    listed.run("wallet", "erase", *wallet)
+    sent = v1.ErasureRequest.FromString(erasures(listed)[-1].request.payload)
+    assert not sent.preview
+    assert from_timestamp(sent.issued_at) == began + timedelta(minutes=5)
 
 
 def test_an_erasure_whose_answer_was_lost_is_found_out_at_once_or_by_the_log(
