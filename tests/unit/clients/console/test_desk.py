@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from clients.console.base.formats import written_in
+from clients.console.desk import journal_words
 from clients.console.desk.case_answer import answer_table
 from clients.console.desk.challenge import parse_challenge, sign_challenge
+from clients.console.desk.home import LOOK_UP
 from clients.console.desk.journal import Journal
 from clients.console.desk.site import _PAGES
 from clients.sdk.errors import ClientError
@@ -497,6 +499,17 @@ def test_pages_name_days_and_months_as_their_language_does(house: DeskHouse) -> 
         page = browser.get(path, params={"lang": "zh"}).text
         words = re.sub(r"<[^>]*>", " ", page[page.index("<main") :])
         assert re.findall(r"\d{4}-\d{2}", words) == [], path
+
+
+def test_every_act_that_the_desk_notes_has_words() -> None:
+    desk = Path(journal_words.__file__).parent
+    source = "".join(path.read_text() for path in desk.glob("*.py"))
+    plain = set(re.findall(r'journal\.note\(\s*(?:officer|None),\s*"([\w-]+)"', source))
+    proposed = {f"propose-{act}" for act in ("renew", "suspend", "reinstate", "revoke")}
+    assert len(plain) > len(proposed)
+    with written_in("zh"):
+        said = {act: journal_words.act_words(act) for act in {*plain, *proposed, LOOK_UP}}
+    assert [act for act, words in said.items() if re.search(r"[a-z]", words)] == []
 
 
 def test_the_journal_is_gone_on_with_after_a_restart(house: DeskHouse) -> None:
