@@ -53,7 +53,11 @@ class ProviderServicer(ProviderServiceServicer):
         """See the proto."""
         del context
         call = self._of_the_exchange()
-        return v1.RequestOwnScoresResponse(result=self._own_desk.answer(request, call.at))
+        with traces.span("answer") as span:
+            result = self._own_desk.answer(request, call.at)
+            if result.HasField("refusal"):
+                traces.failed(span, Refusal(result.refusal.reason))
+        return v1.RequestOwnScoresResponse(result=result)
 
     def _of_the_exchange(self) -> Call:
         """Return the call; raise ``Refusal`` unless it is the exchange's, and the directory is current."""

@@ -125,7 +125,9 @@ class _FakeStub:
         self,
         message: v1.RequestOwnScoresRequest,
         timeout: float,  # noqa: ASYNC109 - gRPC's signature
+        metadata: Sequence[tuple[str, str]] = (),
     ) -> v1.RequestOwnScoresResponse:
+        self._links.own_metadata[self._provider] = dict(metadata)
         self._links.own_sent.append((self._provider, message))
         answer = self._links.own_answers.get(self._provider) or self._links.own(self._provider)
         try:
@@ -155,6 +157,7 @@ class FakeLinks(ProviderLinks):
         self.metadata: dict[str, dict[str, str]] = {}  # of the latest message, by provider
         self.own_answers: dict[str, OwnAnswer] = {}
         self.own_sent: list[tuple[str, v1.RequestOwnScoresRequest]] = []
+        self.own_metadata: dict[str, dict[str, str]] = {}
 
     async def _link(self, provider: Member) -> _Link:
         stub = _FakeStub(self, provider.member_id)

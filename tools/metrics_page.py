@@ -50,8 +50,22 @@ Off unless the environment asks for them, by OpenTelemetry's standard variables:
 A view is one trace: the lender's call, the exchange's `admission`, `record`, `log wait`, `ask providers` with an
 `ask` for each provider and the provider's `answer`, `pool` and `release`. The trace goes on from process to
 process in the metadata `traceparent` (W3C), on member ports alone: what a caller on a public port sends is not
-read. Requests of several views that travel in one message each keep their own trace, up to the 64th. A stream of
-views is not traced as a whole; what the exchange does for each of its messages is.
+read. Requests of several views that travel in one message each keep their own trace, up to the 64th.
+
+Each view of a stream is one trace too, with the same steps, and begins at the exchange as a span
+`ViewService/RequestViews` that is sampled by itself. The stream's metadata goes out before anybody knows which
+views it will carry: so the lender's end is one span, as long as the stream, and each view has a link to it. A step
+that the exchange took for a whole message at once is in the trace of each of its views, with the same times;
+`concordat.views` at `admission` tells how many those were.
+
+A person's own view is one trace: `SubjectService/RequestOwnView` at the exchange with the same steps, an `ask` for
+each provider, and the provider's `answer`. The wallet's call is a trace of its own, as every call on a public
+port is.
+
+These have no trace: streams of changes (of members, of what a lender watches), which tell of something whenever it
+happens; screenings of listings, which ask no provider, and of which there is the lender's span alone; and the
+witness, since one checkpoint that it cosigns holds many views. What it takes of a view's time is in that view's
+`log wait` and `release`.
 
 The command `concordat` traces its calls by the same variables. A program that calls with `clients.sdk` traces
 once it has called `concordat.telemetry.traces.use` with a provider of its own, before it opens its connections.

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from clients.sdk.outbox import SentLike
 from clients.sdk.streaming import unanswered
 from concordat.rpc.errors import from_rpc_error
+from concordat.telemetry.streams import calling
 
 B = TypeVar("B")
 S = TypeVar("S", bound=SentLike)
@@ -39,22 +40,23 @@ class AioStream(Generic[B, S]):
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
-        call = start(timeout=seconds)
-        try:
-            more = True
-            while more or self._unanswered:
-                while more and len(self._unanswered) < self._in_flight:
-                    more = await self._send_next(call)
-                if not self._unanswered:
-                    break
-                got = await call.read()
-                if not isinstance(got, answer):  # the end of the stream
-                    await _raise_end(call)
-                yield self._unanswered.popleft(), got
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
-        finally:
-            call.cancel()
+        with calling(method) as metadata:
+            call = start(timeout=seconds, metadata=metadata)
+            try:
+                more = True
+                while more or self._unanswered:
+                    while more and len(self._unanswered) < self._in_flight:
+                        more = await self._send_next(call)
+                    if not self._unanswered:
+                        break
+                    got = await call.read()
+                    if not isinstance(got, answer):  # the end of the stream
+                        await _raise_end(call)
+                    yield self._unanswered.popleft(), got
+            except grpc.aio.AioRpcError as error:
+                raise from_rpc_error(error) from error
+            finally:
+                call.cancel()
 
     async def _send_next(self, call: Any) -> bool:
         """Send the next message, or say that there are no more; return whether there may be."""

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from clients.sdk.errors import AnswerNotVerified
 from clients.sdk.streaming import unanswered
 from concordat.rpc.errors import from_rpc_error
+from concordat.telemetry.streams import calling
 
 
 class SentLike(Protocol):
@@ -90,13 +91,14 @@ def answers(
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=answer.FromString,
     )
-    call = start(out.messages(), timeout=seconds)
-    try:
-        for got in call:
-            yield out.answered(), got
-    except grpc.RpcError as error:
-        raise out.failure or from_rpc_error(error) from error
-    finally:
-        out.stop()
-        call.cancel()
+    with calling(method) as metadata:
+        call = start(out.messages(), timeout=seconds, metadata=metadata)
+        try:
+            for got in call:
+                yield out.answered(), got
+        except grpc.RpcError as error:
+            raise out.failure or from_rpc_error(error) from error
+        finally:
+            out.stop()
+            call.cancel()
     out.require_all_answered()

@@ -170,8 +170,8 @@ def answering(
     if _tracer is None:
         return _NOTHING
     name = method_name(path)
-    parent = _context_of(metadata.get(TRACEPARENT)) if trusted else None
-    return span(name, SpanKind.SERVER, parent=parent or _no_context(), method=name)
+    parent = context_of(metadata.get(TRACEPARENT)) if trusted else None
+    return span(name, SpanKind.SERVER, parent=parent or no_context(), method=name)
 
 
 def carried_by(made: Span | None) -> list[tuple[str, str]]:
@@ -189,19 +189,30 @@ def carried_for_each(spans: Sequence[Span | None]) -> list[tuple[str, str]]:
     return [(TRACEPARENT, first), (EACH_TRACEPARENT, ",".join(each))] if first else []
 
 
-def begin(name: str, parent: Context | None, **attributes: str | int) -> Span | None:
+def begin(
+    name: str,
+    parent: Context | None,
+    kind: SpanKind = SpanKind.CLIENT,
+    links: Sequence[Link] = (),
+    **attributes: str | int,
+) -> Span | None:
     """Begin a span that somebody else ends, by ``end``; the current one does not change."""
     if _tracer is None:
         return None
     told = allowed(_full_names(attributes))
-    return _tracer.start_span(name, context=parent, kind=SpanKind.CLIENT, attributes=told)
+    return _tracer.start_span(name, context=parent, kind=kind, links=links, attributes=told)
 
 
 def current() -> Context | None:
     """Return where a span that is begun later belongs."""
     if _tracer is None:
         return None
-    return trace.set_span_in_context(trace.get_current_span())
+    return inside(trace.get_current_span())
+
+
+def inside(made: Span) -> Context:
+    """Return where the children of a span belong."""
+    return trace.set_span_in_context(made)
 
 
 @contextmanager
@@ -210,7 +221,7 @@ def answering_each(
 ) -> Iterator[list[Span | None]]:
     """Make a span for each request of a message, in the trace of its own view; None where it has none."""
     parents = str(metadata.get(EACH_TRACEPARENT, "")).split(",")[: min(count, MOST_TRACED)]
-    contexts = [_context_of(text) for text in parents]
+    contexts = [context_of(text) for text in parents]
     made: list[Span | None] = []
     if _tracer is not None:
         here = trace.get_current_span().get_span_context()
@@ -233,16 +244,17 @@ def _parent_of(made: Span | None) -> str:
     if made is None or not made.get_span_context().trace_flags.sampled:
         return ""
     carrier: dict[str, str] = {}
-    _propagator.inject(carrier, trace.set_span_in_context(made))
+    _propagator.inject(carrier, inside(made))
     return carrier.get(TRACEPARENT, "")
 
 
-def _context_of(text: object) -> Context | None:
+def context_of(text: object) -> Context | None:
     """Return the context that a traceparent names; None for what is none."""
     if not isinstance(text, str) or not _TRACE_PARENT.fullmatch(text):
         return None
-    return _propagator.extract({TRACEPARENT: text}, context=_no_context())
+    return _propagator.extract({TRACEPARENT: text}, context=no_context())
 
 
-def _no_context() -> Context:
+def no_context() -> Context:
+    """Return where a span belongs that begins a trace of its own."""
     return trace.set_span_in_context(trace.INVALID_SPAN)

@@ -13,11 +13,14 @@ from time import monotonic as _monotonic
 from typing import TYPE_CHECKING
 
 import structlog
+from opentelemetry.trace import SpanKind
 
 from concordat import v1
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal
+from concordat.telemetry import traces
+from concordat.telemetry.traces import span
 from concordat.v1 import Reason, Role
 from concordat.verify.consent import open_binding, open_own_view_request
 from exchange.log import records
@@ -31,6 +34,8 @@ from exchange.views.request_view import PROVIDER_SECONDS, nobody_stale
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+    from opentelemetry.trace import Span
 
     from concordat.clock import Clock
     from concordat.federation.directory import Member, MemberDirectory
@@ -71,10 +76,14 @@ class OwnViewDesk:
         self.directory.calibration(at)  # with none in use nothing can be pooled: ask nobody
         budget = next_hop_seconds(seconds_left)
         ends = _monotonic() + seconds_left
-        ask = self._verified(envelopes, at)
-        look = await self.store.arun(lambda c: let_in(c, ask, self.per_day))
-        intent = await self._receipt((ask.subject_ref, look.look_id), budget)
-        outcomes = await self._gather(ask, intent, ends - _monotonic())
+        with span("admission", views=1):
+            ask = self._verified(envelopes, at)
+        with span("record"):
+            look = await self.store.arun(lambda c: let_in(c, ask, self.per_day))
+        with span("log wait"):
+            intent = await self._receipt((ask.subject_ref, look.look_id), budget)
+        with span("ask providers"):
+            outcomes = await self._gather(ask, intent, ends - _monotonic())
         return await self._release(ask, look, intent, outcomes, ends - _monotonic())
 
     def _verified(self, envelopes: v1.RequestOwnViewRequest, at: datetime) -> OwnAsk:
@@ -106,19 +115,37 @@ class OwnViewDesk:
     async def _ask(
         self, provider_id: str, ask: OwnAsk, message: v1.RequestOwnScoresRequest, seconds: float
     ) -> Outcome:
-        directory, now = self.directory, self.clock.now
         try:
-            provider = directory.require(provider_id, now(), Role.ROLE_PROVIDER)
+            provider = self.directory.require(provider_id, self.clock.now(), Role.ROLE_PROVIDER)
+        except Refusal as refusal:
+            return refusal
+        # Only now: until it is found in the directory, a name is whatever the person wrote.
+        with span("ask", SpanKind.CLIENT, provider=provider.member_id) as asking:
+            outcome = await self._answer_of(provider, ask, message, seconds, asking)
+            if isinstance(outcome, Refusal):
+                traces.failed(asking, outcome)
+        return outcome
+
+    async def _answer_of(
+        self,
+        provider: Member,
+        ask: OwnAsk,
+        message: v1.RequestOwnScoresRequest,
+        seconds: float,
+        asking: Span | None,
+    ) -> Outcome:
+        carried = traces.carried_by(asking)
+        try:
             async with asyncio.timeout(seconds):
-                result = await self.links.request_own_scores(provider, message, seconds)
+                result = await self.links.request_own_scores(provider, message, seconds, carried)
         except TimeoutError:
             return Refusal(Reason.REASON_PROVIDER_TIMED_OUT)
         except Refusal as refusal:
             return refusal
         except Exception as error:  # noqa: BLE001 - a defect beneath must not keep the others' answers back
-            _log.error("provider_call_broke", provider=provider_id, exc_info=error)
+            _log.error("provider_call_broke", provider=provider.member_id, exc_info=error)
             return Refusal(Reason.REASON_PROVIDER_UNREACHABLE, type(error).__name__)
-        return read_result(provider, ask.request, directory.anchors, result, now())
+        return read_result(provider, ask.request, self.directory.anchors, result, self.clock.now())
 
     async def _release(
         self,
@@ -132,12 +159,14 @@ class OwnViewDesk:
         at = self.clock.now()
         calibration = self.directory.calibration(at)
         pooling = Pooling(calibration, self.stale(calibration.version))
-        view = compose_own_view(ask, look, outcomes, self._exchange(at), pooling, at)
-        envelope = seal(view, self.signer)
+        with span("pool"):
+            view = compose_own_view(ask, look, outcomes, self._exchange(at), pooling, at)
+            envelope = seal(view, self.signer)
         draft = records.own_view(view, digest_of(envelope))
-        await self.store.arun(lambda c: log.enqueue(c, [draft]))
-        key = (ask.subject_ref, draft.record_id)
-        release = await self._receipt(key, seconds_left - MARGIN_SECONDS)
+        with span("release"):
+            await self.store.arun(lambda c: log.enqueue(c, [draft]))
+            key = (ask.subject_ref, draft.record_id)
+            release = await self._receipt(key, seconds_left - MARGIN_SECONDS)
         answers = answers_of(ask.request.message, outcomes)
         return v1.RequestOwnViewResponse(
             view=envelope,

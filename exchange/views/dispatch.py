@@ -116,12 +116,20 @@ class Dispatcher:
         self.in_flight = 0  # views between arrival and release, kept by the desk
 
     async def ask(
-        self, views: Sequence[tuple[Admitted, v1.LogReceipt]], seconds: float
+        self,
+        views: Sequence[tuple[Admitted, v1.LogReceipt]],
+        seconds: float,
+        spans: Sequence[Span] | None = None,
     ) -> list[Gathering]:
-        """Ask every provider that each view's consent names; return when all have answered or time is up."""
+        """Ask every provider that each view's consent names; return when all have answered or time is up.
+
+        The questions belong to ``spans``, by view, or to the current one.
+        """
         here = traces.current()
+        traced = [here] * len(views) if spans is None else [traces.inside(each) for each in spans]
         gatherings = [
-            Gathering(admitted, intent, seconds, trace=here) for admitted, intent in views
+            Gathering(admitted, intent, seconds, trace=where)
+            for (admitted, intent), where in zip(views, traced, strict=True)
         ]
         self._queue.extend(gatherings)
         self._schedule()

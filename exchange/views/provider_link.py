@@ -66,7 +66,11 @@ class ProviderLinks:
         return response.results
 
     async def request_own_scores(
-        self, provider: Member, message: v1.RequestOwnScoresRequest, seconds: float
+        self,
+        provider: Member,
+        message: v1.RequestOwnScoresRequest,
+        seconds: float,
+        metadata: Sequence[tuple[str, str]] = (),
     ) -> v1.ScoreResult:
         """Ask one provider for a person that asks itself, once; raise ``Refusal`` as ``request_scores``.
 
@@ -77,7 +81,9 @@ class ProviderLinks:
             raise _piled_up(provider)
         link.own_calls += 1
         try:
-            response = await link.stub.RequestOwnScores(message, timeout=seconds)
+            response = await link.stub.RequestOwnScores(
+                message, timeout=seconds, metadata=tuple(metadata)
+            )
         except grpc.aio.AioRpcError as error:
             raise _failed(provider, error) from error
         finally:

@@ -6,6 +6,7 @@ is in a signed checkpoint of the log, and nothing is stored about a score.
 
 from __future__ import annotations
 
+from itertools import compress
 from time import monotonic as _monotonic
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from concordat.federation.purposes import require_releases_score
 from concordat.refusal import Refusal
 from concordat.rpc.deadline import MARGIN_SECONDS, next_hop_seconds
 from concordat.statements import digest_of, seal_batch
-from concordat.telemetry.traces import span
+from concordat.telemetry.streams import step
 from concordat.v1 import DataCategory
 from exchange.listings.told import NOTHING
 from exchange.views import measured
@@ -26,6 +27,8 @@ from exchange.views.release import Release
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from opentelemetry.trace import Span
 
     from concordat.clock import Clock
     from concordat.federation.directory import Member, MemberDirectory
@@ -80,9 +83,11 @@ class ViewDesk:
         caller: Member,
         at: datetime,
         seconds_left: float,
+        spans: Sequence[Span] | None = None,
     ) -> list[v1.RequestViewResponse | Refusal]:
         """Answer each ask by itself, in order; one that is refused refuses no other.
 
+        ``spans`` are of asks that are traced each by itself, by place; else they belong to the current trace.
         Raises ``Refusal`` where nothing may be released to anybody, because the log is not in order.
         """
         self._dispatcher.in_flight += len(asks)
@@ -92,36 +97,41 @@ class ViewDesk:
             budget = next_hop_seconds(seconds_left)
             ends = _monotonic() + seconds_left
             anchors = self._directory.anchors
-            with span("admission", views=len(asks)):
+            with step("admission", spans, views=len(asks)):
                 checked = [
                     check_ask(ask, caller, anchors, at, require_releases_score) for ask in asks
                 ]
             # Record: an access entry for each, durable before anything else happens (R24). Log: each is in a
             # signed checkpoint before a provider hears of it, and proves it to them.
-            with span("record"):
+            with step("record", spans):
                 recorded = await self._accesses.record(checked)
-            with span("log wait"):
+            with step("log wait", spans):
                 logged = await self._accesses.logged(recorded, budget)
             measured.refused(checked, logged)
-            with span("ask providers"):
-                gathered = await self._gather(logged, ends - _monotonic())
-            released = iter(await self._release(gathered, ends - _monotonic()))
+            asked = [not isinstance(result, Refusal) for result in logged]
+            spans = None if spans is None else list(compress(spans, asked))
+            with step("ask providers", spans) as asking:
+                gathered = await self._gather(logged, ends - _monotonic(), asking)
+            released = iter(await self._release(gathered, ends - _monotonic(), spans))
             return [result if isinstance(result, Refusal) else next(released) for result in logged]
         finally:
             self._dispatcher.in_flight -= len(asks)
 
     async def _gather(
-        self, logged: Sequence[Logged | Refusal], seconds_left: float
+        self,
+        logged: Sequence[Logged | Refusal],
+        seconds_left: float,
+        spans: Sequence[Span] | None,
     ) -> list[Gathering]:
         """Gather: every provider that a consent names, at once."""
         asked = [result for result in logged if not isinstance(result, Refusal)]
         if not asked:
             return []
         budget = next_hop_seconds(seconds_left, self._provider_seconds)
-        return await self._dispatcher.ask(asked, budget)
+        return await self._dispatcher.ask(asked, budget, spans)
 
     async def _release(
-        self, gathered: Sequence[Gathering], seconds_left: float
+        self, gathered: Sequence[Gathering], seconds_left: float, spans: Sequence[Span] | None
     ) -> list[v1.RequestViewResponse | Refusal]:
         """Pool, add listings and sign, record and log what goes out, and only then let it go."""
         if not gathered:
@@ -131,7 +141,7 @@ class ViewDesk:
         calibration = self._directory.calibration(at)
         pooling = Pooling(calibration, self._stale(calibration.version))
         shown = await self._shown(gathered, at)
-        with span("pool"):
+        with step("pool", spans):
             views = [
                 compose_view(gathering, exchange, pooling, at, each)
                 for gathering, each in zip(gathered, shown, strict=True)
@@ -150,7 +160,7 @@ class ViewDesk:
                 views, envelopes, gathered, shown, strict=True
             )
         ]
-        with span("release"):
+        with step("release", spans):
             receipts = await self._accesses.released(releases, seconds_left - MARGIN_SECONDS)
         measured.released(gathered, views, receipts)
         return [

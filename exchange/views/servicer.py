@@ -10,10 +10,13 @@ from concordat.refusal import Refusal
 from concordat.rpc.admission import current_call
 from concordat.rpc.deadline import MAX_SECONDS
 from concordat.rpc.errors import to_item
+from concordat.telemetry import streams, traces
 from concordat.v1.view_service_pb2_grpc import ViewServiceServicer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from opentelemetry.trace import Link, Span
 
     from concordat.rpc.aio_server import Context
     from exchange.views.request_view import ViewDesk
@@ -45,9 +48,9 @@ class ViewServicer(ViewServiceServicer):
         self, request_iterator: AsyncIterator[v1.RequestViewsRequest], context: Context
     ) -> AsyncIterator[v1.RequestViewsResponse]:
         """Answer a stream of many, message by message."""
-        del context
+        caller = streams.links_to_caller(lambda: dict(context.invocation_metadata() or ()))
         pending: _Pending = asyncio.Queue(maxsize=STREAM_WINDOW - 1)
-        reader = asyncio.create_task(self._read(request_iterator, pending))
+        reader = asyncio.create_task(self._read(request_iterator, pending, caller))
         try:
             while (answer := await pending.get()) is not None:
                 yield await answer
@@ -55,7 +58,10 @@ class ViewServicer(ViewServiceServicer):
             reader.cancel()
 
     async def _read(
-        self, requests: AsyncIterator[v1.RequestViewsRequest], pending: _Pending
+        self,
+        requests: AsyncIterator[v1.RequestViewsRequest],
+        pending: _Pending,
+        caller: Sequence[Link],
     ) -> None:
         """Start work on each message as it comes; the queue's bound holds the stream back.
 
@@ -64,15 +70,22 @@ class ViewServicer(ViewServiceServicer):
         """
         try:
             async for message in requests:
-                await pending.put(asyncio.ensure_future(self._answer_message(message)))
+                await pending.put(asyncio.ensure_future(self._answer_message(message, caller)))
         except Exception as error:  # noqa: BLE001 - handed on, to be raised where it is answered
             failed: asyncio.Future[v1.RequestViewsResponse] = asyncio.Future()
             failed.set_exception(error)
             await pending.put(failed)
         await pending.put(None)
 
-    async def _answer_message(self, message: v1.RequestViewsRequest) -> v1.RequestViewsResponse:
-        results = await self._answer(list(message.asks))
+    async def _answer_message(
+        self, message: v1.RequestViewsRequest, caller: Sequence[Link]
+    ) -> v1.RequestViewsResponse:
+        asks = list(message.asks)
+        with streams.answering_views("ViewService/RequestViews", len(asks), caller) as spans:
+            results = await self._answer(asks, spans)
+            for span, result in zip(spans or (), results, strict=False):
+                if isinstance(result, Refusal):
+                    traces.failed(span, result)
         return v1.RequestViewsResponse(
             results=[
                 v1.ViewResult(refusal=to_item(result))
@@ -83,8 +96,8 @@ class ViewServicer(ViewServiceServicer):
         )
 
     async def _answer(
-        self, asks: list[v1.RequestViewRequest]
+        self, asks: list[v1.RequestViewRequest], spans: Sequence[Span] | None = None
     ) -> list[v1.RequestViewResponse | Refusal]:
         call = current_call()
         left = MAX_SECONDS if call.seconds_left is None else call.seconds_left
-        return await self._desk.answer(asks, call.member, call.at, min(left, MAX_SECONDS))
+        return await self._desk.answer(asks, call.member, call.at, min(left, MAX_SECONDS), spans)
