@@ -50,7 +50,8 @@ Off unless the environment asks for them, by OpenTelemetry's standard variables:
 A view is one trace: the lender's call, the exchange's `admission`, `record`, `log wait`, `ask providers` with an
 `ask` for each provider and the provider's `answer`, `pool` and `release`. The trace goes on from process to
 process in the metadata `traceparent` (W3C), on member ports alone: what a caller on a public port sends is not
-read. Requests of several views that travel in one message each keep their own trace, up to the 64th.
+read. Requests of several views that travel in one message each keep their own trace, of those sampled the
+first 64.
 
 Each view of a stream is one trace too, with the same steps, and begins at the exchange as a span
 `ViewService/RequestViews` that is sampled by itself. The stream's metadata goes out before anybody knows which

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -181,12 +182,16 @@ def carried_by(made: Span | None) -> list[tuple[str, str]]:
 
 
 def carried_for_each(spans: Sequence[Span | None]) -> list[tuple[str, str]]:
-    """Return the metadata of a message whose requests belong to several traces, by place."""
-    if not any(spans):
+    """Return the metadata of a message whose requests belong to several traces, by place.
+
+    Of those that are sampled the first ``MOST_TRACED`` are told, wherever they stand.
+    """
+    parents = map(_parent_of, spans)
+    told = dict(islice(((n, each) for n, each in enumerate(parents) if each), MOST_TRACED))
+    if not told:
         return []
-    each = [_parent_of(made) for made in spans[:MOST_TRACED]]
-    first = next(filter(None, each), "")
-    return [(TRACEPARENT, first), (EACH_TRACEPARENT, ",".join(each))] if first else []
+    each_place = (told.get(place, "") for place in range(max(told) + 1))
+    return [(TRACEPARENT, told[min(told)]), (EACH_TRACEPARENT, ",".join(each_place))]
 
 
 def begin(
@@ -220,7 +225,7 @@ def answering_each(
     metadata: Mapping[str, Any], name: str, count: int
 ) -> Iterator[list[Span | None]]:
     """Make a span for each request of a message, in the trace of its own view; None where it has none."""
-    parents = str(metadata.get(EACH_TRACEPARENT, "")).split(",")[: min(count, MOST_TRACED)]
+    parents = str(metadata.get(EACH_TRACEPARENT, "")).split(",")[:count]
     contexts = [context_of(text) for text in parents]
     made: list[Span | None] = []
     if _tracer is not None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan
 
 from concordat.refusal import Refusal
 from concordat.settings import SettingsError
@@ -124,6 +125,17 @@ def test_a_message_tells_at_most_as_many_traces_as_metadata_holds(
     assert sum(len(key) + len(value) for key, value in told) < 4096
     with traces.answering_each(dict(told), "answer", 128) as answers:
         assert len(answers) == traces.MOST_TRACED
+
+
+def test_where_few_views_are_sampled_the_last_of_a_message_is_told_too(
+    spans: InMemorySpanExporter,
+) -> None:
+    left_out = NonRecordingSpan(INVALID_SPAN_CONTEXT)
+    made = [traces.begin("ask", None) if place % 2 else left_out for place in range(128)]
+    told = traces.carried_for_each(made)
+    assert sum(len(key) + len(value) for key, value in told) < 4096
+    with traces.answering_each(dict(told), "answer", 128) as answers:
+        assert [answer is not None for answer in answers] == [False, True] * 64
 
 
 @pytest.mark.parametrize(
