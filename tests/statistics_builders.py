@@ -67,6 +67,17 @@ def day_tables(day: str, answered: int) -> list[v1.Statistics]:
     ]
 
 
+def standing_table(day: str) -> v1.Statistics:
+    """Return how listings stood on a day."""
+    stand = row(
+        cell(M.STATISTICS_MEASURE_STANDS_DRAFT),
+        cell(M.STATISTICS_MEASURE_STANDS_EFFECTIVE, count=130),
+        cell(M.STATISTICS_MEASURE_STANDS_UNDER_REVIEW, count=20),
+        member=FURNISHER,
+    )
+    return table_of(T.STATISTICS_TABLE_LISTINGS_BY_STATE, day, stand)
+
+
 def month_tables(article: str = "Art. 12(1)") -> list[v1.Statistics]:
     """Return the tables of listings, disputes and case look-ups of October 2026."""
     listings = row(

@@ -73,8 +73,9 @@ def statistics(
 ) -> None:
     """Show the statistics of a day or a month that is over.
 
-    Aggregates alone, the same for everybody and for ever. Each table comes either by the day (traffic) or by the
-    month (listings, disputes, cases). Your reading is logged.
+    Aggregates alone, the same for everybody and for ever. Each table comes either by the day (traffic, and how
+    many listings stand in which state) or by the month (what became of listings, disputes, cases). Your reading is
+    logged.
     """
     if (day is None) == (month is None):
         raise typer.BadParameter("name either --day or --month")

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -34,6 +34,7 @@ _BY_DAY = (
     T.STATISTICS_TABLE_PROVIDERS,
     T.STATISTICS_TABLE_CONSENT_EVENTS,
     T.STATISTICS_TABLE_CONSENT_DELAY,
+    T.STATISTICS_TABLE_LISTINGS_BY_STATE,
 )
 _TIMES = (
     T.STATISTICS_TABLE_VIEW_LATENCY,
@@ -42,6 +43,11 @@ _TIMES = (
     T.STATISTICS_TABLE_CONSENT_DELAY,
 )
 _BARS: Mapping[int, Sequence[int]] = {
+    T.STATISTICS_TABLE_LISTINGS_BY_STATE: (
+        M.STATISTICS_MEASURE_STANDS_EFFECTIVE,
+        M.STATISTICS_MEASURE_STANDS_CONTESTED,
+        M.STATISTICS_MEASURE_STANDS_UNDER_REVIEW,
+    ),
     T.STATISTICS_TABLE_LISTINGS: (
         M.STATISTICS_MEASURE_FILED,
         M.STATISTICS_MEASURE_EFFECTIVE,
@@ -123,9 +129,19 @@ def parts_of(month: Month) -> Iterator[Part]:
             grid = times_grid(month, table)
             yield Part(grid, _times_plot(month, table, days, grid.title))
         yield Part(providers_grid(month))
+        yield from _standing(month)
     for kind, told in sorted(month.tables.items()):
         if kind != T.STATISTICS_TABLE_CASES:
             yield Part(grid_of(told), _bars_plot(told, month.smallest))
+
+
+def _standing(month: Month) -> Iterator[Part]:
+    """Yield how listings stood on the last day of the month that tells it."""
+    told = [each for _, each in month.daily(T.STATISTICS_TABLE_LISTINGS_BY_STATE) if each.rows]
+    if told:
+        grid = grid_of(told[-1])
+        dated = replace(grid, title=f"{grid.title}, {grid.period}")
+        yield Part(dated, _bars_plot(told[-1], month.smallest))
 
 
 def _traffic_plot(month: Month, days: Sequence[str]) -> Markup:

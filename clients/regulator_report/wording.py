@@ -30,6 +30,12 @@ TABLES: Titles = {
         marked("From consent to request"),
         marked("From when the exchange took a consent in until a request under it was let in."),
     ),
+    T.STATISTICS_TABLE_LISTINGS_BY_STATE: (
+        marked("Listings by state"),
+        marked(
+            "As they stood when the day was closed, by who filed them first. Ended ones are in no column."
+        ),
+    ),
     T.STATISTICS_TABLE_LISTINGS: (marked("Listings"), marked("By who filed them first.")),
     T.STATISTICS_TABLE_CONTESTS: (
         marked("Contested before effect"),
@@ -117,6 +123,13 @@ COLUMNS: Mapping[int, str] = {
     M.STATISTICS_MEASURE_NOTICES_DUE: marked("notices due"),
     M.STATISTICS_MEASURE_NOTICES_DELIVERED: marked("notices delivered"),
     M.STATISTICS_MEASURE_BUDGET: marked("budget of the month"),
+    M.STATISTICS_MEASURE_STANDS_DRAFT: marked("drafted"),
+    M.STATISTICS_MEASURE_STANDS_NOTICED: marked("noticed"),
+    M.STATISTICS_MEASURE_STANDS_CONTESTED: marked("contested"),
+    M.STATISTICS_MEASURE_STANDS_EFFECTIVE: marked("effective"),
+    M.STATISTICS_MEASURE_STANDS_UNDER_REVIEW: marked("under review"),
+    M.STATISTICS_MEASURE_STANDS_APPEAL: marked("in appeal"),
+    M.STATISTICS_MEASURE_STANDS_SETTLED: marked("settled"),
 }
 
 

@@ -43,6 +43,10 @@ class _StatisticsTableEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Statis
     """By day: time from a subject's signing a pause, resumption or revocation until it was in force here."""
     STATISTICS_TABLE_CONSENT_DELAY: _StatisticsTable.ValueType  # 6
     """By day: time from a consent's grant until a request under it was let in."""
+    STATISTICS_TABLE_LISTINGS_BY_STATE: _StatisticsTable.ValueType  # 7
+    """By day: listings that have not ended, by who filed them first and the state they stood in when the table was made.
+    With no rows where it was made more than an hour after the day's end.
+    """
     STATISTICS_TABLE_LISTINGS: _StatisticsTable.ValueType  # 20
     """By month: listings filed, that took effect, and that ended, by who filed them."""
     STATISTICS_TABLE_CONTESTS: _StatisticsTable.ValueType  # 21
@@ -79,6 +83,10 @@ STATISTICS_TABLE_CONSENT_EVENTS: StatisticsTable.ValueType  # 5
 """By day: time from a subject's signing a pause, resumption or revocation until it was in force here."""
 STATISTICS_TABLE_CONSENT_DELAY: StatisticsTable.ValueType  # 6
 """By day: time from a consent's grant until a request under it was let in."""
+STATISTICS_TABLE_LISTINGS_BY_STATE: StatisticsTable.ValueType  # 7
+"""By day: listings that have not ended, by who filed them first and the state they stood in when the table was made.
+With no rows where it was made more than an hour after the day's end.
+"""
 STATISTICS_TABLE_LISTINGS: StatisticsTable.ValueType  # 20
 """By month: listings filed, that took effect, and that ended, by who filed them."""
 STATISTICS_TABLE_CONTESTS: StatisticsTable.ValueType  # 21
@@ -190,6 +198,20 @@ class _StatisticsMeasureEnumTypeWrapper(enum_type_wrapper._EnumTypeWrapper[_Stat
     """Notices that reached their subjects' inboxes. Told as failings are."""
     STATISTICS_MEASURE_BUDGET: _StatisticsMeasure.ValueType  # 53
     """Look-ups that all regulators may make in a month; a setting."""
+    STATISTICS_MEASURE_STANDS_DRAFT: _StatisticsMeasure.ValueType  # 60
+    """Listings that stand in LISTING_STATE_DRAFT."""
+    STATISTICS_MEASURE_STANDS_NOTICED: _StatisticsMeasure.ValueType  # 61
+    """Listings that stand in LISTING_STATE_NOTICED."""
+    STATISTICS_MEASURE_STANDS_CONTESTED: _StatisticsMeasure.ValueType  # 62
+    """Listings that stand in LISTING_STATE_CONTESTED."""
+    STATISTICS_MEASURE_STANDS_EFFECTIVE: _StatisticsMeasure.ValueType  # 63
+    """Listings that stand in LISTING_STATE_EFFECTIVE."""
+    STATISTICS_MEASURE_STANDS_UNDER_REVIEW: _StatisticsMeasure.ValueType  # 64
+    """Listings that stand in LISTING_STATE_UNDER_REVIEW."""
+    STATISTICS_MEASURE_STANDS_APPEAL: _StatisticsMeasure.ValueType  # 65
+    """Listings that stand in LISTING_STATE_APPEAL."""
+    STATISTICS_MEASURE_STANDS_SETTLED: _StatisticsMeasure.ValueType  # 66
+    """Listings that stand in LISTING_STATE_SETTLED."""
 
 class StatisticsMeasure(_StatisticsMeasure, metaclass=_StatisticsMeasureEnumTypeWrapper):
     """What a cell of a table tells."""
@@ -280,6 +302,20 @@ STATISTICS_MEASURE_NOTICES_DELIVERED: StatisticsMeasure.ValueType  # 52
 """Notices that reached their subjects' inboxes. Told as failings are."""
 STATISTICS_MEASURE_BUDGET: StatisticsMeasure.ValueType  # 53
 """Look-ups that all regulators may make in a month; a setting."""
+STATISTICS_MEASURE_STANDS_DRAFT: StatisticsMeasure.ValueType  # 60
+"""Listings that stand in LISTING_STATE_DRAFT."""
+STATISTICS_MEASURE_STANDS_NOTICED: StatisticsMeasure.ValueType  # 61
+"""Listings that stand in LISTING_STATE_NOTICED."""
+STATISTICS_MEASURE_STANDS_CONTESTED: StatisticsMeasure.ValueType  # 62
+"""Listings that stand in LISTING_STATE_CONTESTED."""
+STATISTICS_MEASURE_STANDS_EFFECTIVE: StatisticsMeasure.ValueType  # 63
+"""Listings that stand in LISTING_STATE_EFFECTIVE."""
+STATISTICS_MEASURE_STANDS_UNDER_REVIEW: StatisticsMeasure.ValueType  # 64
+"""Listings that stand in LISTING_STATE_UNDER_REVIEW."""
+STATISTICS_MEASURE_STANDS_APPEAL: StatisticsMeasure.ValueType  # 65
+"""Listings that stand in LISTING_STATE_APPEAL."""
+STATISTICS_MEASURE_STANDS_SETTLED: StatisticsMeasure.ValueType  # 66
+"""Listings that stand in LISTING_STATE_SETTLED."""
 
 @typing.final
 class StatisticsCell(message.Message):

@@ -2,26 +2,41 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, insert, select, text
 
+from concordat import v1
 from concordat.clock import to_micros
 from concordat.ids import new_id
 from concordat.store.group_commit import GroupCommit
+from concordat.trust.envelope import validate
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
+from exchange.listings.machine import Listing, Source
+from exchange.listings.machine.listing import EFFECTIVE, UNDER_REVIEW, WITHDRAWN, State
+from exchange.listings.rows import listing_values, source_values
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics import counting, table
 from exchange.supervision.statistics.counting import Series
 from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.supervision.statistics.periods import Period
-from exchange.tables import access_entry, consent, retraction, statistics_told
+from exchange.tables import (
+    access_entry,
+    consent,
+    listing,
+    listing_source,
+    retraction,
+    statistics_told,
+)
 from tests.builders import AT, DAY, LENDER, Federation
+from tests.listing_builders import FURNISHER
 from tests.vault_builders import exchange_engine, own_postgres, prepared
 
+OTHER = "a-telecom"
+_KEPT = {"steps": 1, "revision": 1}  # what the ledger adds to a listing
 _DATABASE = "statistics_contract"
 _ACT: table.Counted = (Series.FISHING, LENDER, int(M.STATISTICS_MEASURE_SIGNAL_NO_MATCH))
 
@@ -43,6 +58,16 @@ class Exchange:
             lambda connection: office.read(connection, period, AT)
         )
         return {each.table: each.SerializeToString(deterministic=True) for each in tables}
+
+    def standing(self, period: Period, at: datetime) -> v1.Statistics:
+        """Return how listings stood on a day, of which the statistics are read at a time."""
+        read = self.offices[0].read
+        (told,) = [
+            each
+            for each in self.stores[0].run(lambda connection: read(connection, period, at))
+            if each.table == T.STATISTICS_TABLE_LISTINGS_BY_STATE
+        ]
+        return told
 
     def close(self) -> None:
         for store, engine in zip(self.stores, self.engines, strict=True):
@@ -96,6 +121,54 @@ class StatisticsStoreContract:
             if each.table == T.STATISTICS_TABLE_RECALLS
         ]
         assert recalls.rows[-1].cells[0].count == 10
+
+    def test_listings_are_counted_once_by_who_filed_them_first_and_the_state_they_stand_in(
+        self, exchange: Exchange
+    ) -> None:
+        run = exchange.stores[0].run
+        filed = [
+            *(_filed(FURNISHER, EFFECTIVE) for _ in range(21)),
+            *(_filed(FURNISHER, UNDER_REVIEW) for _ in range(12)),
+            *(_filed(OTHER, EFFECTIVE) for _ in range(16)),
+            *(_filed(OTHER, UNDER_REVIEW) for _ in range(11)),
+            *(_filed(FURNISHER, WITHDRAWN) for _ in range(40)),
+        ]
+        own = [listing_values(each) | _KEPT for each in filed]
+        vouched = [row for each in filed for row in source_values(each)]
+        run(lambda c: c.execute(insert(listing), own))
+        run(lambda c: c.execute(insert(listing_source), vouched))
+        period = Period.day_before(AT)
+        told = exchange.standing(period, period.end + timedelta(minutes=10))
+        assert [
+            (row.member, [cell.count for cell in row.cells if cell.WhichOneof("told")])
+            for row in told.rows
+        ] == [(OTHER, [20, 10]), (FURNISHER, [20, 10]), ("", [40, 20])]
+        validate(told)
+        assert exchange.standing(period, AT) == told
+        late = Period.day((period.start - DAY).date().isoformat())
+        assert not exchange.standing(late, late.end + DAY).rows  # what stands now is another day's
+
+
+def _filed(member: str, state: State) -> Listing:
+    """Return a listing that one filed first, and that the others vouch for as well."""
+    basis = v1.ListingBasis.LISTING_BASIS_LOAN
+    return Listing(
+        listing_id=new_id(),
+        subject_ref=new_id() * 2,
+        debt=bytes(32),
+        profile="eu",
+        state=state,
+        currency="EUR",
+        amount=75_000,
+        delinquent_since=AT - 200 * DAY,
+        evidence_hash=bytes(32),
+        filed_at=AT - 50 * DAY,
+        expires_at=AT + 900 * DAY,
+        sources=tuple(
+            Source(each, new_id(), court=False, basis=basis, reconfirmed_at=AT)
+            for each in sorted((FURNISHER, OTHER), key=lambda each: each != member)
+        ),
+    )
 
 
 def _consents() -> list[dict[str, object]]:

@@ -36,6 +36,11 @@ class Reading:
         names = [(last - timedelta(days=back)).date().isoformat() for back in range(count, 0, -1)]
         return month_of("", (), {name: self._period(day=name) for name in names})
 
+    def latest(self, table: int) -> v1.Statistics | None:
+        """Return a table of the last day that is over; None where that day has none."""
+        (day,) = self.days(1).days.values()
+        return day.get(table)
+
     def month(self, name: str) -> Mapping[int, v1.Statistics]:
         """Return the tables of a month that is over, such as 2026-10; none where nothing is kept of it."""
         return {each.table: each for each in self._period(month=name)}

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from starlette.responses import Response
 
 from clients.console.base import Visit
+from clients.console.base.charts import Chart
 from clients.console.base.formats import moment, number, period
 from clients.console.desk.office import Office
 from clients.console.desk.officers import Officer
 from clients.console.desk.table_bars import Bars
 from clients.console.desk.words import Shown, shortfall, statistics_table, untold
 from clients.language import tr
-from clients.regulator_report.wording import TABLES
+from clients.regulator_report.grid import period_of
+from clients.regulator_report.wording import COLUMNS, TABLES
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.v1 import StatisticsMeasure as M
@@ -24,6 +26,11 @@ _SIGNALS = (
     M.STATISTICS_MEASURE_SIGNAL_ONE_SUBJECT,
     M.STATISTICS_MEASURE_SIGNAL_OUT_OF_HOURS,
     M.STATISTICS_MEASURE_SIGNAL_MISSING_OUTCOMES,
+)
+_DRAWN_STATES = (
+    M.STATISTICS_MEASURE_STANDS_EFFECTIVE,
+    M.STATISTICS_MEASURE_STANDS_CONTESTED,
+    M.STATISTICS_MEASURE_STANDS_UNDER_REVIEW,
 )
 _CLOCKS = ("open_over_10_days", "open_3_to_10_days", "open_under_3_days")
 _AFTER = ("decided", "upheld")
@@ -80,8 +87,9 @@ def _furnisher(told: v1.FurnisherOversight, smallest: int) -> list[str]:
 
 
 def listings(office: Office, visit: Visit, officer: Officer) -> Response:
-    """Show listings by what became of them and who filed them; contests, notices, recalls."""
+    """Show listings by the states they stand in, and by what became of them; contests, notices, recalls."""
     del officer
+    standing = office.reading.latest(T.STATISTICS_TABLE_LISTINGS_BY_STATE)
     lead = tr("Aggregates alone: no page here, and no call, lists people.")
     kinds = (
         T.STATISTICS_TABLE_LISTINGS,
@@ -94,7 +102,41 @@ def listings(office: Office, visit: Visit, officer: Officer) -> Response:
     filed = Bars(kinds[0], measures, tr("Listings filed, by who filed them"))
     measures = (M.STATISTICS_MEASURE_EFFECTIVE,)
     effective = Bars(kinds[0], measures, tr("Listings that took effect, by who filed them"))
-    return _page(office, visit, tr("Listings"), lead, [], kinds, filed, effective)
+    states = [_standing(standing)]
+    return _page(
+        office,
+        visit,
+        tr("Listings"),
+        lead,
+        states,
+        kinds,
+        filed,
+        effective,
+        before=_standing_charts(standing),
+    )
+
+
+def _standing(told: v1.Statistics | None) -> Shown:
+    if told is not None:
+        return statistics_table(told)
+    title, about = TABLES[T.STATISTICS_TABLE_LISTINGS_BY_STATE]
+    return Shown(tr(title), (), (), about=tr(about))
+
+
+def _standing_charts(told: v1.Statistics | None) -> list[Chart]:
+    """Return bars of the states that are asked about most, on the day that a table is of."""
+    if told is None:
+        return []
+    day = period(period_of(told))
+    titles = {
+        state: tr(
+            "Listings {state} when {day} was closed, by who filed them",
+            state=tr(COLUMNS[state]),
+            day=day,
+        )
+        for state in _DRAWN_STATES
+    }
+    return [Bars(told.table, (state,), title).chart(told) for state, title in titles.items()]
 
 
 def fishing(office: Office, visit: Visit, officer: Officer) -> Response:
@@ -114,6 +156,7 @@ def _page(  # what a page of a month's tables is made of
     first: list[Shown],
     kinds: Sequence[int],
     *drawn: Bars,
+    before: Sequence[Chart] = (),
 ) -> Response:
     months = office.reading.months(_MONTHS)
     asked = visit.asked("month")
@@ -122,7 +165,7 @@ def _page(  # what a page of a month's tables is made of
     tables = [
         statistics_table(found[kind]) if kind in found else _nothing(kind, month) for kind in kinds
     ]
-    charts = [bars.chart(found[bars.table]) for bars in drawn if bars.table in found]
+    charts = [*before, *(bars.chart(found[bars.table]) for bars in drawn if bars.table in found)]
     options = [(name, period(name)) for name in months]
     return visit.page(
         "figures.html",

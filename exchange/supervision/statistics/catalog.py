@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from concordat.v1 import StatisticsTable as T
-from exchange.supervision.statistics import listings, look_ups, members, traffic
+from exchange.supervision.statistics import listings, look_ups, members, standing, traffic
 from exchange.supervision.statistics.sources import Maker
 
 BY_DAY: Mapping[T.ValueType, Maker] = {
@@ -13,6 +13,7 @@ BY_DAY: Mapping[T.ValueType, Maker] = {
     T.STATISTICS_TABLE_PROVIDERS: traffic.providers,
     T.STATISTICS_TABLE_CONSENT_EVENTS: traffic.consent_events,
     T.STATISTICS_TABLE_CONSENT_DELAY: traffic.consent_delay,
+    T.STATISTICS_TABLE_LISTINGS_BY_STATE: standing.listings_by_state,
 }
 BY_MONTH: Mapping[T.ValueType, Maker] = {
     T.STATISTICS_TABLE_LISTINGS: listings.listings,

@@ -73,6 +73,7 @@ class StatisticsOffice:
             self._settings.smallest_cell,
             self._members(),
             self._settings.case_look_ups_per_month,
+            period.is_current(at),
         )
         return [
             (kind, self._table(kind, maker, sources, at).SerializeToString(deterministic=True))

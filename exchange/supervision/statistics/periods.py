@@ -11,6 +11,9 @@ from concordat.v1 import Reason
 SETTLES_IN = timedelta(minutes=10)
 """How long after its end a period is told: by then all that was under way has ended."""
 
+CURRENT_FOR = timedelta(hours=1)
+"""How long after its end what stands may be told as what stood then."""
+
 CATCH_UP = timedelta(days=62)
 """How long after its end a period is still made; later too much may have been erased to count by."""
 
@@ -75,6 +78,10 @@ class Period:
         """Raise ``Refusal`` (REASON_PERIOD_NOT_OVER) where it has not ended, or only just."""
         if at < self.end + SETTLES_IN:
             raise Refusal(Reason.REASON_PERIOD_NOT_OVER, f"{self.name} is told from {self.end}")
+
+    def is_current(self, at: datetime) -> bool:
+        """Tell whether what stands at a time may be told as what stood at its end."""
+        return at < self.end + CURRENT_FOR
 
     def is_countable(self, at: datetime) -> bool:
         """Tell whether it may still be made, where it was not."""

@@ -25,6 +25,7 @@ class Sources:
     smallest: int
     members: Mapping[int, Sequence[str]]  # all that ever were licensed, by role
     budget: int | None = None  # look-ups in cases that all regulators may make in a month
+    current: bool = True  # whether what stands now may be told as what stood at the period's end
 
     def of(self, *roles: v1.Role.ValueType) -> list[str]:
         """Return the members of any of these roles."""

@@ -11,7 +11,7 @@ from concordat.refusal import Refusal
 from concordat.v1 import Reason
 from tests.builders import REGULATOR
 from tests.fake_supervision import Supervised
-from tests.statistics_builders import MONTH, whole_month
+from tests.statistics_builders import MONTH, standing_table, whole_month
 from tests.unit.clients.cli.conftest import Desk
 
 
@@ -59,6 +59,16 @@ def test_one_table_of_a_day_is_shown_as_json(desk: Desk, regulator: tuple[object
     )
     cells = table["rows"][0]["cells"]
     assert cells == {"answered": {"count": 100}, "unanswered": None, "refused": None}
+
+
+def test_how_many_listings_stand_in_which_state_is_shown_of_a_day(
+    desk: Desk, supervised: Supervised, regulator: tuple[object, ...]
+) -> None:
+    day = f"{MONTH}-31"
+    supervised.statistics[day] = [standing_table(day)]
+    shown = desk.run("regulator", "statistics", *regulator, "--day", day).output
+    for words in (f"Listings by state, {day}", "drafted", "effective", "under review", "130"):
+        assert words in shown
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from concordat.v1 import StatisticsTable as T
 from tests.builders import EXCHANGE, LENDER, PROVIDERS, REGULATOR
 from tests.desk_builders import DeskHouse
 from tests.fake_federation import FakeFederation
-from tests.statistics_builders import cell, day_tables, month_tables, row, table_of
+from tests.statistics_builders import cell, day_tables, month_tables, row, standing_table, table_of
 
 FAILURES = (
     M.STATISTICS_MEASURE_TIMED_OUT,
@@ -121,6 +121,22 @@ def test_what_months_tell_is_drawn_and_what_they_hide_has_no_bar(house: DeskHous
     assert listings.count("<svg") == 2
     assert listings.count("<rect") == 2
     assert browser.get("/disputes").text.count("<rect") == 1
+
+
+@pytest.mark.parametrize(("language", "head"), [("en", "under review"), ("zh", "复核中")])
+def test_how_listings_stood_yesterday_comes_first_whichever_month_is_chosen(
+    house: DeskHouse, language: str, head: str
+) -> None:
+    day = tell_health(house)
+    house.reader.told[day] = [*house.reader.told[day], standing_table(day)]
+    with written_in(language):
+        told = period(day)
+    month = house.office.reading.months(3)[-1]
+    page = house.officer(REGULATOR).get(f"/listings?month={month}&lang={language}").text
+    assert page.count("<svg") == 2
+    assert page.count("<rect") == 2  # effective, under review
+    assert page.index(told) < page.index(head)
+    assert 'class="figure">130</td>' in page
 
 
 def test_members_are_asked_when_the_button_is_pressed_and_that_is_journalled(

@@ -18,7 +18,14 @@ from concordat import v1
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
 from tests.builders import AT, PROVIDERS, REGULATOR
-from tests.statistics_builders import MONTH, cell, month_tables, table_of, whole_month
+from tests.statistics_builders import (
+    MONTH,
+    cell,
+    month_tables,
+    standing_table,
+    table_of,
+    whole_month,
+)
 
 FEDERATION = "test.concordat"
 HOSTILE = '=1+1<script>alert("x")</script>'
@@ -45,6 +52,19 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append(tag)
         self.links += [value or "" for name, value in attrs if name in {"src", "href", "onload"}]
+
+
+def test_the_report_tells_how_listings_stood_on_the_last_day_and_its_file_of_all(
+    tmp_path: Path,
+) -> None:
+    days = {day: [standing_table(day)] for day in ("2026-10-30", "2026-10-31")}
+    days["2026-10-31"][0].rows[0].cells[1].count = 140
+    write_report(tmp_path, month_of(MONTH, (), days), REGULATOR, FEDERATION, AT)
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "Listings by state, 2026-10-31" in page
+    assert "Listings by state, 2026-10-30" not in page
+    rows = (tmp_path / "tables/listings-by-state.csv").read_text("utf-8").splitlines()
+    assert [row.split(",")[-2] for row in rows] == ["effective", "130", "140"]
 
 
 def test_days_alone_say_below_what_nothing_is_told() -> None:

@@ -95,6 +95,12 @@ def test_what_is_no_day_is_refused(text: str) -> None:
         Period.day(text)
 
 
+def test_what_stands_is_told_of_a_day_only_soon_after_its_end() -> None:
+    day = Period.day("2026-12-31")
+    assert day.is_current(NEW_YEAR + timedelta(minutes=59))
+    assert not day.is_current(NEW_YEAR + timedelta(hours=1))
+
+
 def test_a_period_is_told_from_ten_minutes_after_its_end() -> None:
     day = Period.day("2026-12-31")
     day.require_over(NEW_YEAR + timedelta(minutes=10))

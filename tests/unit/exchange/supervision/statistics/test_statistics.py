@@ -13,12 +13,16 @@ from concordat.trust.envelope import validate
 from concordat.v1 import Purpose, SupervisionKind
 from concordat.v1 import StatisticsMeasure as M
 from concordat.v1 import StatisticsTable as T
+from exchange.listings.machine.listing import LIVE
 from exchange.supervision.orders import oversight
 from exchange.supervision.orders.oversight import Period
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics import counting, table
 from exchange.supervision.statistics.counting import Series
 from exchange.supervision.statistics.office import StatisticsOffice
+from exchange.supervision.statistics.periods import Period as StatisticsPeriod
+from exchange.supervision.statistics.sources import Sources
+from exchange.supervision.statistics.standing import STATES, listings_by_state
 from exchange.supervision.statistics.table import statistics_count, statistics_told
 from exchange.tables import access_entry, listing, listing_told, log_queue
 from tests.builders import DAY, LENDER, PROVIDERS, REGULATOR
@@ -221,6 +225,42 @@ def test_each_reading_is_logged(services: ExchangeServices) -> None:
     act = v1.LogRecord.FromString(row.record).supervision
     assert (act.regulator, act.kind) == (REGULATOR, SupervisionKind.SUPERVISION_KIND_STATISTICS)
     assert row.subject_ref == b""
+
+
+# How listings stand -----------------------------------------------------------------------------
+
+
+def standing(listings: ListingDesk) -> dict[int, int]:
+    """Return how many of the furnisher's listings stand in which state (nothing is suppressed)."""
+    at = listings.federation.at
+    made = listings.desk.store.run(
+        lambda c: listings_by_state(Sources(c, StatisticsPeriod.day_before(at), 1, {}))
+    )
+    return {
+        cell.measure: cell.count for row in made if row.member == FURNISHER for cell in row.cells
+    }
+
+
+def test_a_listing_stands_in_one_state_at_a_time_and_in_none_once_it_ended(
+    listings: ListingDesk,
+) -> None:
+    listing_id = listings.file().listing_id
+    seen = [standing(listings)]
+    listings.read_inbox()
+    seen.append(standing(listings))
+    dispute, _ = listings.dispute(listing_id, CONTEST)
+    seen.append(standing(listings))
+    assert [[measure for measure, count in each.items() if count] for each in seen] == [
+        [M.STATISTICS_MEASURE_STANDS_DRAFT],
+        [M.STATISTICS_MEASURE_STANDS_NOTICED],
+        [M.STATISTICS_MEASURE_STANDS_CONTESTED],
+    ]
+    listings.rule(listing_id, dispute, v1.RulingOutcome.RULING_OUTCOME_UPHELD)
+    assert not any(standing(listings).values())
+
+
+def test_every_state_but_the_ends_is_told() -> None:
+    assert STATES.keys() == LIVE
 
 
 # Months -----------------------------------------------------------------------------------------
