@@ -1,6 +1,6 @@
 """Moves of listings that a sandbox's exchange might have seen: filed, contested, in force, disputed, ended. Pure.
 
-Made up for the counts alone: no such listing is kept anywhere, and the people are none.
+Made up for the counts alone: no such listing is kept once it was counted, and the people are none.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from exchange.listings.announcements import Change
 from exchange.listings.cause import Cause
 from exchange.listings.machine import Listing
 from exchange.listings.machine.listing import (
+    APPEAL,
     CONTESTED,
+    DRAFT,
     EFFECTIVE,
     EXPIRED,
     NOTICED,
+    SETTLED,
     UNDER_REVIEW,
     WITHDRAWN,
     OpenDispute,
@@ -37,6 +40,17 @@ _FILED, _IN_FORCE, _CONTESTED, _DISPUTED, _RULED, _RAN_OUT, _ENDED = (
     0.05,
     2.4,
 )
+_SIZES = (1.4, 1.0, 0.7, 0.5)  # of furnishers, beside each other
+_STANDING = {
+    DRAFT: 14.0,
+    NOTICED: 46.0,
+    CONTESTED: 17.0,
+    EFFECTIVE: 180.0,
+    UNDER_REVIEW: 27.0,
+    APPEAL: 6.0,
+    SETTLED: 39.0,
+}
+"""How many of a usual furnisher stand in each state at the end of a day."""
 _UPHELD = 0.34  # of what is ruled
 _EVENT = ListingActKind.LISTING_ACT_KIND_EVENT
 
@@ -46,7 +60,7 @@ def changes(
 ) -> Iterator[tuple[datetime, Change]]:
     """Yield the moves of a day, each with its time; the first furnisher files most."""
     for place, furnisher in enumerate(furnishers):
-        busy = rhythm(day, chance) * (1.4, 1.0, 0.7, 0.5)[place % 4]
+        busy = rhythm(day, chance) * _SIZES[place % 4]
         for make, mean in (
             (_filed, _FILED),
             (_in_force, _IN_FORCE),
@@ -59,6 +73,14 @@ def changes(
             for _ in range(often(mean * busy, chance)):
                 at = moment(day, chance)
                 yield at, make(_noticed(furnisher, at, chance), at, chance)
+
+
+def standing(day: datetime, furnishers: Sequence[str], chance: random.Random) -> Iterator[Listing]:
+    """Yield the listings that stand at the end of a day, none of them ended."""
+    for place, furnisher in enumerate(furnishers):
+        for state, mean in _STANDING.items():
+            for _ in range(often(mean * _SIZES[place % 4], chance)):
+                yield replace(_noticed(furnisher, day, chance), state=state)
 
 
 def _noticed(furnisher: str, at: datetime, chance: random.Random) -> Listing:

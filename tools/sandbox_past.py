@@ -3,8 +3,10 @@
     .venv/bin/python tools/sandbox_past.py FOLDER/concordat-exchange/settings.toml [--seed 7]
 
 FOLDER is a sandbox's whose exchange has not started yet, or has stopped. The acts are counted by the exchange's
-own code, with their times passed in, and the exchange makes its tables of them by itself. None of them is in the
-log, which holds what happened. Refused for every federation but the sandbox's, and where there is a past already.
+own code, with their times passed in, and the exchange makes its tables of them by itself. Yesterday's alone are
+made here, by the same code, so that they tell of made-up listings, which are gone after that. None of it is in
+the log, which holds what happened. Refused for every federation but the sandbox's, and where there is a past
+already.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from clients.sandbox import Sandbox, cast
 from concordat import v1
@@ -34,13 +36,17 @@ from exchange.consents import table as consents
 from exchange.lenders.duties import TERM, Access, Counts
 from exchange.limits.gate import Moved
 from exchange.limits.rules import Level, Signal, Standing
+from exchange.listings.rows import listing_values, source_values
+from exchange.listings.table import listing, listing_source
 from exchange.members.keeper import load
 from exchange.settings import ExchangeSettings
 from exchange.supervision.cases import table as cases
 from exchange.supervision.statistics import acts, counting
+from exchange.supervision.statistics.office import StatisticsOffice
+from exchange.supervision.statistics.periods import SETTLES_IN, Period
 from exchange.vault.fitting import open_vault
 from exchange.views import table as views
-from tools.made_up_listings import changes
+from tools.made_up_listings import changes, standing
 from tools.made_up_past import (
     DAY,
     DETAILED,
@@ -92,7 +98,13 @@ def give_past(config: Path, seed: int = SEED) -> None:
         try:
             with engine.begin() as connection:
                 require_new_sandbox(connection, anchors)
-                write(connection, _cast(connection, anchors, now), now, seed)
+                directory = MemberDirectory(anchors)
+                load(connection, directory, now)
+                who = _cast(directory)
+                write(connection, who, now, seed)
+                tell_standing(
+                    connection, StatisticsOffice(settings.supervision, directory), who, now, seed
+                )
         finally:
             engine.dispose()
 
@@ -105,9 +117,7 @@ def require_new_sandbox(connection: Connection, anchors: Anchors) -> None:
         raise PastError("this exchange has a past already; start from a new sandbox")
 
 
-def _cast(connection: Connection, anchors: Anchors, now: datetime) -> Cast:
-    directory = MemberDirectory(anchors)
-    load(connection, directory, now)
+def _cast(directory: MemberDirectory) -> Cast:
     providers = sorted(
         each.member_id for each in directory.members() if Role.ROLE_PROVIDER in each.roles
     )
@@ -127,6 +137,26 @@ def write(connection: Connection, who: Cast, now: datetime, seed: int = SEED) ->
             _requests(connection, list(requests(day, who, chance, bad=day == bad)), chance)
             _consent_events(connection, day, chance)
     _outcomes(connection, days[0] - TERM, days[-1] - DETAILED * DAY, who, seed)
+
+
+def tell_standing(
+    connection: Connection, office: StatisticsOffice, who: Cast, now: datetime, seed: int = SEED
+) -> None:
+    """Make yesterday's tables while made-up listings stand, as the exchange would have; then they are gone."""
+    day, chance = starts(now)[-1], random.Random(f"{seed} standing")  # noqa: S311 - no secret
+    made = list(standing(day, who.providers, chance))
+    kept = {
+        "steps": 0,
+        "revision": 0,
+    }  # as of no change: nobody who reads on from one is told of them
+    connection.execute(listing.insert(), [listing_values(each) | kept for each in made])
+    rows = [row for each in made for row in source_values(each)]
+    connection.execute(listing_source.insert(), rows)
+    period = Period.day(day.date().isoformat())
+    office.read(connection, period, period.end + SETTLES_IN)
+    for table in (listing_source, listing):
+        refs = [each.subject_ref for each in made]
+        connection.execute(delete(table).where(table.c.subject_ref.in_(refs)))
 
 
 def _listings(connection: Connection, day: datetime, who: Cast, chance: random.Random) -> None:

@@ -16,12 +16,12 @@ from exchange.supervision.orders.oversight import oversight_of
 from exchange.supervision.settings import SupervisionSettings
 from exchange.supervision.statistics.office import StatisticsOffice
 from exchange.supervision.statistics.periods import Period
-from exchange.tables import log_opening, log_queue
+from exchange.tables import listing, listing_source, log_opening, log_queue
 from tests.builders import Federation
 from tests.vault_builders import exchange_engine, to_newest_schema
 from tools.made_up_listings import changes
 from tools.made_up_past import DAY, Cast, bad_day, requests, starts
-from tools.sandbox_past import PastError, require_new_sandbox, write
+from tools.sandbox_past import PastError, require_new_sandbox, tell_standing, write
 
 NOW = datetime(2026, 6, 17, 9, 30, tzinfo=UTC)
 WHO = Cast(("alder-bank", "birch-card"), (cast.LENDER, cast.OTHER_LENDER), cast.REGULATOR)
@@ -29,11 +29,12 @@ FAILS = WHO.providers[-1]
 
 
 @pytest.fixture(scope="module")
-def past() -> Iterator[Connection]:
+def past(office: StatisticsOffice) -> Iterator[Connection]:
     engine = exchange_engine("sqlite://")
     to_newest_schema(engine)
     with engine.begin() as connection:
         write(connection, WHO, NOW)
+        tell_standing(connection, office, WHO, NOW)
         yield connection
     engine.dispose()
 
@@ -115,6 +116,18 @@ def test_two_months_tell_of_listings_disputes_signals_outcomes_and_look_ups(
         assert due.count
         look_ups = M.STATISTICS_MEASURE_LOOK_UPS
         assert cell(month[T.STATISTICS_TABLE_CASES], look_ups, WHO.regulator).count
+
+
+def test_yesterday_tells_how_listings_stood_and_none_of_them_is_kept(
+    office: StatisticsOffice, past: Connection
+) -> None:
+    yesterday = told(office, past, Period.day_before(NOW))[T.STATISTICS_TABLE_LISTINGS_BY_STATE]
+    effective = M.STATISTICS_MEASURE_STANDS_EFFECTIVE
+    larger, smaller = (cell(yesterday, effective, each).count for each in WHO.providers)
+    assert larger > smaller > 100
+    assert cell(yesterday, M.STATISTICS_MEASURE_STANDS_UNDER_REVIEW, WHO.providers[0]).count
+    for table in (listing, listing_source):
+        assert past.execute(select(func.count()).select_from(table)).scalar_one() == 0
 
 
 def test_oversight_and_statistics_tell_the_same_of_how_disputes_ended(
