@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 Answers = Callable[[v1.RequestScoresRequest], Awaitable[Sequence[v1.ScoreResult]]]
 OwnAnswer = Callable[[v1.RequestOwnScoresRequest], Awaitable[v1.ScoreResult]]
-SECONDS_LEFT = 2.0
+SECONDS_LEFT = 5.0
 
 
 def checked(

@@ -53,6 +53,8 @@ def run(
 def idling(monkeypatch: pytest.MonkeyPatch) -> Idling:
     idling = Idling()
     monkeypatch.setattr(repeating, "asyncio", idling)
+    # Whatever logs earlier tests of this process had configured: a logger that has logged keeps to those.
+    monkeypatch.setattr(repeating, "_log", structlog.get_logger())
     return idling
 
 

@@ -110,6 +110,7 @@ def test_a_stop_signal_lets_a_request_finish_and_ends_with_code_0(
     assert events == ["serving", "stopping", "cosigned"]
 
 
+@pytest.mark.slow
 def test_what_is_no_http_is_a_line_in_the_log_and_no_traceback(
     house: House, log: Log, processes: list[Process]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_body_that_is_too_long_is_cut_off(
     assert process.post(log.request(0, 5)).status_code == 200
 
 
+@pytest.mark.slow
 def test_connections_are_kept_alive(house: House, log: Log, processes: list[Process]) -> None:
     house.init()
     processes.append(process := house.serve())

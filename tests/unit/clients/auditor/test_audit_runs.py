@@ -62,6 +62,7 @@ def test_an_audit_that_was_killed_goes_on_to_the_same_result(
     assert resumed.audited == 600 - entries // 256 * 256
 
 
+@pytest.mark.slow
 def test_an_audit_whose_process_was_killed_goes_on_to_the_same_result(
     large: DirLog, tmp_path: Path
 ) -> None:

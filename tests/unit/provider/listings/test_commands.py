@@ -460,6 +460,7 @@ def test_a_regulators_order_is_among_the_duties_with_what_is_wrong_and_on_what_i
 # Beside a node ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_every_command_works_beside_a_node_that_runs(house: House) -> None:
     with running(house) as node:

@@ -140,6 +140,7 @@ def test_where_the_answer_is_lost_the_same_bytes_are_sent_again(
     assert ids == set(exchange.standings)
 
 
+@pytest.mark.slow
 def test_a_slow_exchange_is_asked_again_and_files_nothing_twice(
     house: House, exchange: FakeFurnisherService
 ) -> None:
