@@ -20,6 +20,7 @@ from clients.cli.view_json import check_facts
 from concordat import v1
 from concordat.clock import from_timestamp
 from concordat.pooling.counterfactual import Lift
+from concordat.pooling.points import band_of
 from concordat.verify.bundle import BundleMalformedError
 from concordat.verify.own_view import VerifiedOwnView
 
@@ -100,7 +101,8 @@ def next_band_facts(verified: VerifiedOwnView, lift: Lift) -> dict[str, Any]:
                     for each in way.changes
                 ],
                 "points": way.points,
-                "text": way_in_words(verified, way, lift),
+                "band": band(band_of(way.points)),
+                "text": way_in_words(verified, way),
             }
             for way in lift.ways
         ],

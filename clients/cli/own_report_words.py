@@ -13,6 +13,7 @@ from concordat.clock import from_timestamp
 from concordat.federation.calibrations import OpenedCalibration
 from concordat.pooling.counterfactual import Change, Lift, Way, lift_of
 from concordat.pooling.declared import METHOD
+from concordat.pooling.points import band_of
 from concordat.rpc.errors import CATALOG
 from concordat.v1 import Absence, CalibrationStanding
 from concordat.verify.own_view import VerifiedOwnView
@@ -219,10 +220,10 @@ def lift_lines(verified: VerifiedOwnView, lift: Lift) -> list[str]:
     """Return a sentence for each way; one that says so where there is none."""
     if not lift.ways:
         return [tr("No change of one provider's score, or of two together, would be enough.")]
-    return [way_in_words(verified, way, lift) for way in lift.ways]
+    return [way_in_words(verified, way) for way in lift.ways]
 
 
-def way_in_words(verified: VerifiedOwnView, way: Way, lift: Lift) -> str:
+def way_in_words(verified: VerifiedOwnView, way: Way) -> str:
     """Return one way: what would have to be, what would follow, and what the providers' reasons were."""
     moves = tr(" and ").join(_move(verified, change) for change in way.changes)
     given_by = " ".join(_reasons(verified, change, len(way.changes)) for change in way.changes)
@@ -230,7 +231,7 @@ def way_in_words(verified: VerifiedOwnView, way: Way, lift: Lift) -> str:
         "If {moves}, everything else alike, you would have {points}: band {band}. {given_by}",
         moves=moves,
         points=_points(way.points),
-        band=band(lift.band),
+        band=band(band_of(way.points)),
         given_by=given_by,
     )
 

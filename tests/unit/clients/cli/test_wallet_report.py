@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from clients.cli import own_report_words
 from concordat import v1
 from concordat.pooling import CompiledCalibration, band_of, pool
+from concordat.pooling.counterfactual import Change, Lift, Way
 from concordat.refusal import Refusal
 from concordat.statements import seal
 from concordat.v1 import Reason
@@ -71,13 +73,26 @@ def test_what_would_lift_it_is_enough_and_is_told_in_words(
             CompiledCalibration.from_message(calibration.message), list(heard.items())
         ).points
         assert after == way["points"] >= lift["floor"]
-        assert v1.Band.Name(band_of(after)) == f"BAND_{lift['band']}"
-        assert "everything else alike, you would have" in way["text"]
+        assert v1.Band.Name(band_of(after)) == f"BAND_{way['band']}"
+        assert (
+            f"everything else alike, you would have {after} points: band {way['band']}."
+            in way["text"]
+        )
     change = lift["ways"][0]["changes"][0]
     assert (
         f"If Alder-Bank's score rose from 640 to {change['needed']}, everything else alike"
     ) in text(listed, wallet)
     assert "It gave as its reasons: Reason 1 (BK01); Reason 2 (BK02)." in text(listed, wallet)
+
+
+def test_a_step_that_lifts_by_two_bands_is_told_with_the_band_that_it_reaches(
+    listed: ListingDesk, wallet: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = Way((Change(ONE, 640, 900),), 650)
+    lift = Lift(600, v1.Band.BAND_B, (way,))
+    monkeypatch.setattr(own_report_words, "lift_of", lambda *_: lift)
+    assert "you would have 650 points: band A." in text(listed, wallet)
+    assert facts(listed, wallet)["next_band"]["ways"][0]["band"] == "A"
 
 
 def test_nothing_is_promised(listed: ListingDesk, wallet: Wallet) -> None:
