@@ -70,11 +70,14 @@ def fit_shared(log_odds: Floats, base: float, *, record_counts: bool) -> Shared:
 
 
 def held_back(shared: Shared) -> Shared:
-    """Return the model with three quarters of each score's loading, by which a pool expects missing readings.
+    """Return the model by which a pool expects missing readings: with three quarters of the loadings of scores.
 
-    One factor is coarse. Where two providers see nearly the same, their correlation is put down to the risk that
-    all share, and a missing reading would be expected too surely from readings that hardly speak of it.
+    Only where being on record counts. There the shared risk is a reading of its own, so that terms take from it
+    what missing readings do not bring; and whether a record is there is heard of everybody, so that too sure an
+    expectation of the readings does more harm. Elsewhere they bring all of it, and are expected as fitted.
     """
+    if not shared.record_counts:
+        return shared
     return replace(shared, loading=np.maximum(_BELIEVED * shared.loading, LEAST_LOADING))
 
 

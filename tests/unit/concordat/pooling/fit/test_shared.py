@@ -1,5 +1,7 @@
 """The shared risk: loadings are recovered, and what is missing is its conditional mean."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,15 +70,20 @@ def test_readings_that_no_subject_joins_are_taken_to_share_little() -> None:
     assert found.loading == pytest.approx([LEAST_LOADING] * 2)
 
 
-def test_a_pool_expects_missing_readings_less_surely_than_the_loadings_fitted_say() -> None:
+def test_where_records_count_missing_readings_are_expected_less_surely_than_fitted() -> None:
     told = np.array([[0.0, np.nan, np.nan, np.nan, np.nan]])
     told[0, 0] = SHARED.center[0] + 2 * SHARED.spread[0]
     fitted, held = expected(SHARED, told)[0], expected(held_back(SHARED), told)[0]
     assert held[0] == fitted[0]
     assert (held[1:] > 0).all()
     assert (held[1:] < fitted[1:]).all()
-    nothing = fit_shared(np.random.default_rng(1).normal(size=(500, 3)), 0.0, record_counts=False)
-    assert held_back(nothing).loading.min() >= LEAST_LOADING
+    little = replace(SHARED, loading=np.full(5, LEAST_LOADING))
+    assert held_back(little).loading.min() >= LEAST_LOADING
+
+
+def test_where_records_do_not_count_missing_readings_are_expected_as_fitted() -> None:
+    plain = replace(SHARED, record_loading=np.zeros(5))
+    assert (held_back(plain).loading == LOADINGS).all()
 
 
 def test_missing_readings_are_their_conditional_mean() -> None:
