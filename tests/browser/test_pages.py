@@ -114,6 +114,7 @@ FORBIDDEN = {
 }
 
 
+@pytest.mark.slow
 def test_a_page_that_does_what_none_may_is_found(browser: Browser, wallet: Served) -> None:
     context = browser.new_context()
     window = Window.on(context, wallet)

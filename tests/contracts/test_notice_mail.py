@@ -361,6 +361,7 @@ class NoticeMailContract:
         assert room.round(after=DAY) == 0
         assert len(room.server.received) == len(room.served) == 1
 
+    @pytest.mark.slow
     def test_stopping_does_not_wait_for_ever(self, room: PostRoom) -> None:
         room.post()
         room.server.answers["DATA"] = [STALL]

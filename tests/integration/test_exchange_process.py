@@ -518,6 +518,7 @@ def test_a_provider_suspended_at_one_exchange_process_is_asked_by_neither_a_seco
             regulator.submit_status(order)
 
 
+@pytest.mark.slow
 def test_an_exchange_told_to_stop_does_not_wait_for_those_who_watch_its_members(
     world: World,
 ) -> None:

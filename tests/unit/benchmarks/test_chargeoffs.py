@@ -53,6 +53,7 @@ def test_all_rows_are_read_and_none_is_left_out_for_what_is_odd_about_it() -> No
     assert set(Counter(row.house for row in rows)) == set(range(source.HOUSES))
 
 
+@pytest.mark.slow
 def test_one_percent_are_disputed_and_five_settled() -> None:
     plans = [plan_of(row.loan) for row in source.read()]
     assert sum(plan.quarrel is not None for plan in plans) == pytest.approx(709.75, rel=0.05)

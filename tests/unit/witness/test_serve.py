@@ -132,6 +132,7 @@ def test_what_is_no_http_is_a_line_in_the_log_and_no_traceback(
     assert "Traceback" not in "".join(process.log)
 
 
+@pytest.mark.slow
 def test_a_body_that_is_too_long_is_cut_off(
     house: House, log: Log, processes: list[Process]
 ) -> None:

@@ -74,6 +74,7 @@ def test_each_subject_is_told_in_its_place_and_the_answer_verifies_offline(
     assert len({each.access_id for each in verified.subjects}) == 5
 
 
+@pytest.mark.slow
 def test_a_thousand_subjects_are_screened_in_one_message_and_one_more_is_refused(
     desk: ListingDesk,
 ) -> None:

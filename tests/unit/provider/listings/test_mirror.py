@@ -394,6 +394,7 @@ def test_a_register_that_is_not_there_changes_nothing(house: House) -> None:
     untouched(house, lambda: mirror(house, empty), "holds no .csv")
 
 
+@pytest.mark.slow
 def test_an_exchange_that_does_not_answer_is_not_told_that_both_are_the_same(
     house: House, register: Register
 ) -> None:
@@ -502,6 +503,7 @@ def test_a_register_is_never_fetched_in_the_clear_from_elsewhere(house: House) -
 # With a node, and on and on ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_register_is_mirrored_beside_a_node_that_runs(house: House, register: Register) -> None:
     with running(house):

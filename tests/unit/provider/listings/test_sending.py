@@ -126,6 +126,7 @@ def test_an_exchange_that_is_away_gets_everything_once_it_is_back(
     assert filed_once(exchange, filed)
 
 
+@pytest.mark.slow
 def test_where_the_answer_is_lost_the_same_bytes_are_sent_again(
     node: Node, exchange: FakeFurnisherService
 ) -> None:
