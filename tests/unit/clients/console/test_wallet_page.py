@@ -636,7 +636,8 @@ def test_what_does_not_hold_is_told_in_the_visitors_language(ada: Opened) -> Non
 
 
 def test_a_contact_is_shown_set_changed_and_taken_away(ada: Opened) -> None:
-    assert "inbox alone" in ada.page.see("/contact").text
+    page = ada.page.see("/contact").text
+    assert "inbox alone" in page
     for email, notices, language in (
         ("ada@example.org", "en", "English"),
         ("ada@example.com", "zh-Hans", "中文"),
