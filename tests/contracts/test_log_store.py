@@ -657,6 +657,7 @@ class TestOnSqliteAlone(LogStoreContract):
         place.close()
 
 
+@pytest.mark.slow
 class TestOnPostgresWithFiles(LogStoreContract):
     @pytest.fixture
     def place(self, postgres_log: str, tmp_path: Path) -> Iterator[Place]:

@@ -21,6 +21,7 @@ def figures() -> dict[str, float]:
         return log.measure(0.1, 600, writers=(1, 4), postgres=False)
 
 
+@pytest.mark.slow
 def test_every_figure_is_there_and_positive(figures: dict[str, float]) -> None:
     wanted = {
         f"sqlite_{writers}_{name}"

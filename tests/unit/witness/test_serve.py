@@ -192,6 +192,7 @@ def test_an_error_of_a_library_is_one_line_with_its_traceback(
     assert "LookupError: a fault of ours" in said["exception"]
 
 
+@pytest.mark.slow
 def test_a_witness_starts_without_grpc() -> None:
     script = "import sys, witness.main; sys.exit('grpc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, cwd=ROOT).returncode == 0

@@ -225,6 +225,7 @@ def test_a_file_of_record_ids_that_was_cut_is_refused(log: DirLog, tmp_path: Pat
 # By several processes ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_several_processes_find_what_one_finds(large: DirLog, tmp_path: Path) -> None:
     parallel = audited(large, tmp_path / "parallel", bundles_a_stretch=16, jobs=2)
     assert parallel == audited(large, tmp_path / "serial", bundles_a_stretch=16)
