@@ -3,20 +3,18 @@
 import socket
 import ssl
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from clients.doctor import rules
 from clients.doctor.finding import Finding, Status, fail, ok, warn
 from clients.doctor.probe_trust import RENEW_CERTIFICATE, Known
+from clients.sdk.health import serves
 from concordat import v1
 from concordat.federation.anchors import Anchors
-from concordat.rpc.channels import open_channel
 from concordat.rpc.errors import from_rpc_error
 from concordat.rpc.tls import TlsIdentity, member_channel, public_channel
 
@@ -108,13 +106,11 @@ def _health(endpoint: Endpoint, anchors: Anchors, folder: Path | None, dates: st
             TlsIdentity.load(folder / "tls.crt", folder / "tls.key"), anchors
         )
     name = anchors.server_name(endpoint.member_id)
-    with closing(open_channel(endpoint.address, credentials, name)) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
-        try:
-            told = stub.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
-        except grpc.RpcError as error:
-            found = f"{endpoint.address}: TLS is well, and gRPC answers {from_rpc_error(error)}"
-            return fail(endpoint.check, found, "see its log; a certificate of your own may be old")
-    if told.status != health_pb2.HealthCheckResponse.SERVING:
+    try:
+        serving = serves(endpoint.address, credentials, name, SECONDS)
+    except grpc.RpcError as error:
+        found = f"{endpoint.address}: TLS is well, and gRPC answers {from_rpc_error(error)}"
+        return fail(endpoint.check, found, "see its log; a certificate of your own may be old")
+    if not serving:
         return fail(endpoint.check, f"{endpoint.address}: it does not serve", "see its log")
     return ok(endpoint.check, f"{endpoint.address}: serves; certificate {dates}")

@@ -6,17 +6,15 @@ machine does not, and the other way round.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from clients.sdk.health import serves
 from concordat.federation.anchors import Anchors
 from concordat.federation.directory import Member
-from concordat.rpc.channels import open_channel
 from concordat.rpc.tls import TlsIdentity, member_channel
 
 SECONDS = 2.0
@@ -51,13 +49,8 @@ def _hear(member: Member, anchors: Anchors, identity: TlsIdentity) -> Heard:
     """Ask one member, as gRPC's health protocol has it; its certificate must be its own."""
     address, name = member.licence.endpoint, anchors.server_name(member.member_id)
     began = monotonic()
-    with closing(open_channel(address, member_channel(identity, anchors), name)) as channel:
-        try:
-            told = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(), timeout=SECONDS
-            )
-        except grpc.RpcError:
-            serves = False
-        else:
-            serves = told.status == health_pb2.HealthCheckResponse.SERVING
-    return Heard(address, serves, timedelta(seconds=monotonic() - began))
+    try:
+        serving = serves(address, member_channel(identity, anchors), name, SECONDS)
+    except grpc.RpcError:
+        serving = False
+    return Heard(address, serving, timedelta(seconds=monotonic() - began))
